@@ -1,0 +1,1 @@
+"""Runs one flow: compiles it to stages, moves batches, keeps the ledger."""

@@ -1,0 +1,39 @@
+"""What a run is told from outside, and what it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flowhost.engine.snapshot import RunEvent
+from flowhost.sdk import Clock
+
+EventSink = Callable[[RunEvent], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Settings of one run.
+
+    Attributes:
+        base_dir: what relative paths in configs are relative to.
+        host_id: identifies this FlowHost; part of client ids.
+        secrets: values for `{secret: name}` references.
+        environ: values for `{env: NAME}` references.
+        clock: source of time; None is the real one.
+        on_event: called on the loop for every event; must not block.
+        queue_messages: bound of each in-memory queue, messages.
+        queue_bytes: bound of each in-memory queue, bytes.
+        open_timeout_s: how long one attempt to open a connection may take, seconds.
+    """
+
+    base_dir: Path
+    host_id: str = "local"
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
+    clock: Clock | None = None
+    on_event: EventSink | None = None
+    queue_messages: int = 10_000
+    queue_bytes: int = 16 * 1024 * 1024
+    open_timeout_s: float = 20.0

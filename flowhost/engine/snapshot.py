@@ -1,0 +1,128 @@
+"""What a running flow tells about itself: counters, ledger, states. Plain structs that travel between processes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+RunState = Literal["starting", "running", "draining", "ended", "stopped", "failed"]
+NodeState = Literal["starting", "running", "retrying", "ended", "stopped", "failed"]
+
+
+class NodeSnapshot(msgspec.Struct, kw_only=True):
+    """Counters of one node since the run began.
+
+    The ledger of a node: `in + made = out + used + filtered + dead + dropped + pending`.
+
+    Attributes:
+        in_: messages that arrived.
+        out: messages that left (for a sink: confirmed by its target).
+        made: outputs that are not one input passed on (all outputs of a source).
+        used: inputs that went into other messages.
+        filtered: inputs dropped on purpose.
+        dead: messages that failed for good with no error port wired.
+        dropped: messages lost because a limit said so.
+        pending: messages inside: queued, held or in flight.
+        errors: failures seen, including those that left by the error port or were retried.
+        state: how the node is.
+        text: state in words, for people.
+        last_error: the newest failure, empty if none.
+        busy_s: time spent in the node's code, seconds.
+        batches: batches processed.
+    """
+
+    in_: int = msgspec.field(default=0, name="in")
+    out: int = 0
+    made: int = 0
+    used: int = 0
+    filtered: int = 0
+    dead: int = 0
+    dropped: int = 0
+    pending: int = 0
+    errors: int = 0
+    state: NodeState = "starting"
+    text: str = ""
+    last_error: str = ""
+    busy_s: float = 0.0
+    batches: int = 0
+
+    def balanced(self) -> bool:
+        """True when nothing is unaccounted for."""
+        left = self.in_ + self.made
+        return left == self.out + self.used + self.filtered + self.dead + self.dropped + self.pending
+
+
+class EdgeSnapshot(msgspec.Struct, kw_only=True):
+    """Counters of one node's inbound queue: `in = out + dead + dropped + pending`."""
+
+    node: str
+    in_: int = msgspec.field(default=0, name="in")
+    out: int = 0
+    dead: int = 0
+    dropped: int = 0
+    pending: int = 0
+    pending_bytes: int = 0
+    durable: bool = False
+
+    def balanced(self) -> bool:
+        """True when nothing is unaccounted for."""
+        return self.in_ == self.out + self.dead + self.dropped + self.pending
+
+
+class ConnectionSnapshot(msgspec.Struct, kw_only=True):
+    """State of a connection as the run sees it."""
+
+    type: str
+    up: bool = False
+    text: str = ""
+
+
+class ValueSnapshot(msgspec.Struct, kw_only=True):
+    """The last message seen leaving a node by a port, made JSON-like and cut to a size for screens."""
+
+    node: str
+    port: str
+    topic: str = ""
+    payload: Any = None
+    unit: str = ""
+    quality: str = "good"
+    time_ns: int = 0
+
+
+class FlowSnapshot(msgspec.Struct, kw_only=True):
+    """A whole run at one moment."""
+
+    flow: str
+    state: RunState = "starting"
+    text: str = ""
+    nodes: dict[str, NodeSnapshot] = {}
+    edges: list[EdgeSnapshot] = []
+    connections: dict[str, ConnectionSnapshot] = {}
+    values: list[ValueSnapshot] = []
+
+    def balanced(self) -> bool:
+        """True when every node's and every edge's ledger adds up."""
+        return all(n.balanced() for n in self.nodes.values()) and all(e.balanced() for e in self.edges)
+
+    def total(self, field: str) -> int:
+        """Sum of one counter over all nodes."""
+        return sum(getattr(node, field) for node in self.nodes.values())
+
+
+class RunEvent(msgspec.Struct, kw_only=True):
+    """Something worth a line in the run's history.
+
+    Attributes:
+        time_ns: when, nanoseconds UTC.
+        kind: info, lost, restored, gap, warning, error, dead.
+        node: node id, or empty for the run itself.
+        text: for people, without secrets.
+        topic: of the message concerned, if any.
+    """
+
+    time_ns: int
+    kind: str
+    text: str
+    node: str = ""
+    topic: str = ""

@@ -1,0 +1,1 @@
+"""A flow as plain data: its document, text form and lint."""

@@ -1,0 +1,87 @@
+"""All that a plugin may import from FlowHost. What is not listed in `__all__` may change any day."""
+
+from flowhost.errors import (
+    AuthenticationError,
+    ConfigError,
+    EvaluationError,
+    MessageError,
+    NodeError,
+    NotConnectedError,
+    PermanentError,
+    TemporaryError,
+    UnknownOutcomeError,
+)
+from flowhost.sdk.config import Config, Expression, Secret, Template, setting
+from flowhost.sdk.connection import Connection, ConnectionTest
+from flowhost.sdk.context import Clock, ConnectionContext, NodeContext, NoticeBoard
+from flowhost.sdk.hooks import Function, hookimpl
+from flowhost.sdk.inline import CodeWriter, InlineTransform
+from flowhost.sdk.message import Message, Meta, Quality
+from flowhost.sdk.node import (
+    AsyncTransform,
+    Emit,
+    MessageTransform,
+    Node,
+    Outputs,
+    Rejected,
+    Sink,
+    Source,
+    State,
+    StatefulTransform,
+    Step,
+    Transform,
+)
+from flowhost.sdk.outcome import Ok, Reject, Retry, Settlement, Unknown, WriteOutcome
+from flowhost.sdk.spec import OUT, ConnectionSpec, NodeSpec, Port
+
+__all__ = [
+    "OUT",
+    "AsyncTransform",
+    "AuthenticationError",
+    "Clock",
+    "CodeWriter",
+    "Config",
+    "ConfigError",
+    "Connection",
+    "ConnectionContext",
+    "ConnectionSpec",
+    "ConnectionTest",
+    "Emit",
+    "EvaluationError",
+    "Expression",
+    "Function",
+    "InlineTransform",
+    "Message",
+    "MessageError",
+    "MessageTransform",
+    "Meta",
+    "Node",
+    "NodeContext",
+    "NodeError",
+    "NodeSpec",
+    "NotConnectedError",
+    "NoticeBoard",
+    "Ok",
+    "Outputs",
+    "PermanentError",
+    "Port",
+    "Quality",
+    "Reject",
+    "Rejected",
+    "Retry",
+    "Secret",
+    "Settlement",
+    "Sink",
+    "Source",
+    "State",
+    "StatefulTransform",
+    "Step",
+    "Template",
+    "TemporaryError",
+    "Transform",
+    "Unknown",
+    "UnknownOutcomeError",
+    "WriteOutcome",
+    "hookimpl",
+    "setting",
+]

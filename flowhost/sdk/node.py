@@ -1,0 +1,218 @@
+"""The contract of a node: source, transforms of several kinds, sink.
+
+The engine owns delivery: acknowledgement, retry, order, back pressure. Node code is straight-line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from flowhost.sdk.config import Config
+from flowhost.sdk.context import NodeContext
+from flowhost.sdk.message import Message
+from flowhost.sdk.outcome import Settlement, WriteOutcome
+from flowhost.sdk.spec import NodeSpec
+
+C = TypeVar("C", bound=Config)
+
+Outputs: TypeAlias = Sequence[Message] | Mapping[str, Sequence[Message]]
+"""What a transform gives back: messages for port `out`, or messages by port name."""
+
+State: TypeAlias = Any
+"""State of one key: msgpack-able (dict, list, str, int, float, bool, None, bytes). The engine owns and saves it."""
+
+
+class Node(Generic[C]):
+    """What every node type has: a label, a config, a life.
+
+    `open` and `close` run on the event loop and never block it. `close` is safe at any time and any number of times.
+    """
+
+    spec: ClassVar[NodeSpec]
+    Config: ClassVar[type[Any]]
+
+    def __init__(self, config: C, context: NodeContext) -> None:
+        self.config = config
+        self.context = context
+
+    async def open(self) -> None:
+        """Get ready. Raises `TemporaryError` (the engine tries again) or `PermanentError` (the node stops)."""
+
+    async def close(self) -> None:
+        """Release everything."""
+
+    def health(self) -> str:
+        """State in words; empty where there is nothing to say."""
+        return ""
+
+    @classmethod
+    def output_ports(cls, config: C) -> tuple[str, ...]:  # noqa: ARG003 - overridden where ports come from the config
+        """Names of the outputs besides `error`, for this config."""
+        return tuple(port.name for port in cls.spec.ports)
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A message a source received but cannot decode; it leaves by the error port or becomes a dead letter.
+
+    Attributes:
+        message: with its original bytes.
+        reason: what is wrong with it.
+    """
+
+    message: Message
+    reason: str
+
+
+class Emit(Protocol):
+    """How a source hands over what it has received."""
+
+    async def __call__(
+        self,
+        messages: Sequence[Message],
+        position: Any = None,
+        *,
+        port: str = "out",
+        rejected: Sequence[Rejected] = (),
+    ) -> None:
+        """Hand over a batch; returns when it has a place (and, where not replayable, is safe on disk).
+
+        Args:
+            messages: the batch; may be empty if `rejected` is not.
+            position: of a replayable source: what to confirm later through `on_outcome`.
+            port: output the batch leaves by.
+            rejected: received, but not decodable.
+        """
+        ...
+
+
+class Source(Node[C]):
+    """Brings messages in.
+
+    Guarantees: what one `emit` call hands over stays together and in order; calls are not made concurrently.
+    A replayable source is told once per position, in the order of its `emit` calls, when all up to it is settled.
+    Cancelling `run` is the request to stop: the engine never cancels inside an `emit` that can still finish.
+    """
+
+    replayable: ClassVar[bool] = False
+    """True if the origin can deliver again what was not confirmed (MQTT QoS 1, SQL cursor)."""
+
+    async def run(self, emit: Emit) -> None:
+        """Receive until cancelled; returning means the source has ended.
+
+        Raises `TemporaryError` when the link is lost: the engine closes, waits, opens and runs it again.
+        """
+        raise NotImplementedError
+
+    async def on_outcome(self, position: Any, settlement: Settlement) -> None:
+        """Confirm at the origin: PUBACK, stored cursor. Called for replayable sources only."""
+
+
+class Transform(Node[C]):
+    """Batch in, batch out: synchronous, pure, no waiting, never changes what it was given."""
+
+    def process(self, messages: Sequence[Message]) -> Outputs:
+        """Turn a batch into what follows from it. Raising `MessageError` makes the engine find the culprit."""
+        raise NotImplementedError
+
+
+class MessageTransform(Transform[C]):
+    """A transform written for one message at a time."""
+
+    def process_one(self, message: Message) -> Message | Sequence[Message] | None:
+        """One message in; none, one or several out."""
+        raise NotImplementedError
+
+    def process(self, messages: Sequence[Message]) -> Outputs:
+        """Run `process_one` over the batch."""
+        out: list[Message] = []
+        for message in messages:
+            result = self.process_one(message)
+            if result is None:
+                continue
+            if isinstance(result, Message):
+                out.append(result)
+            else:
+                out.extend(result)
+        return out
+
+
+class AsyncTransform(Node[C]):
+    """A transform that waits for somebody (a query, a request). A queue stands before it."""
+
+    async def process(self, messages: Sequence[Message]) -> Outputs:
+        """Turn a batch into what follows from it. Raises as a sink does."""
+        raise NotImplementedError
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What one call of a stateful transform did.
+
+    Attributes:
+        state: the key's new state; None forgets the key.
+        out: messages to send on, by port or all on `out`.
+        passed: inputs that left as themselves, changed or not (one input, one output).
+        used: inputs, held since now or earlier, that went into other messages and are done.
+        filtered: inputs dropped on purpose.
+        held: inputs of this call kept in the state for later.
+    """
+
+    state: State
+    out: Outputs = ()
+    passed: int = 0
+    used: int = 0
+    filtered: int = 0
+    held: int = 0
+
+
+class StatefulTransform(Node[C]):
+    """A transform that remembers, per key.
+
+    The engine groups a batch by key, hands each group over with that key's state and keeps what comes back. State in,
+    state out: never change the object that was given, so that a failing message leaves no trace.
+    """
+
+    def key_of(self, message: Message) -> str:
+        """Which state a message belongs to; by default its key, else its topic."""
+        return message.meta.key or message.meta.topic
+
+    def process(self, messages: Sequence[Message], state: State, now_ns: int) -> Step:
+        """Take messages of one key.
+
+        Args:
+            messages: in order.
+            state: what the last call for this key returned; None at first.
+            now_ns: wall clock, nanoseconds UTC.
+        """
+        raise NotImplementedError
+
+    def due(self, state: State) -> int | None:  # noqa: ARG002 - overridden by transforms that act on time
+        """When `tick` wants to be called for this key, nanoseconds UTC; None for never."""
+        return None
+
+    def tick(self, state: State, now_ns: int) -> Step:  # noqa: ARG002 - as above
+        """The time named by `due` has come."""
+        return Step(state)
+
+    def flush(self, state: State) -> Step:
+        """The run ends: give out what is held. Outputs made too early carry the header `partial`."""
+        return Step(state)
+
+
+class Sink(Node[C]):
+    """Delivers messages. Tries once and says what happened; the engine retries."""
+
+    async def write(self, messages: Sequence[Message]) -> Sequence[WriteOutcome] | None:
+        """Deliver a batch, in order.
+
+        Returns:
+            None if all were confirmed, else one outcome per message.
+
+        Raises:
+            TemporaryError: nothing was done, try the whole batch again.
+            PermanentError: the target refuses the whole batch.
+            UnknownOutcomeError: the batch may have been done.
+        """
+        raise NotImplementedError
