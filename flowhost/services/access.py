@@ -1,0 +1,47 @@
+"""Who may do what: every service call passes `demand` first, and what is not listed is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from flowhost.errors import ForbiddenError
+
+Action = Literal["flow.read", "flow.operate", "flow.edit", "run.read", "plugin.read", "host.read"]
+
+_READ: frozenset[Action] = frozenset({"flow.read", "run.read", "plugin.read", "host.read"})
+_OPERATE: frozenset[Action] = _READ | {"flow.operate"}
+_EDIT: frozenset[Action] = _OPERATE | {"flow.edit"}
+
+GRANTS: dict[str, frozenset[Action]] = {
+    "viewer": _READ,
+    "auditor": _READ,
+    "operator": _OPERATE,
+    "engineer": _EDIT,
+    "script engineer": _EDIT,
+    "admin": _EDIT,
+}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """The caller of a service.
+
+    Attributes:
+        name: as it appears in history and audit.
+        roles: role names; unknown ones grant nothing.
+    """
+
+    name: str
+    roles: frozenset[str] = frozenset()
+
+
+LOCAL_USER = Principal("local", frozenset({"admin"}))
+"""Whoever sits at this machine, until access exists."""
+
+
+def demand(principal: Principal, action: Action) -> None:
+    """Raise `ForbiddenError` unless one of the caller's roles grants the action."""
+    if not any(action in GRANTS.get(role, frozenset()) for role in principal.roles):
+        msg = f"{principal.name or 'this user'} may not do this: it needs a role that grants '{action}'"
+        raise ForbiddenError(msg)

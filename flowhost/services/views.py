@@ -1,0 +1,310 @@
+"""What pages, REST and commands see: frozen plain data, never a table object and never an engine object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from flowhost.graph.document import FlowDocument
+
+FlowState = Literal["stopped", "starting", "running", "draining", "failed", "ended"]
+Desired = Literal["running", "stopped"]
+NodeStateText = Literal["starting", "running", "retrying", "ended", "stopped", "failed", "idle"]
+Outcome = Literal["running", "stopped", "ended", "failed", "interrupted"]
+WorkerState = Literal["starting", "running", "restarting", "stopped"]
+
+SPARK_POINTS = 60
+"""Rates kept per flow for the small curve, one per second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueView:
+    """A value that passed not long ago.
+
+    Attributes:
+        node: the node it left.
+        port: the port it left by.
+        topic: where it belongs.
+        text: the payload as one short line.
+        payload: the payload, JSON-like and cut to a size.
+        unit: UCUM code, empty where unknown.
+        quality: good, uncertain or bad.
+        time: source time, UTC.
+    """
+
+    node: str
+    port: str
+    topic: str
+    text: str
+    payload: Any
+    unit: str
+    quality: str
+    time: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowOverview:
+    """One row or tile of the overview.
+
+    Attributes:
+        id: flow id.
+        name: for people; the id where the flow has none.
+        area: folder of flows, e.g. `plant1/line1`.
+        state: what the flow really does now.
+        state_text: the state in words, with the reason where there is one.
+        desired: what was asked for last; survives a restart of the host.
+        rate_per_s: messages brought in per second, over the last seconds.
+        out_rate_per_s: messages confirmed by targets per second.
+        in_total: messages brought in since the run began.
+        out_total: messages confirmed by targets since the run began.
+        errors: failures seen in this run, including those retried.
+        dead: messages that failed for good in this run.
+        pending: messages inside the flow now.
+        spark: the last `SPARK_POINTS` rates, oldest first, one per second.
+        last_values: a few of the newest values, newest first; filled while somebody watches the flow.
+        last_error: the newest failure of the run, empty if none.
+        run_id: the run that is on, or the last one; None if it never ran.
+        started_at: when that run began, UTC.
+        nodes_count: nodes in the flow.
+        revision: number of the deployed revision.
+    """
+
+    id: str
+    name: str
+    area: str
+    state: FlowState
+    state_text: str
+    desired: Desired
+    rate_per_s: float = 0.0
+    out_rate_per_s: float = 0.0
+    in_total: int = 0
+    out_total: int = 0
+    errors: int = 0
+    dead: int = 0
+    pending: int = 0
+    spark: tuple[float, ...] = ()
+    last_values: tuple[ValueView, ...] = ()
+    last_error: str = ""
+    run_id: int | None = None
+    started_at: datetime | None = None
+    nodes_count: int = 0
+    revision: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeView:
+    """One node of a flow with its live figures (zeros and state `idle` while the flow is not running).
+
+    Counters are those of `flowhost.engine.snapshot.NodeSnapshot`: `in + made = out + used + filtered + dead +
+    dropped + pending`.
+    """
+
+    id: str
+    type: str
+    title: str
+    kind: Literal["source", "transform", "sink", "unknown"]
+    state: NodeStateText = "idle"
+    text: str = ""
+    rate_per_s: float = 0.0
+    in_total: int = 0
+    out: int = 0
+    made: int = 0
+    used: int = 0
+    filtered: int = 0
+    dead: int = 0
+    dropped: int = 0
+    pending: int = 0
+    errors: int = 0
+    last_error: str = ""
+    values: tuple[ValueView, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WireView:
+    """One wire with its live figures.
+
+    Attributes:
+        source: node it leaves.
+        port: output it leaves by.
+        target: node it enters.
+        rate_per_s: messages per second; exact where the output has one wire, else the target's share is the same.
+        pending: messages waiting before the target.
+    """
+
+    source: str
+    port: str
+    target: str
+    rate_per_s: float = 0.0
+    pending: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionView:
+    """A connection as the running flow sees it."""
+
+    name: str
+    type: str
+    up: bool
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemView:
+    """A finding of lint.
+
+    Attributes:
+        place: path into the flow file, e.g. `nodes.temps.config.qos`.
+        message: what is wrong and what to do.
+        severity: error (the flow cannot start) or warning.
+    """
+
+    place: str
+    message: str
+    severity: Literal["error", "warning"] = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventView:
+    """A line of a run's history.
+
+    Attributes:
+        time: when, UTC.
+        kind: info, lost, restored, gap, warning, error, dead.
+        text: for people, without secrets.
+        node: node id, or empty for the run itself.
+        topic: of the message concerned, if any.
+        count: how many equal ones in a row this line stands for.
+    """
+
+    time: datetime
+    kind: str
+    text: str
+    node: str = ""
+    topic: str = ""
+    count: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowDetail:
+    """A flow's page: the deployed document with live figures on it."""
+
+    overview: FlowOverview
+    document: FlowDocument
+    nodes: tuple[NodeView, ...] = ()
+    wires: tuple[WireView, ...] = ()
+    connections: tuple[ConnectionView, ...] = ()
+    problems: tuple[ProblemView, ...] = ()
+    events: tuple[EventView, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """One run: one life of a deployed revision.
+
+    Attributes:
+        outcome: running; stopped (somebody asked); ended (all sources came to their end); failed; interrupted (worker,
+            host or power went away).
+        reason: the outcome in words, e.g. why it failed; empty where there is nothing to say.
+    """
+
+    id: int
+    flow_id: str
+    flow_name: str
+    revision: int
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: Outcome
+    messages_in: int = 0
+    messages_out: int = 0
+    errors: int = 0
+    dead: int = 0
+    dropped: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunDetail:
+    """A run's page.
+
+    Attributes:
+        summary: the row of the list.
+        events: the newest ones kept, oldest first.
+        events_left_out: older ones no longer kept.
+        nodes: final figures per node (present ones while the run is on).
+        document: the revision that ran, for its picture; None if it is no longer kept.
+    """
+
+    summary: RunSummary
+    events: tuple[EventView, ...] = ()
+    events_left_out: int = 0
+    nodes: tuple[NodeView, ...] = ()
+    document: FlowDocument | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginView:
+    """An installed plugin, whole or broken.
+
+    Attributes:
+        error: why it was left out, empty if it works.
+        detail: the traceback, for the vendor.
+    """
+
+    name: str
+    version: str
+    node_types: tuple[str, ...] = ()
+    connection_types: tuple[str, ...] = ()
+    error: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeTypeView:
+    """A node type for palette and help."""
+
+    id: str
+    title: str
+    summary: str
+    category: str
+    icon: str
+    kind: Literal["source", "transform", "sink", "unknown"]
+    ports: tuple[str, ...]
+    connection: str | None
+    stability: str
+    schema: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerView:
+    """A process that runs flows."""
+
+    name: str
+    state: WorkerState
+    pid: int | None
+    heartbeat_age_s: float | None
+    flows: int
+    restarts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostStatus:
+    """The host itself.
+
+    Attributes:
+        host_id: identifies this FlowHost, part of client ids.
+        version: of FlowHost.
+        uptime_s: since the host started, seconds.
+        ready: True when the host does all it promises.
+        not_ready: reasons in words, empty when ready.
+        workers: the processes that run flows.
+        data_dir: folder that holds the databases.
+    """
+
+    host_id: str
+    version: str
+    uptime_s: float
+    ready: bool
+    not_ready: tuple[str, ...]
+    workers: tuple[WorkerView, ...]
+    data_dir: str
