@@ -1,0 +1,115 @@
+"""Numbers, ages, rates, units and times as a person reads them on a screen."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import Any
+
+THIN = "\u202f"
+"""Narrow no-break space: between groups of thousands and before a unit."""
+
+_UNITS = {
+    "Cel": "°C", "[degF]": "°F", "K": "K", "kW.h": "kWh", "W.h": "Wh", "MW.h": "MWh", "kWh": "kWh",
+    "Ohm": "Ω", "deg": "°", "1": "", "10*3": "×10³", "m3/h": "m³/h", "m3": "m³", "m2": "m²", "l/min": "l/min",
+    "{#}": "pcs", "um": "µm", "us": "µs", "[pH]": "pH", "/min": "1/min", "/h": "1/h", "/s": "1/s",
+}  # fmt: skip
+_STEPS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def count(number: int) -> str:
+    """A whole number with its thousands apart: `1 204 332`."""
+    return f"{number:,}".replace(",", THIN)
+
+
+def short_count(number: int) -> str:
+    """A count where room is scarce: exact below 10 000, then `12.3k`, `4.56M`."""
+    if abs(number) < 10_000:
+        return count(number)
+    for step, letter in _STEPS:
+        if abs(number) >= step:
+            return f"{_three_digits(number / step)}{letter}"
+    return count(number)
+
+
+def rate(per_s: float) -> str:
+    """Messages per second without the unit: `0`, `0.25`, `4.2`, `312`, `12.3k`."""
+    if per_s <= 0 or not math.isfinite(per_s):
+        return "0"
+    if per_s < 0.01:
+        return "<0.01"
+    if per_s < 1:
+        return f"{per_s:.2f}"
+    if per_s < 99.95:
+        return f"{per_s:.1f}"
+    return short_count(round(per_s))
+
+
+def age(seconds: float) -> str:
+    """How long ago, in one unit: `now`, `3 s`, `4 min`, `2 h`, `5 d`."""
+    if seconds < 1.5:
+        return "now"
+    if seconds < 100:
+        return f"{round(seconds)}{THIN}s"
+    if seconds < 100 * 60:
+        return f"{round(seconds / 60)}{THIN}min"
+    if seconds < 48 * 3600:
+        return f"{round(seconds / 3600)}{THIN}h"
+    return f"{round(seconds / 86400)}{THIN}d"
+
+
+def duration(seconds: float) -> str:
+    """How long something lasted, in its two largest units: `8.4 s`, `3 min 20 s`, `2 h 5 min`, `4 d 1 h`."""
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f}{THIN}s"
+    whole = round(seconds)
+    parts = ((whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s"))
+    first = next((i for i, (size, _) in enumerate(parts) if size), len(parts) - 1)
+    return " ".join(f"{size}{THIN}{word}" for size, word in parts[first : first + 2] if size)
+
+
+def unit(ucum: str) -> str:
+    """A UCUM code as it stands on a gauge: `Cel` is `°C`, `{bottles}` is `bottles`."""
+    if ucum in _UNITS:
+        return _UNITS[ucum]
+    if ucum.startswith("{") and ucum.endswith("}"):
+        return ucum[1:-1]
+    return ucum.replace(".", "·").replace("[", "").replace("]", "")
+
+
+def value(payload: Any, text: str) -> str:
+    """A payload in a narrow column: numbers cut to six significant digits, all else as the host shortened it."""
+    if isinstance(payload, bool) or not isinstance(payload, int | float | Decimal):
+        return text
+    if isinstance(payload, int):
+        return count(payload)
+    if not math.isfinite(payload):
+        return text
+    return f"{payload:.6g}" if abs(payload) < 1e6 else f"{payload:,.0f}".replace(",", THIN)
+
+
+def clock(moment: datetime, zone: tzinfo | None = None, now: datetime | None = None) -> str:
+    """Local time of the plant: `14:03:05` today, `22 Nov 14:03:05` this year, with the year before that."""
+    local = moment.astimezone(zone)
+    today = (now or datetime.now(UTC)).astimezone(zone)
+    if local.date() == today.date():
+        return f"{local:%H:%M:%S}"
+    day = f"{local.day} {local:%b}"
+    if local.year == today.year or today - local < timedelta(days=90):
+        return f"{day} {local:%H:%M:%S}"
+    return f"{day} {local.year} {local:%H:%M}"
+
+
+def exact(moment: datetime) -> str:
+    """The moment to the millisecond in UTC, for the hover text."""
+    utc = moment.astimezone(UTC)
+    return f"{utc:%Y-%m-%d %H:%M:%S}.{utc.microsecond // 1000:03d} UTC"
+
+
+def _three_digits(number: float) -> str:
+    """Three significant digits, never in powers of ten."""
+    size = abs(number)
+    if size >= 99.95:
+        return f"{number:.0f}"
+    return f"{number:.1f}" if size >= 9.995 else f"{number:.2f}"

@@ -1,0 +1,96 @@
+"""Figures as people read them."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from flowhost.ui import format as fmt
+
+S = fmt.THIN
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [(0, "0"), (999, "999"), (1204332, f"1{S}204{S}332"), (-1500, f"-1{S}500")]
+)
+def test_count(given: int, shown: str) -> None:
+    assert fmt.count(given) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [(9999, f"9{S}999"), (12345, "12.3k"), (999_999, "1000k"), (4_561_000, "4.56M"), (2_000_000_000, "2.00G")],
+)
+def test_short_count(given: int, shown: str) -> None:
+    assert fmt.short_count(given) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (0, "0"), (-1, "0"), (float("nan"), "0"), (0.004, "<0.01"), (0.25, "0.25"), (4.21, "4.2"), (99.96, "100"),
+        (311.6, "312"), (12_345.0, "12.3k"),
+    ],
+)  # fmt: skip
+def test_rate(given: float, shown: str) -> None:
+    assert fmt.rate(given) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (-3, "now"), (0.4, "now"), (3.2, f"3{S}s"), (99, f"99{S}s"), (240, f"4{S}min"), (7200, f"2{S}h"),
+        (5 * 86400, f"5{S}d"),
+    ],
+)  # fmt: skip
+def test_age(given: float, shown: str) -> None:
+    assert fmt.age(given) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (0.42, f"0.4{S}s"), (8.44, f"8.4{S}s"), (59, f"59{S}s"), (200, f"3{S}min 20{S}s"), (7500, f"2{S}h 5{S}min"),
+        (7200, f"2{S}h"), (4 * 86400 + 3600, f"4{S}d 1{S}h"), (60, f"1{S}min"),
+    ],
+)  # fmt: skip
+def test_duration(given: float, shown: str) -> None:
+    assert fmt.duration(given) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("Cel", "°C"),
+        ("[degF]", "°F"),
+        ("kW.h", "kWh"),
+        ("{bottles}", "bottles"),
+        ("", ""),
+        ("bar", "bar"),
+        ("N.m", "N·m"),
+    ],
+)
+def test_unit(given: str, shown: str) -> None:
+    assert fmt.unit(given) == shown
+
+
+@pytest.mark.parametrize(
+    ("payload", "text", "shown"),
+    [
+        (21.123456789, "21.123456789", "21.1235"), (120000, "120000", f"120{S}000"), (True, "true", "true"),
+        ({"a": 1}, '{"a": 1}', '{"a": 1}'), (float("nan"), "NaN", "NaN"), (Decimal("12.50"), "12.50", "12.50"),
+        (12345678.9, "12345678.9", f"12{S}345{S}679"),
+    ],
+)  # fmt: skip
+def test_value(payload: object, text: str, shown: str) -> None:
+    assert fmt.value(payload, text) == shown
+
+
+def test_times_are_local_to_the_plant_and_exact_in_utc() -> None:
+    zone = ZoneInfo("Europe/Vienna")
+    moment = datetime(2026, 11, 22, 23, 30, 5, 123456, tzinfo=UTC)
+    assert fmt.clock(moment, zone, now=moment) == "00:30:05"
+    assert fmt.clock(moment, zone, now=moment + timedelta(days=2)) == "23 Nov 00:30:05"
+    assert fmt.clock(moment, zone, now=moment + timedelta(days=400)) == "23 Nov 2026 00:30"
+    assert fmt.exact(moment) == "2026-11-22 23:30:05.123 UTC"
