@@ -1,0 +1,65 @@
+"""Tables of `app.db`: what people made and asked for. Small, precious, written with full synchronisation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, MetaData, UniqueConstraint, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Mapper
+from sqlmodel import Field, SQLModel
+
+from flowhost.store.columns import UtcDateTime
+
+
+class AppTable(SQLModel):
+    """Base of the tables in `app.db`."""
+
+    metadata = MetaData()
+
+
+class HostFactRow(AppTable, table=True):
+    """One fact about this host, e.g. its id."""
+
+    __tablename__ = "host_fact"
+
+    name: str = Field(primary_key=True)
+    value: str
+
+
+class FlowRow(AppTable, table=True):
+    """A flow: which revision is deployed and whether it shall run."""
+
+    __tablename__ = "flow"
+
+    id: str = Field(primary_key=True)
+    name: str
+    area: str = Field(index=True)
+    base_dir: str
+    deployed: int
+    desired: str
+    created_at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
+    changed_at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
+
+
+class RevisionRow(AppTable, table=True):
+    """An immutable saved version of a flow."""
+
+    __tablename__ = "revision"
+    __table_args__ = (UniqueConstraint("flow_id", "number", name="uq_revision_flow_number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    flow_id: str = Field(foreign_key="flow.id", ondelete="CASCADE", index=True)
+    number: int
+    content_hash: str
+    document: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    author: str
+    created_at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
+
+
+@event.listens_for(RevisionRow, "before_update")
+def _revisions_do_not_change(_mapper: Mapper[RevisionRow], _connection: Connection, row: RevisionRow) -> None:
+    """A run, an audit and a roll-back all point at a revision: it must stay what it was."""
+    msg = f"revision {row.number} of flow {row.flow_id} cannot be changed: save a new one"
+    raise TypeError(msg)
