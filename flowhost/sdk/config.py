@@ -27,7 +27,7 @@ class Config(BaseModel):
     )
 
 
-def setting(  # noqa: PLR0913 - one keyword per fact about a field
+def setting(
     default: Any = ...,
     *,
     default_factory: Any = None,

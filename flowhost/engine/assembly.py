@@ -1,0 +1,212 @@
+"""Builds everything a run needs out of a flow: connections, nodes, segments, stations."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowhost.engine.clock import SystemClock
+from flowhost.engine.connections import ConnectionBoard, ConnectionPool, ManagedConnection
+from flowhost.engine.counters import NodeCounters
+from flowhost.engine.edge import MemoryEdge
+from flowhost.engine.generated import ChainNode, GeneratedSegment
+from flowhost.engine.graveyard import Graveyard
+from flowhost.engine.notices import History, NoticeBoard
+from flowhost.engine.options import RunOptions
+from flowhost.engine.plan import Plan, make_plan
+from flowhost.engine.pump import Pump
+from flowhost.engine.segment import KernelSegment, Segment
+from flowhost.engine.source_loop import SourceLoop
+from flowhost.engine.stateful import StatefulSegment
+from flowhost.engine.stations import DirectStation, QueuedStation, WaitingNode
+from flowhost.errors import ConfigError
+from flowhost.graph.configs import connection_config, node_config
+from flowhost.graph.document import FlowDocument, NodeEntry
+from flowhost.graph.library import NodeLibrary
+from flowhost.sdk import (
+    AsyncTransform,
+    Clock,
+    ConnectionContext,
+    InlineTransform,
+    Node,
+    NodeContext,
+    Sink,
+    Source,
+    StatefulTransform,
+    Transform,
+)
+
+_log = logging.getLogger("flowhost.run")
+
+
+@dataclass
+class Assembly:
+    """The parts of a run, built and wired, not yet started."""
+
+    flow: FlowDocument
+    clock: Clock
+    history: History
+    graveyard: Graveyard
+    pump: Pump
+    pool: ConnectionPool
+    counters: dict[str, NodeCounters]
+    nodes: dict[str, Node[Any]]
+    plan: Plan
+    sources: list[SourceLoop] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    stateful: dict[str, StatefulSegment] = field(default_factory=dict)
+    queued: dict[str, QueuedStation] = field(default_factory=dict)
+    direct: dict[str, DirectStation] = field(default_factory=dict)
+
+
+class Assembler:
+    """Builds an `Assembly`; raises `ConfigError` with the place before anything is opened."""
+
+    def __init__(self, flow: FlowDocument, library: NodeLibrary, options: RunOptions) -> None:
+        self._flow = flow
+        self._library = library
+        self._options = options
+        self._clock: Clock = options.clock or SystemClock()
+        self._history = History(self._clock, options.on_event)
+        self._managed: dict[str, ManagedConnection] = {}
+        self._boards: dict[str, NoticeBoard] = {}
+
+    def build(self) -> Assembly:
+        """All parts."""
+        self._build_connections()
+        nodes = {entry.id: self._node(entry) for entry in self._flow.nodes.values()}
+        ports = {node_id: type(node).output_ports(node.config) for node_id, node in nodes.items()}
+        plan = make_plan(self._flow, nodes, ports)
+        counters = {node_id: NodeCounters(node_id) for node_id in nodes}
+        graveyard = Graveyard(self._logger(), self._history)
+        assembly = Assembly(
+            self._flow, self._clock, self._history, graveyard, Pump(plan.routes, counters, graveyard),
+            ConnectionPool(self._managed), counters, nodes, plan,
+        )  # fmt: skip
+        self._add_chains(assembly, ports)
+        for node_id in plan.singles:
+            self._add_single(assembly, node_id)
+        self._add_sources(assembly)
+        return assembly
+
+    # -- connections and nodes
+
+    def _build_connections(self) -> None:
+        used = {entry.connection for entry in self._flow.nodes.values() if entry.connection and not entry.disabled}
+        for name in sorted(used):
+            entry = self._flow.connections.get(name)
+            if entry is None:
+                known = ", ".join(sorted(self._flow.connections)) or "none"
+                raise ConfigError(f"connection {name!r} is not declared; declared are: {known}", f"connections.{name}")
+            kind = self._library.connections.get(entry.type)
+            if kind is None:
+                message = f"connection type {entry.type!r} is not installed; install the plugin that brings it"
+                raise ConfigError(message, f"connections.{name}.type")
+            options = self._options
+            config = connection_config(entry, kind, self._library.functions, options.secrets, options.environ)
+            board = ConnectionBoard(name, self._logger(connection=name), self._history)
+            context = ConnectionContext(
+                name=name, host_id=options.host_id, base_dir=options.base_dir, log=self._logger(connection=name),
+                clock=self._clock, board=board,
+            )  # fmt: skip
+            self._managed[name] = ManagedConnection(name, kind(config, context), board, options.open_timeout_s)
+
+    def _node(self, entry: NodeEntry) -> Node[Any]:
+        place = f"nodes.{entry.id}"
+        kind = self._library.nodes.get(entry.type)
+        if kind is None:
+            message = f"node type {entry.type!r} is not installed; `flowhost nodes` lists what is"
+            raise ConfigError(message, f"{place}.type")
+        if kind.spec.connection is not None and entry.connection is None and not entry.disabled:
+            message = f"{entry.type} needs a connection of type {kind.spec.connection}; add `connection: <name>`"
+            raise ConfigError(message, f"{place}.connection")
+        config = node_config(entry, kind, self._library.functions, self._options.secrets, self._options.environ)
+        log = self._logger(node=entry.id)
+        board = self._boards[entry.id] = NoticeBoard(entry.id, log, self._history)
+        managed = self._managed.get(entry.connection or "")
+        wired = frozenset(wire.port for wire in self._flow.wires if wire.source == entry.id)
+        context = NodeContext(
+            flow=self._flow.id, node=entry.id, host_id=self._options.host_id, base_dir=self._options.base_dir, log=log,
+            clock=self._clock, board=board, connection=managed.connection if managed else None, wired_ports=wired,
+        )  # fmt: skip
+        return kind(config, context)
+
+    def _logger(self, **fields: str) -> logging.LoggerAdapter[logging.Logger]:
+        return logging.LoggerAdapter(_log, {"flow": self._flow.id, **fields})
+
+    # -- what runs
+
+    def _add_chains(self, assembly: Assembly, ports: dict[str, tuple[str, ...]]) -> None:
+        for chain in assembly.plan.chains:
+            links = [self._link(assembly, node_id) for node_id in chain]
+            last = chain[-1]
+            wired = [port for port in ports[last] if (last, port) in assembly.plan.routes]
+            plain = tuple(ports[last]) == ("out",) or self._flow.nodes[last].disabled is not None
+            segment = GeneratedSegment(links, wired, "out" if plain else None)
+            assembly.segments.append(segment)
+            assembly.pump.add_segment(segment)
+
+    def _link(self, assembly: Assembly, node_id: str) -> ChainNode:
+        node, disabled = assembly.nodes[node_id], self._flow.nodes[node_id].disabled
+        counters = assembly.counters[node_id]
+        counters.state = "running" if disabled is None else "stopped"
+        counters.text = "" if disabled is None else f"disabled ({disabled})"
+        if disabled is None and isinstance(node, InlineTransform):
+            return ChainNode(node_id, node, counters)
+        passes = disabled == "pass" and not isinstance(node, Sink)
+        return ChainNode(node_id, None, counters, passes=passes)
+
+    def _add_single(self, assembly: Assembly, node_id: str) -> None:
+        node, counters = assembly.nodes[node_id], assembly.counters[node_id]
+        if isinstance(node, Transform):
+            self._add_segment(assembly, KernelSegment(node_id, node.process, counters), counters)
+        elif isinstance(node, StatefulTransform):
+            stateful = StatefulSegment(node_id, node, counters, self._clock.now_ns)
+            assembly.stateful[node_id] = stateful
+            self._add_segment(assembly, stateful, counters)
+        elif isinstance(node, Sink | AsyncTransform):
+            self._add_station(assembly, node_id, node, counters)
+        else:
+            place = f"nodes.{node_id}.type"
+            raise ConfigError(f"{node.spec.id} is neither source, transform nor sink; the plugin is broken", place)
+
+    def _add_segment(self, assembly: Assembly, segment: Segment, counters: NodeCounters) -> None:
+        counters.state = "running"
+        assembly.segments.append(segment)
+        assembly.pump.add_segment(segment)
+
+    def _add_station(
+        self, assembly: Assembly, node_id: str, node: Sink[Any] | AsyncTransform[Any], counters: NodeCounters
+    ) -> None:
+        waiting = WaitingNode(node, counters, assembly.pump, self._boards[node_id], self._link_ready(assembly, node_id))
+        if isinstance(node, Sink) and not node.spec.leaves_machine and node.spec.connection is None:
+            direct = DirectStation(waiting, counters)
+            assembly.direct[node_id] = direct
+            assembly.pump.add_station(node_id, direct)
+            return
+        edge = MemoryEdge(node_id, self._options.queue_messages, self._options.queue_bytes)
+        queued = QueuedStation(waiting, edge, counters)
+        assembly.queued[node_id] = queued
+        assembly.pump.add_station(node_id, queued)
+
+    def _add_sources(self, assembly: Assembly) -> None:
+        for node_id, node in assembly.nodes.items():
+            if not isinstance(node, Source):
+                continue
+            counters = assembly.counters[node_id]
+            if (disabled := self._flow.nodes[node_id].disabled) is not None:
+                counters.state, counters.text = "stopped", f"disabled ({disabled})"
+                continue
+            ready = self._link_ready(assembly, node_id)
+            loop = SourceLoop(node_id, node, counters, assembly.pump, self._boards[node_id], ready)
+            assembly.sources.append(loop)
+
+    def _link_ready(self, assembly: Assembly, node_id: str) -> Callable[[], Awaitable[None]]:
+        name = self._flow.nodes[node_id].connection
+
+        async def ready() -> None:
+            await assembly.pool.ready(name)
+
+        return ready

@@ -1,0 +1,40 @@
+"""Counters of nodes, kept per batch; what can be derived is derived when somebody asks."""
+
+from __future__ import annotations
+
+from flowhost.engine.snapshot import NodeSnapshot, NodeState
+
+
+class NodeCounters:
+    """Counters of one node since the run began; see `NodeSnapshot` for their meaning.
+
+    `rerouted` are failed messages that left by the error port; in the snapshot they are part of `out`.
+    """
+
+    __slots__ = (
+        "batches", "busy_s", "dead", "dropped", "errors", "filtered", "in_", "last_error", "made", "node_id", "out",
+        "rerouted", "state", "text", "used",
+    )  # fmt: skip
+
+    def __init__(self, node_id: str) -> None:
+        self.node_id = node_id
+        self.in_ = self.out = self.made = self.used = 0
+        self.filtered = self.dead = self.dropped = self.errors = self.batches = self.rerouted = 0
+        self.busy_s = 0.0
+        self.state: NodeState = "starting"
+        self.text = ""
+        self.last_error = ""
+
+    @property
+    def pending(self) -> int:
+        """Messages inside: what came and has not left in any way."""
+        gone = self.out + self.rerouted + self.used + self.filtered + self.dead + self.dropped
+        return self.in_ + self.made - gone
+
+    def snapshot(self) -> NodeSnapshot:
+        """The figures at this moment."""
+        return NodeSnapshot(
+            in_=self.in_, out=self.out + self.rerouted, made=self.made, used=self.used, filtered=self.filtered, dead=self.dead,
+            dropped=self.dropped, pending=self.pending, errors=self.errors, state=self.state, text=self.text,
+            last_error=self.last_error, busy_s=self.busy_s, batches=self.batches,
+        )  # fmt: skip

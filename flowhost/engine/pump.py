@@ -1,0 +1,126 @@
+"""Moves batches: through synchronous segments at once, into the queues of nodes that wait, failures to their port."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from flowhost.engine.counters import NodeCounters
+from flowhost.engine.failure import Failure
+from flowhost.engine.graveyard import Graveyard
+from flowhost.engine.segment import Segment
+from flowhost.engine.token import Token
+from flowhost.sdk import Message
+
+YIELD_AFTER_S = 0.002
+CHUNK = 1000
+
+
+class Station(Protocol):
+    """Where synchronous work ends: a queue, or a sink that never waits."""
+
+    async def accept(self, messages: Sequence[Message], token: Token) -> None:
+        """Take the messages and one branch of the token; waits for room."""
+        ...
+
+
+Routes = Mapping[tuple[str, str], tuple[str, ...]]
+"""Targets of every wired output, by node and port."""
+
+Deliveries = list[tuple[Station, Sequence[Message]]]
+
+
+class Pump:
+    """The way of a batch from one output to everything downstream of it.
+
+    Guarantees: messages of one call stay in order on every wire; a target gets its messages before `feed` returns.
+    """
+
+    def __init__(self, routes: Routes, counters: Mapping[str, NodeCounters], graveyard: Graveyard) -> None:
+        self._routes = routes
+        self._counters = counters
+        self._graveyard = graveyard
+        self._segments: dict[str, Segment] = {}
+        self._stations: dict[str, Station] = {}
+        self._last_yield = time.perf_counter()
+
+    def add_segment(self, segment: Segment) -> None:
+        """Messages for its first node run through it."""
+        self._segments[segment.nodes[0]] = segment
+
+    def add_station(self, node_id: str, station: Station) -> None:
+        """Messages for this node are handed to the station."""
+        self._stations[node_id] = station
+
+    async def feed(self, node_id: str, port: str, messages: Sequence[Message], token: Token) -> None:
+        """Send messages on from an output; ends one branch of the token when all of them have a place."""
+        for start in range(0, len(messages), CHUNK):
+            chunk = messages if len(messages) <= CHUNK else messages[start : start + CHUNK]
+            deliveries: Deliveries = []
+            self.spread(node_id, port, chunk, deliveries)
+            await self.deliver(deliveries, token)
+            if time.perf_counter() - self._last_yield > YIELD_AFTER_S:
+                await asyncio.sleep(0)
+                self._last_yield = time.perf_counter()
+        token.done()
+
+    async def deliver(self, deliveries: Deliveries, token: Token) -> None:
+        """Give each station its share."""
+        token.split(len(deliveries))
+        for station, messages in deliveries:
+            await station.accept(messages, token)
+
+    def spread(self, node_id: str, port: str, messages: Sequence[Message], deliveries: Deliveries) -> None:
+        """Run everything synchronous downstream of an output; what is left to deliver is appended."""
+        targets = self._routes.get((node_id, port))
+        if targets is None:
+            counters = self._counters[node_id]
+            counters.out -= len(messages)
+            counters.filtered += len(messages)
+            return
+        for target in targets:
+            segment = self._segments.get(target)
+            if segment is None:
+                deliveries.append((self._stations[target], messages))
+            else:
+                self._through(segment, messages, deliveries)
+
+    def _through(self, segment: Segment, messages: Sequence[Message], deliveries: Deliveries) -> None:
+        failures: list[Failure] = []
+        outputs = segment.run(messages, failures)
+        self.spread_all(segment.nodes[-1], outputs, deliveries)
+        if failures:
+            self.fail(failures, deliveries)
+
+    def spread_all(
+        self, node_id: str, outputs: Sequence[tuple[str, Sequence[Message]]], deliveries: Deliveries
+    ) -> None:
+        """`spread` for several ports of one node."""
+        for port, messages in outputs:
+            if messages:
+                self.spread(node_id, port, messages, deliveries)
+
+    def fail(self, failures: Sequence[Failure], deliveries: Deliveries) -> int:
+        """Send failed messages to their node's error port, or count them dead.
+
+        Returns:
+            How many are dead.
+        """
+        rerouted: dict[str, list[Message]] = {}
+        dead = 0
+        for failure in failures:
+            counters = self._counters[failure.node]
+            counters.errors += 1
+            counters.last_error = failure.reason
+            if (failure.node, "error") in self._routes:
+                counters.rerouted += 1
+                rerouted.setdefault(failure.node, []).append(failure.for_error_port())
+            else:
+                counters.dead += 1
+                dead += 1
+                self._graveyard.bury(failure)
+        for node_id, messages in rerouted.items():
+            self.spread(node_id, "error", messages, deliveries)
+        return dead

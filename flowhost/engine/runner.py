@@ -1,0 +1,167 @@
+"""One run of a flow, from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+
+from flowhost.engine.assembly import Assembler, Assembly
+from flowhost.engine.failure import reason_of
+from flowhost.engine.options import RunOptions
+from flowhost.engine.snapshot import FlowSnapshot, RunState, ValueSnapshot
+from flowhost.engine.stations import WaitingNode
+from flowhost.engine.tasks import TaskKeeper
+from flowhost.engine.ticker import Ticker
+from flowhost.engine.values import value_snapshot
+from flowhost.graph.document import FlowDocument
+from flowhost.graph.library import NodeLibrary
+from flowhost.graph.topology import topological_order
+
+CLOSE_TIMEOUT_S = 3.0
+
+
+class FlowRunner:
+    """Runs one flow once.
+
+    Raises:
+        ConfigError: the flow cannot run as it is written; nothing was opened.
+    """
+
+    def __init__(self, flow: FlowDocument, library: NodeLibrary, options: RunOptions) -> None:
+        self._parts: Assembly = Assembler(flow, library, options).build()
+        self._state: RunState = "starting"
+        self._text = ""
+        self._tasks = TaskKeeper(self._fault)
+        self._ticker = Ticker(list(self._parts.stateful.values()), self._parts.pump, self._parts.clock)
+        self._source_tasks: list[asyncio.Task[None]] = []
+        self._sources_over = asyncio.Event()
+        self._watching = False
+
+    async def start(self) -> None:
+        """Open connections and nodes in the background and start the sources."""
+        parts = self._parts
+        for managed in parts.pool:
+            self._tasks.start(managed.open(), f"open {managed.name}")
+        for direct in parts.direct.values():
+            await direct.waiting.open()
+        for node_id, queued in parts.queued.items():
+            self._tasks.start(queued.serve(), f"serve {node_id}")
+        if parts.stateful:
+            self._tasks.start(self._ticker.run(), "ticker")
+        for source in parts.sources:
+            self._tasks.start(source.confirm(), f"confirm {source.node_id}")
+        self._source_tasks = [self._tasks.start(s.run(), f"source {s.node_id}") for s in parts.sources]
+        self._tasks.start(self._await_sources(), "await sources")
+        self._state = "running"
+
+    async def wait(self) -> None:
+        """Returns when every source has ended or failed for good, or the run itself has failed."""
+        await self._sources_over.wait()
+
+    async def stop(self, drain_s: float = 10.0) -> None:
+        """Stop the sources, let everything on its way arrive, then close; firmly once `drain_s` seconds are over.
+
+        What has not arrived by then stays counted as pending, and replayable sources deliver it again next time.
+        """
+        if self._state in ("stopped", "ended"):
+            return
+        failed = self._state == "failed"
+        over = self._sources_over.is_set()
+        self._state = "draining"
+        try:
+            async with asyncio.timeout(drain_s):
+                await self._stop_sources()
+                await self._drain()
+        except TimeoutError:
+            self._text = f"stopped after {drain_s:g} s with messages still on their way"
+        await self._close()
+        self._state = "failed" if failed else "ended" if over else "stopped"
+
+    def snapshot(self) -> FlowSnapshot:
+        """Figures and states at this moment."""
+        parts = self._parts
+        for segment in parts.segments:
+            segment.settle_counters()
+        return FlowSnapshot(
+            flow=parts.flow.id,
+            state=self._state,
+            text=self._text,
+            nodes={node_id: counters.snapshot() for node_id, counters in parts.counters.items()},
+            edges=[queued.edge.snapshot() for queued in parts.queued.values()],
+            connections=parts.pool.snapshot(),
+            values=self._values() if self._watching else [],
+        )
+
+    def watch(self, on: bool) -> None:
+        """Collect last values for the following snapshots, or stop doing so."""
+        self._watching = on
+        if on:
+            for segment in self._parts.segments:
+                segment.trace_next()
+
+    # -- stopping
+
+    async def _stop_sources(self) -> None:
+        for source in self._parts.sources:
+            source.request_stop()
+        await asyncio.gather(*self._source_tasks, return_exceptions=True)
+
+    async def _drain(self) -> None:
+        """Let messages arrive, upstream first; transforms that hold messages give them out in their turn."""
+        parts = self._parts
+        for node_id in topological_order(parts.flow):
+            if (queued := parts.queued.get(node_id)) is not None:
+                await queued.edge.idle()
+            if (stateful := parts.stateful.get(node_id)) is not None:
+                await self._ticker.flush(stateful)
+
+    async def _close(self) -> None:
+        parts = self._parts
+        for source in parts.sources:
+            await self._within(source.finish())
+        await self._tasks.cancel_all()
+        for waiting in self._waiting_nodes():
+            await self._within(waiting.close())
+        await self._within(parts.pool.close())
+        for node_id, counters in parts.counters.items():
+            if counters.state == "running" and node_id not in parts.queued:
+                counters.state = "stopped"
+        parts.graveyard.close()
+        self._sources_over.set()
+
+    async def _within(self, closing: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await closing
+        except TimeoutError:
+            text = f"closing took longer than {CLOSE_TIMEOUT_S:g} s and was left"
+            self._parts.history.add("warning", text)
+
+    # -- while running
+
+    async def _await_sources(self) -> None:
+        await asyncio.gather(*self._source_tasks, return_exceptions=True)
+        self._sources_over.set()
+
+    def _fault(self, error: BaseException) -> None:
+        """The engine itself failed: say so and end the run; sources keep what is not confirmed."""
+        self._state, self._text = "failed", reason_of(error)
+        self._parts.history.add("error", f"the run failed: {reason_of(error)}")
+        self._sources_over.set()
+
+    def _values(self) -> list[ValueSnapshot]:
+        parts = self._parts
+        values = dict(self._station_values())
+        for segment in parts.segments:
+            values.update({place: value_snapshot(*place, message) for place, message in segment.traced().items()})
+            segment.trace_next()
+        return list(values.values())
+
+    def _station_values(self) -> Iterator[tuple[tuple[str, str], ValueSnapshot]]:
+        for keeper in (*self._parts.sources, *self._waiting_nodes()):
+            for place, message in keeper.last.items():
+                yield place, value_snapshot(*place, message)
+
+    def _waiting_nodes(self) -> list[WaitingNode]:
+        stations = (*self._parts.queued.values(), *self._parts.direct.values())
+        return [station.waiting for station in stations]

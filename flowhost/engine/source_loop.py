@@ -1,0 +1,160 @@
+"""Runs one source: open, run, confirm positions, open again after a loss."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from flowhost.engine.backoff import Backoff
+from flowhost.engine.counters import NodeCounters
+from flowhost.engine.failure import Failure, reason_of
+from flowhost.engine.notices import NoticeBoard
+from flowhost.engine.pump import Deliveries, Pump
+from flowhost.engine.token import PositionTracker, Token
+from flowhost.errors import ConfigError, PermanentError, TemporaryError
+from flowhost.sdk import Message, Rejected, Settlement, Source
+
+NODE_FAULT_TRIES = 5
+
+
+class SourceLoop:
+    """One source of a run.
+
+    Guarantees: batches enter the flow in the order of the source's `emit` calls; positions are confirmed in that order,
+    each once; a request to stop never cuts an `emit` that can still finish.
+    """
+
+    def __init__(
+        self,
+        node_id: str,
+        node: Source[Any],
+        counters: NodeCounters,
+        pump: Pump,
+        board: NoticeBoard,
+        link_ready: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.node_id = node_id
+        self.last: dict[tuple[str, str], Message] = {}
+        self._node = node
+        self._counters = counters
+        self._pump = pump
+        self._board = board
+        self._link_ready = link_ready
+        self._tracker = PositionTracker() if node.replayable else None
+        self._task: asyncio.Task[None] | None = None
+        self._emitting = False
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Until the source ends, fails for good, or is asked to stop."""
+        self._task = asyncio.current_task()
+        backoff = Backoff(cap_s=30.0)
+        while not self._stopping:
+            emitted = self._counters.batches
+            try:
+                await self._live()
+            except (PermanentError, ConfigError) as error:
+                self._fail(error)
+                return
+            except Exception as error:  # noqa: BLE001 - a source's own bug must not take other nodes down
+                if self._counters.batches > emitted:
+                    backoff.reset()
+                if not isinstance(error, TemporaryError | OSError) and backoff.tries >= NODE_FAULT_TRIES:
+                    self._fail(error)
+                    return
+                await self._wait_again(error, backoff)
+            else:
+                self._counters.state, self._counters.text = "ended", ""
+                return
+
+    async def _live(self) -> None:
+        await self._link_ready()
+        await self._node.open()
+        if self._counters.state == "retrying":
+            self._board.notice("restored", "running again")
+        self._counters.state, self._counters.text = "running", ""
+        await self._node.run(self.emit)
+
+    async def _wait_again(self, error: Exception, backoff: Backoff) -> None:
+        reason = reason_of(error)
+        self._counters.errors += 1
+        self._counters.last_error = reason
+        if self._counters.state != "retrying":
+            self._board.notice("lost", reason)
+        self._counters.state, self._counters.text = "retrying", reason
+        await self._node.close()
+        await asyncio.sleep(getattr(error, "after_s", None) or backoff.next_s())
+
+    def _fail(self, error: Exception) -> None:
+        reason = reason_of(error)
+        self._counters.errors += 1
+        self._counters.state, self._counters.text, self._counters.last_error = "failed", reason, reason
+        self._board.notice("error", reason)
+
+    async def emit(
+        self,
+        messages: Sequence[Message],
+        position: Any = None,
+        *,
+        port: str = "out",
+        rejected: Sequence[Rejected] = (),
+    ) -> None:
+        """Take a batch from the source (`flowhost.sdk.Emit`)."""
+        counters = self._counters
+        counters.made += len(messages) + len(rejected)
+        counters.batches += 1
+        tracker = self._tracker
+        token = Token() if tracker is None else tracker.open(position)
+        self._emitting = True
+        try:
+            if rejected:
+                await self._reject(rejected, token)
+            if messages:
+                counters.out += len(messages)
+                self.last[self.node_id, port] = messages[-1]
+            await self._pump.feed(self.node_id, port, messages, token)
+        finally:
+            self._emitting = False
+        if self._stopping and self._task is not None:
+            self._task.cancel()
+            await asyncio.sleep(0)
+
+    async def _reject(self, rejected: Sequence[Rejected], token: Token) -> None:
+        deliveries: Deliveries = []
+        self._pump.fail([Failure(self.node_id, item.message, item.reason) for item in rejected], deliveries)
+        await self._pump.deliver(deliveries, token)
+
+    def request_stop(self) -> None:
+        """Stop receiving; an `emit` under way finishes first."""
+        self._stopping = True
+        if self._task is not None and not self._emitting:
+            self._task.cancel()
+
+    async def confirm(self) -> None:
+        """Tell the source what is settled, for ever."""
+        if self._tracker is None:
+            return
+        while True:
+            await self._tell(await self._tracker.next_settled(), Settlement.CONFIRMED)
+
+    async def finish(self) -> None:
+        """Tell the source how its last positions ended, then close it."""
+        if self._tracker is not None:
+            await self._tell(self._tracker.take_settled(), Settlement.CONFIRMED)
+            await self._tell(self._tracker.take_open(), Settlement.ABANDONED)
+        try:
+            await self._node.close()
+        except Exception as error:  # noqa: BLE001 - the rest must still be closed
+            self._board.notice("warning", f"closing failed: {reason_of(error)}")
+        if self._counters.state not in ("failed", "ended"):
+            self._counters.state = "stopped"
+
+    async def _tell(self, positions: Sequence[Any], settlement: Settlement) -> None:
+        for position in positions:
+            try:
+                await self._node.on_outcome(position, settlement)
+            except Exception as error:  # noqa: BLE001 - unconfirmed is safe: the origin delivers again
+                self._counters.errors += 1
+                self._counters.last_error = reason_of(error)
+                self._board.notice("warning", f"could not confirm a batch at its origin: {reason_of(error)}")

@@ -1,0 +1,164 @@
+"""Nodes that wait: a sink or asynchronous transform behind its queue, and sinks of this machine that need none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from flowhost.engine.counters import NodeCounters
+from flowhost.engine.delivery import Delivery, open_until_ready
+from flowhost.engine.edge import Edge
+from flowhost.engine.failure import reason_of
+from flowhost.engine.notices import NoticeBoard
+from flowhost.engine.pump import Deliveries, Pump
+from flowhost.engine.segment import Ported, by_port
+from flowhost.engine.token import Token
+from flowhost.sdk import AsyncTransform, Message, Sink, WriteOutcome
+
+TAKE_AT_MOST = 1000
+
+
+class WaitingNode:
+    """A sink or asynchronous transform: opens it, brings batches through it, counts, closes it."""
+
+    def __init__(
+        self,
+        node: Sink[Any] | AsyncTransform[Any],
+        counters: NodeCounters,
+        pump: Pump,
+        board: NoticeBoard,
+        link_ready: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.node_id = counters.node_id
+        self.last: dict[tuple[str, str], Message] = {}
+        self._node = node
+        self._counters = counters
+        self._pump = pump
+        self._board = board
+        self._link_ready = link_ready
+        self._delivers = isinstance(node, Sink)
+        attempt = self._write if isinstance(node, Sink) else self._transform
+        resend = node.spec.idempotent or not self._delivers
+        self._delivery = Delivery(self.node_id, attempt, counters, board, resend_unknown=resend)
+
+    async def open(self) -> bool:
+        """Open the node; False if only a person can mend it."""
+        return await open_until_ready(self._node, self._counters, self._board, self._link_ready)
+
+    async def close(self) -> None:
+        """Close the node."""
+        try:
+            await self._node.close()
+        except Exception as error:  # noqa: BLE001 - the rest must still be closed
+            self._board.notice("warning", f"closing failed: {reason_of(error)}")
+        if self._counters.state != "failed":
+            self._counters.state = "stopped"
+
+    async def bring(self, messages: Sequence[Message], tokens: Sequence[Token]) -> int:
+        """Bring a batch through; what leaves the node carries the tokens.
+
+        Returns:
+            How many messages are dead.
+        """
+        counters = self._counters
+        counters.batches += 1
+        started = time.perf_counter()
+        outputs, failures = await self._delivery.bring(messages)
+        counters.busy_s += time.perf_counter() - started
+        self._count(len(messages) - len(failures), outputs)
+        deliveries: Deliveries = []
+        if outputs:
+            self._pump.spread_all(self.node_id, outputs, deliveries)
+        dead = self._pump.fail(failures, deliveries) if failures else 0
+        if deliveries:
+            # every source batch in this portion waits for all that came out of it
+            joint = JointToken(tokens)
+            await self._pump.deliver(deliveries, joint)
+            joint.done()
+        if self._delivers:
+            self.last[self.node_id, "out"] = messages[-1]
+        return dead
+
+    def _count(self, done: int, outputs: Ported) -> None:
+        counters = self._counters
+        left = sum(len(sent) for _, sent in outputs)
+        if self._delivers:
+            counters.out += done + left
+            counters.made += left
+            return
+        counters.out += left
+        counters.made += max(0, left - done)
+        counters.filtered += max(0, done - left)
+        for port, sent in outputs:
+            if sent:
+                self.last[self.node_id, port] = sent[-1]
+
+    async def _write(self, messages: Sequence[Message], outputs: Ported) -> Sequence[WriteOutcome] | None:  # noqa: ARG002
+        assert isinstance(self._node, Sink)
+        return await self._node.write(messages)
+
+    async def _transform(self, messages: Sequence[Message], outputs: Ported) -> Sequence[WriteOutcome] | None:
+        assert isinstance(self._node, AsyncTransform)
+        outputs.extend(by_port(await self._node.process(messages)))
+        return None
+
+
+class QueuedStation:
+    """A waiting node behind its queue, served by one task."""
+
+    def __init__(self, waiting: WaitingNode, edge: Edge, counters: NodeCounters) -> None:
+        self.waiting = waiting
+        self.edge = edge
+        self._counters = counters
+
+    async def accept(self, messages: Sequence[Message], token: Token) -> None:
+        """Queue the messages; waits while the queue is full."""
+        if not self.edge.offer(messages, token):
+            await self.edge.put(messages, token)
+        self._counters.in_ += len(messages)
+
+    async def serve(self) -> None:
+        """Take what has accumulated, bring it through, again."""
+        if not await self.waiting.open():
+            return
+        while True:
+            portions = await self.edge.take(TAKE_AT_MOST)
+            messages = portions[0].messages
+            if len(portions) > 1:
+                messages = [message for portion in portions for message in portion.messages]
+            dead = await self.waiting.bring(messages, [portion.token for portion in portions])
+            self.edge.settle(portions, dead=dead)
+
+
+class DirectStation:
+    """A sink of this machine that never waits long (log, discard): no queue before it."""
+
+    def __init__(self, waiting: WaitingNode, counters: NodeCounters) -> None:
+        self.waiting = waiting
+        self._counters = counters
+
+    async def accept(self, messages: Sequence[Message], token: Token) -> None:
+        """Deliver at once."""
+        self._counters.in_ += len(messages)
+        await self.waiting.bring(messages, (token,))
+        token.done()
+
+
+class JointToken(Token):
+    """One token for messages that came out of several source batches together."""
+
+    __slots__ = ("_tokens",)
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        super().__init__()
+        for token in tokens:
+            token.split()
+        self._tokens = tokens
+
+    def done(self) -> None:
+        """One branch has ended; with the last one, all source batches lose theirs."""
+        super().done()
+        if self.settlement is not None:
+            for token in self._tokens:
+                token.done()
