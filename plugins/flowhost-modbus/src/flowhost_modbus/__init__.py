@@ -1,0 +1,1 @@
+"""Modbus for FlowHost: a connection to a device or gateway, and polling by a tag table."""
