@@ -69,7 +69,7 @@ async def test_full_backlog_is_a_time_out(connect: Any) -> None:
         for filler in fillers:
             filler.setblocking(False)
             filler.connect_ex(deaf.getsockname())
-        with pytest.raises(NotConnectedError, match="no answer within 0.3 s"):
+        with pytest.raises(NotConnectedError, match=r"no answer within 0\.3 s"):
             await connect(deaf.getsockname()[1], timeout_s=0.3).open()
         for filler in fillers:
             filler.close()
@@ -94,7 +94,7 @@ async def test_a_late_answer_is_never_taken_for_the_next(raw: Any, connect: Any,
     raw.answer = slow_first
     connection = connect(raw.port, timeout_s=0.3)
     await connection.open()
-    with pytest.raises(SilentError, match="unit 1 at .* did not answer within 0.3 s"):
+    with pytest.raises(SilentError, match=r"unit 1 at .* did not answer within 0\.3 s"):
         await connection.read("holding", 1, 1, 1)
     assert list(await connection.read("holding", 1, 2, 1)) == [200]
     assert raw.links == 2

@@ -14,7 +14,8 @@ from flowhost.sdk import MessageError
 
 PI = 0x40490FDB  # 3.14159274 as IEEE 754 single
 FORMATS = {
-    "int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "int64": "q", "uint64": "Q", "float32": "f", "float64": "d",
+    "int16": "h", "uint16": "H", "int32": "i", "uint32": "I",
+    "int64": "q", "uint64": "Q", "float32": "f", "float64": "d",
 }  # fmt: skip
 
 
