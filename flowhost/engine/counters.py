@@ -34,7 +34,18 @@ class NodeCounters:
     def snapshot(self) -> NodeSnapshot:
         """The figures at this moment."""
         return NodeSnapshot(
-            in_=self.in_, out=self.out + self.rerouted, made=self.made, used=self.used, filtered=self.filtered, dead=self.dead,
-            dropped=self.dropped, pending=self.pending, errors=self.errors, state=self.state, text=self.text,
-            last_error=self.last_error, busy_s=self.busy_s, batches=self.batches,
-        )  # fmt: skip
+            in_=self.in_,
+            out=self.out + self.rerouted,
+            made=self.made,
+            used=self.used,
+            filtered=self.filtered,
+            dead=self.dead,
+            dropped=self.dropped,
+            pending=self.pending,
+            errors=self.errors,
+            state=self.state,
+            text=self.text,
+            last_error=self.last_error,
+            busy_s=self.busy_s,
+            batches=self.batches,
+        )

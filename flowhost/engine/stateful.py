@@ -116,6 +116,7 @@ class StatefulSegment:
         # an input that only passed on is neither used nor held
         counters.used += step.used
         counters.filtered += step.filtered
+        counters.dropped += step.dropped
         for port, sent in outputs:
             ported.setdefault(port, []).extend(sent)
         self._remember(key, step.state)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from flowhost.errors import MessageError
 from flowhost.expr import DataPath
 from flowhost.expr.times import iso_time
 from flowhost.sdk import Expression, Message, Meta, Template
@@ -87,6 +88,10 @@ class SegmentWriter:
         """Source of the current payload."""
         return self._view.payload()
 
+    def field(self, name: str) -> str:
+        """Source of one field of an object payload."""
+        return self._view.path(("payload", name))
+
     def meta(self, name: str) -> str:
         """Source of one meta field."""
         return self._view.meta(name)
@@ -140,6 +145,17 @@ class SegmentWriter:
             self.line(f"{names[field]} = {source}")
         self._view.set_fields(names)
 
+    def update_fields(self, fields: Mapping[str, str]) -> None:
+        """Some fields of an object payload are local variables from here on."""
+        names = {}
+        for field, source in fields.items():
+            names[field] = self.local()
+            self.line(f"{names[field]} = {source}")
+        base = self._view.base()
+        if base is not None:
+            self.line(f"if {base}.__class__ is not dict: {self.bind(require_object, 'require_object')}({base})")
+        self._view.update_fields(names)
+
     def set_meta(self, **sources: str) -> None:
         """Other meta fields from here on."""
         for field, source in sources.items():
@@ -175,6 +191,7 @@ class View:
         self._writer = writer
         self._payload = "_p"
         self._fields: dict[str, str] | None = None
+        self._overlaid = False
         self._meta: dict[str, str] = {}
         self._changed = False
         self._iso: str | None = None
@@ -198,7 +215,12 @@ class View:
         """Source of the payload."""
         if self._fields is None:
             return self._payload
-        return "{" + ", ".join(f"{field!r}: {name}" for field, name in self._fields.items()) + "}"
+        base = [f"**{self._payload}"] if self._overlaid else []
+        return "{" + ", ".join([*base, *(f"{field!r}: {name}" for field, name in self._fields.items())]) + "}"
+
+    def base(self) -> str | None:
+        """Variable of an object not made here, to which fields are added; None if all fields are known."""
+        return self._payload if self._fields is None or self._overlaid else None
 
     def meta(self, name: str) -> str:
         """Source of a meta field."""
@@ -216,11 +238,19 @@ class View:
 
     def set_payload(self, name: str) -> None:
         """The payload is this variable now."""
-        self._payload, self._fields, self._changed = name, None, True
+        self._payload, self._fields, self._overlaid, self._changed = name, None, False, True
 
     def set_fields(self, names: dict[str, str]) -> None:
         """The payload is an object of these variables now."""
-        self._fields, self._changed = names, True
+        self._fields, self._overlaid, self._changed = names, False, True
+
+    def update_fields(self, names: dict[str, str]) -> None:
+        """These fields of the payload are variables now."""
+        if self._fields is None:
+            self._fields, self._overlaid = dict(names), True
+        else:
+            self._fields = {**self._fields, **names}
+        self._changed = True
 
     def set_meta(self, field: str, name: str) -> None:
         """A meta field is this variable now."""
@@ -237,6 +267,8 @@ class View:
         name = self._fields.get(keys[0]) if isinstance(keys[0], str) else None
         if name is not None:
             return name, keys[1:]
+        if self._overlaid:
+            return self._payload, keys
         # not among the fields: let the look-up fail as it would on the object itself
         return self.payload(), keys
 
@@ -244,3 +276,10 @@ class View:
         if self._iso is None:
             self._iso = self.bind(iso_time, "iso")
         return f"{self._iso}({self.meta('time_ns')})"
+
+
+def require_object(payload: Any) -> None:
+    """Fields can only be added to an object. Raises `MessageError`, unless it is a dict of another class."""
+    if not isinstance(payload, dict):
+        kind = "empty" if payload is None else f"a {type(payload).__name__}"
+        raise MessageError(f"the payload is {kind}, not an object with fields; set all fields with `keep: false`")

@@ -53,7 +53,11 @@ def setting(
         **constraints: `ge`, `le`, `min_length`, `pattern`, `alias` and so on, as in pydantic.
     """
     facts = {
-        "unit": unit, "advanced": advanced, "widget": widget, "choices_from": choices_from, "since": since,
+        "unit": unit,
+        "advanced": advanced,
+        "widget": widget,
+        "choices_from": choices_from,
+        "since": since,
     }
     extra = {name: value for name, value in facts.items() if value}
     examples = None if example is None else [example]

@@ -33,6 +33,10 @@ class CodeWriter(Protocol):
         """Source of the current payload."""
         ...
 
+    def field(self, name: str) -> str:
+        """Source of one field of an object payload."""
+        ...
+
     def meta(self, name: str) -> str:
         """Source of one meta field: topic, time_ns, quality, status, unit, key, id or headers."""
         ...
@@ -67,6 +71,13 @@ class CodeWriter(Protocol):
 
     def set_fields(self, fields: Mapping[str, str]) -> None:
         """From here on the payload is an object of these fields (each source is evaluated once, here)."""
+        ...
+
+    def update_fields(self, fields: Mapping[str, str]) -> None:
+        """From here on these fields of the object payload have these values; its other fields stay.
+
+        A payload that is no object fails here, as this node's error.
+        """
         ...
 
     def set_meta(self, **sources: str) -> None:

@@ -80,7 +80,7 @@ class Emit(Protocol):
         """Hand over a batch; returns when it has a place (and, where not replayable, is safe on disk).
 
         Args:
-            messages: the batch; may be empty if `rejected` is not.
+            messages: the batch; may be empty if `rejected` is not. The list belongs to the engine from now on.
             position: of a replayable source: what to confirm later through `on_outcome`.
             port: output the batch leaves by.
             rejected: received, but not decodable.
@@ -157,6 +157,7 @@ class Step(msgspec.Struct, frozen=True):
         used: inputs, held since now or earlier, that went into other messages and are done.
         filtered: inputs dropped on purpose.
         held: inputs of this call kept in the state for later.
+        dropped: inputs given up because a limit said so, such as lateness.
     """
 
     state: State
@@ -165,6 +166,7 @@ class Step(msgspec.Struct, frozen=True):
     used: int = 0
     filtered: int = 0
     held: int = 0
+    dropped: int = 0
 
 
 class StatefulTransform(Node[C]):

@@ -1,0 +1,39 @@
+"""`schedule`: sends a message at fixed times."""
+
+from __future__ import annotations
+
+from flowhost import sdk
+from flowhost.sdk import Emit, Message, Meta, NodeSpec, Source, setting
+
+SECOND_NS = 1_000_000_000
+
+
+class ScheduleConfig(sdk.Config):
+    """When to fire."""
+
+    every_s: float = setting(ge=0.01, unit="s", example=60)
+    """Time between two firings; they stay on multiples of it since the start and do not drift."""
+
+
+class Schedule(Source[ScheduleConfig]):
+    """Sends `{n, at}` on every firing. Firings missed while the flow was busy or the machine asleep are skipped."""
+
+    spec = NodeSpec(
+        id="schedule", title="Schedule", summary="Sends a message at fixed times.", category="time",
+        icon="schedule", keywords=("timer", "interval", "cron", "trigger"),
+    )  # fmt: skip
+    Config = ScheduleConfig
+
+    async def run(self, emit: Emit) -> None:
+        """Fire until stopped."""
+        clock, gap_ns = self.context.clock, round(self.config.every_s * SECOND_NS)
+        due_ns = clock.now_ns()
+        number = 0
+        while True:
+            await clock.sleep(max(0.0, (due_ns - clock.now_ns()) / SECOND_NS))
+            identity = f"{self.context.flow}/{self.context.node}/{due_ns}"
+            payload = {"n": number, "every_s": self.config.every_s}
+            await emit([Message(payload, Meta("schedule", due_ns, "good", None, "", "", identity, {}))])
+            number += 1
+            missed = max(0, clock.now_ns() - due_ns) // gap_ns
+            due_ns += gap_ns * (missed + 1)
