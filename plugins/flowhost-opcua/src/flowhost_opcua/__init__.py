@@ -1,0 +1,1 @@
+"""OPC UA (IEC 62541) for FlowHost."""

@@ -1,0 +1,3 @@
+"""opcua.subscribe against a real asyncua server."""
+
+from __future__ import annotations
