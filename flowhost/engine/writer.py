@@ -19,6 +19,7 @@ from flowhost.sdk import Expression, Message, Meta, Template
 
 META_FIELDS = ("topic", "time_ns", "quality", "status", "unit", "key", "id", "headers")
 _INDENT = " "
+TOP_DEPTH = 2
 
 
 class SegmentWriter:
@@ -35,7 +36,7 @@ class SegmentWriter:
         self._ports = {port: f"_o{index}" for index, port in enumerate(ports)}
         self._traced = traced
         self._lines: list[str] = []
-        self._depth = 2
+        self._depth = TOP_DEPTH
         self._names = 0
         self._view = View(self)
 
@@ -63,6 +64,10 @@ class SegmentWriter:
             tail = f" return ({dropped}), ({''.join(f'_x{i},' for i in range(count))})"
         self.offset = len(head) + 2 + len(self._prelude())
         return "\n".join([*head, " for _m in _it:", *self._prelude(), *self._lines, tail, ""])
+
+    def at_top(self) -> bool:
+        """Whether a line written now runs for every message that comes this far."""
+        return self._depth == TOP_DEPTH
 
     def finish(self, port: str | None) -> None:
         """End of the chain: hand the message to the port a plain chain ends with."""
@@ -193,6 +198,7 @@ class View:
         self._fields: dict[str, str] | None = None
         self._overlaid = False
         self._meta: dict[str, str] = {}
+        self._read: dict[str, str] = {}
         self._changed = False
         self._iso: str | None = None
 
@@ -223,8 +229,12 @@ class View:
         return self._payload if self._fields is None or self._overlaid else None
 
     def meta(self, name: str) -> str:
-        """Source of a meta field."""
-        return self._meta.get(name) or f"_e.{name}"
+        """Source of a meta field; read once into a variable where that is certain to come first."""
+        known = self._meta.get(name) or self._read.get(name)
+        if known is None and self._writer.at_top():
+            known = self._read[name] = self._writer.local(name)
+            self._writer.line(f"{known} = _e.{name}")
+        return known or f"_e.{name}"
 
     def message(self) -> str:
         """Source of the whole message; the very one that came in if nothing changed."""
@@ -259,7 +269,8 @@ class View:
     def _meta_source(self) -> str:
         if not self._meta:
             return "_e"
-        return f"_Meta({', '.join(self.meta(field) for field in META_FIELDS)})"
+        read = {**self._read, **self._meta}
+        return f"_Meta({', '.join(read.get(field, f'_e.{field}') for field in META_FIELDS)})"
 
     def _payload_at(self, keys: Sequence[str | int]) -> tuple[str, Sequence[str | int]]:
         if self._fields is None or not keys:
