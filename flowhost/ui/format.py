@@ -15,7 +15,7 @@ _UNITS = {
     "Ohm": "Ω", "deg": "°", "1": "", "10*3": "×10³", "m3/h": "m³/h", "m3": "m³", "m2": "m²", "l/min": "l/min",
     "{#}": "pcs", "um": "µm", "us": "µs", "[pH]": "pH", "/min": "1/min", "/h": "1/h", "/s": "1/s",
 }  # fmt: skip
-_STEPS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+_STEPS: tuple[tuple[float, str], ...] = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def count(number: int) -> str:
@@ -86,7 +86,8 @@ def value(payload: Any, text: str) -> str:
         return count(payload)
     if not math.isfinite(payload):
         return text
-    return f"{payload:.6g}" if abs(payload) < 1e6 else f"{payload:,.0f}".replace(",", THIN)
+    small = -1e6 < payload < 1e6
+    return f"{payload:.6g}" if small else f"{payload:,.0f}".replace(",", THIN)
 
 
 def clock(moment: datetime, zone: tzinfo | None = None, now: datetime | None = None) -> str:

@@ -1,0 +1,104 @@
+"""The side panel while no node is picked: what the flow is for, its connections, and what happened."""
+
+from __future__ import annotations
+
+from flowhost.services.views import EventView, FlowDetail
+from flowhost.ui import format as fmt
+from flowhost.ui.table import Cell
+from flowhost.ui.tags import Tag
+from flowhost.ui.texts import t
+
+EVENTS_SHOWN = 30
+KIND_TONES = {
+    "info": "off", "lost": "bad", "restored": "ok", "gap": "warn", "warning": "warn", "error": "bad", "dead": "bad",
+}  # fmt: skip
+
+
+class FlowPanel(Tag):
+    """The flow's own panel."""
+
+    def __init__(self, detail: FlowDetail) -> None:
+        super().__init__("aside", "", "fh-panel", data_testid="flow-panel")
+        with self:
+            with Tag("div", "", "fh-panel-head"):
+                Tag("h2", t("flow.about"))
+            text = detail.document.description.strip() or t("flow.no_description")
+            Tag("p", text, "fh-panel-summary")
+            Tag("p", t("flow.pick_a_node"), "fh-sub fh-hint")
+            with Tag("div", "", "fh-panel-part") as self._problems_part:
+                Tag("h3", t("flow.problems"))
+                self._problems = Lines()
+            with Tag("div", "", "fh-panel-part") as self._connections_part:
+                Tag("h3", t("flow.connections"))
+                self._connections = Lines()
+            with Tag("div", "", "fh-panel-part"):
+                Tag("h3", t("flow.events"))
+                self._no_events = Tag("p", t("flow.no_events"), "fh-sub")
+                self._events = Lines()
+        self.show(detail)
+
+    def show(self, detail: FlowDetail) -> None:
+        """Bring it up to date."""
+        self._problems_part.show_if(detail.problems)
+        self._problems.show(
+            [
+                (Cell(problem.message, tone="bad" if problem.severity == "error" else "warn"), problem.place, "")
+                for problem in detail.problems
+            ]
+        )
+        self._connections_part.show_if(detail.connections)
+        self._connections.show(
+            [
+                (
+                    Cell(link.name, tone="ok" if link.up else "bad"),
+                    link.text or t("connection.up" if link.up else "connection.down"),
+                    link.type,
+                )
+                for link in detail.connections
+            ]
+        )
+        self._no_events.show_if(not detail.events)
+        newest = sorted(detail.events, key=lambda event: event.time, reverse=True)[:EVENTS_SHOWN]
+        self._events.show([_event(event) for event in newest])
+
+
+class Lines(Tag):
+    """A list of dotted lines: what, then smaller more about it, and at the right a word."""
+
+    def __init__(self) -> None:
+        super().__init__("ul", "", "fh-lines")
+        self._lines: list[_Line] = []
+
+    def show(self, lines: list[tuple[Cell, str, str]]) -> None:
+        """Show exactly these lines."""
+        while len(self._lines) > len(lines):
+            self._lines.pop().delete()
+        with self:
+            while len(self._lines) < len(lines):
+                self._lines.append(_Line())
+        for element, (head, more, side) in zip(self._lines, lines, strict=True):
+            element.show(head, more, side)
+
+
+class _Line(Tag):
+    def __init__(self) -> None:
+        super().__init__("li", "", "fh-line")
+        with self:
+            self._dot = Tag("span")
+            with Tag("div", "", "fh-line-text"):
+                self._head = Tag("div")
+                self._more = Tag("div", "", "fh-sub")
+            self._side = Tag("span", "", "fh-sub fh-line-side")
+
+    def show(self, head: Cell, more: str, side: str) -> None:
+        self._dot.look(f"fh-dot fh-dot-{head.tone}")
+        self._head.set_text(head.text)
+        self._more.set_text(more).show_if(more)
+        self._side.set_text(side).put("title", head.hover or None)
+
+
+def _event(event: EventView) -> tuple[Cell, str, str]:
+    times = f" ×{fmt.count(event.count)}" if event.count > 1 else ""
+    about = " · ".join(part for part in (event.node, event.topic) if part)
+    head = Cell(event.text + times, hover=fmt.exact(event.time), tone=KIND_TONES.get(event.kind, "off"))
+    return head, about, fmt.clock(event.time)

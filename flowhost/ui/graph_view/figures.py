@@ -1,0 +1,54 @@
+"""The figures on a picture, as short texts; written once per second for all who look."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flowhost.services.views import FlowDetail, NodeView, WireView
+from flowhost.ui import format as fmt
+from flowhost.ui.graph_view.picture import wire_id
+from flowhost.ui.state_mark import tone, word
+from flowhost.ui.texts import t
+
+
+def figures_text(detail: FlowDetail) -> str:
+    """JSON text with what each node and each wire shows now."""
+    return json.dumps(
+        {
+            "flow": detail.overview.id,
+            "nodes": {node.id: _node(node) for node in detail.nodes},
+            "wires": {wire_id(wire.source, wire.port, wire.target): _wire(wire) for wire in detail.wires},
+        }
+    )
+
+
+def _node(node: NodeView) -> dict[str, Any]:
+    came = node.made if node.kind == "source" else node.in_total
+    return {
+        "tone": tone(node.state),
+        "state": f"{word(node.state)}: {node.text}" if node.text else word(node.state),
+        "rate": fmt.rate(node.rate_per_s),
+        "unit": t("graph.per_s"),
+        "total": fmt.short_count(came),
+        "notes": _notes(node),
+    }
+
+
+def _notes(node: NodeView) -> list[list[str]]:
+    """What deserves a small mark on the card: its tone and words, the worst first."""
+    facts = (
+        ("bad", "graph.dead", node.dead),
+        ("bad", "graph.dropped", node.dropped),
+        ("warn", "graph.errors", node.errors),
+        ("busy", "graph.pending", node.pending),
+    )
+    return [[mark, t(key, count=fmt.short_count(number))] for mark, key, number in facts if number][:2]
+
+
+def _wire(wire: WireView) -> dict[str, Any]:
+    return {
+        "rate": f"{fmt.rate(wire.rate_per_s)}{t('graph.per_s')}" if wire.rate_per_s > 0 else "",
+        "waiting": t("graph.waiting", count=fmt.short_count(wire.pending)) if wire.pending else "",
+        "flows": wire.rate_per_s > 0,
+    }

@@ -1,0 +1,84 @@
+"""Bring in a flow file: choose it or paste its text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from nicegui import ui
+from nicegui.element import Element
+from nicegui.events import GenericEventArguments
+
+from flowhost.errors import FlowHostError
+from flowhost.services.views import FlowOverview
+from flowhost.ui.caller import caller
+from flowhost.ui.live import Live
+from flowhost.ui.shell import Alert
+from flowhost.ui.tags import Button, Tag
+from flowhost.ui.texts import t
+
+
+class FlowText(Element, component=Path(__file__).parent / "assets" / "flow_text.js"):
+    """Text of a flow file, pasted or read from a file in the browser; hands over the text alone, never a file name."""
+
+    def __init__(self, on_text: Callable[[GenericEventArguments], None], on_too_big: Callable[[], None]) -> None:
+        super().__init__()
+        self.on("content", on_text)
+        self.on("toobig", on_too_big)
+        self.props["label"] = t("import.choose")
+        self.props["hint"] = t("import.placeholder")
+        self.props["name"] = t("import.title")
+
+
+class ImportDialog:
+    """The dialog and what it asks of the host.
+
+    Args:
+        live: gives the services.
+        imported: told about the new flow.
+    """
+
+    def __init__(self, live: Live, imported: Callable[[FlowOverview], None]) -> None:
+        self._flows = live.host.flows
+        self._imported = imported
+        self._content = ""
+        with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("import.title")):
+            Tag("h2", t("import.title"))
+            Tag("p", t("import.text"), "fh-sub")
+            self._alert = Alert()
+            self._text = FlowText(self._on_text, self._on_too_big)
+            with Tag("div", "", "fh-dialog-buttons"):
+                Button(t("import.cancel"), "close", self._close, "fh-quiet")
+                self._do = Button(t("import.do"), "check", self._on_import, "fh-primary", data_testid="import-do")
+
+    def open(self) -> None:
+        """Show the dialog, without an old error."""
+        self._alert.take_back()
+        self._dialog.value = True
+
+    def _close(self) -> None:
+        self._dialog.value = False
+
+    def _on_text(self, event: GenericEventArguments) -> None:
+        self._content = str(event.args or "")
+
+    def _on_too_big(self) -> None:
+        self._alert.say(t("import.too_big"))
+
+    async def _on_import(self) -> None:
+        self._alert.take_back()
+        if not self._content.strip():
+            self._alert.say(t("import.empty"))
+            return
+        self._do.busy(t("import.busy"))
+        try:
+            flow = await self._flows.import_file(caller(), self._content)
+        except FlowHostError as error:
+            self._alert.say(str(error))
+            return
+        finally:
+            self._do.busy(None)
+        self._imported(flow)
+        self._content = ""
+        _ = self._text.run_method("empty")
+        self._close()

@@ -1,0 +1,142 @@
+"""One flow on the overview: its row, and what a search finds it by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from flowhost.services.views import FlowOverview, ValueView
+from flowhost.ui import format as fmt
+from flowhost.ui.live import Live
+from flowhost.ui.operate import FlowSwitch
+from flowhost.ui.shell import Alert
+from flowhost.ui.sparkline import Sparkline
+from flowhost.ui.state_mark import StateMark
+from flowhost.ui.tags import Tag, link
+from flowhost.ui.texts import t
+
+VALUES_SHOWN = 3
+
+
+class FlowRow(Tag):
+    """A flow's row; `show` changes only what differs."""
+
+    def __init__(self, live: Live, flow: FlowOverview) -> None:
+        super().__init__("tr", "", "fh-flow-row", data_testid="flow-row", data_flow=flow.id)
+        self.flow = flow
+        with self:
+            with Tag("td"):
+                self._state = StateMark(flow.state, data_testid="flow-state")
+            with Tag("td", "", "fh-flow-cell"):
+                self._name = link(flow.name, f"/flows/{flow.id}", "fh-flow-name")
+                self._area = Tag("div", "", "fh-sub")
+                self._trouble = Tag("div", "", "fh-trouble")
+                self._alert = Alert()
+            with Tag("td", "", "num fh-rate-cell"), Tag("div", "", "fh-rate"):
+                self._spark = Sparkline()
+                self._rate = Tag("span", "", "fh-figure", data_testid="flow-rate")
+            with Tag("td", "", "num"):
+                self._in = Tag("div", data_testid="flow-in")
+                self._out = Tag("div", "", "fh-sub", data_testid="flow-out")
+            self._pending, self._errors, self._dead = Tag("td"), Tag("td"), Tag("td")
+            with Tag("td"):
+                self._values = ValueLines()
+            with Tag("td", "", "fh-actions"):
+                self._switch = FlowSwitch(live, flow, self.show, self._failed)
+        self.show(flow)
+
+    def show(self, flow: FlowOverview) -> None:
+        """Bring the row up to date."""
+        self.flow = flow
+        self._state.show(flow.state, flow.state_text)
+        self._name.set_text(flow.name)
+        self._area.set_text(flow.area)
+        trouble = flow.last_error or (flow.state_text if flow.state == "failed" else "")
+        self._trouble.set_text(trouble).show_if(trouble).put("title", trouble or None)
+        on = flow.state not in ("stopped", "ended", "failed")
+        self._rate.set_text(fmt.rate(flow.rate_per_s) if on else "–")
+        self._spark.show(flow.spark)
+        self._in.set_text(fmt.count(flow.in_total)).put("title", t("hint.totals"))
+        self._out.set_text(fmt.count(flow.out_total)).put("title", t("hint.totals"))
+        for cell, number, tone in (
+            (self._pending, flow.pending, ""),
+            (self._errors, flow.errors, "fh-warn"),
+            (self._dead, flow.dead, "fh-bad"),
+        ):
+            cell.set_text(fmt.short_count(number)).look(f"num {tone if number else 'fh-zero'}")
+            cell.put("title", fmt.count(number))
+        self._values.show(flow.last_values, running=on)
+        self._switch.show(flow)
+
+    def _failed(self, text: str) -> None:
+        if text:
+            self._alert.say(text)
+        else:
+            self._alert.take_back()
+
+
+class ValueLines(Tag):
+    """A few last values, each keeping its line while newer ones come."""
+
+    def __init__(self) -> None:
+        super().__init__("div", "", "fh-values")
+        self._topics: list[str] = []
+        with self:
+            self._none = Tag("div", "", "fh-sub")
+            self._lines = [_ValueLine() for _ in range(VALUES_SHOWN)]
+
+    def show(self, values: Sequence[ValueView], *, running: bool) -> None:
+        """Show the newest values."""
+        by_topic: dict[str, ValueView] = {}
+        for value in values:
+            by_topic.setdefault(value.topic or f"{value.node}.{value.port}", value)
+        self._topics = keep_places(self._topics, list(by_topic), VALUES_SHOWN)
+        self._none.set_text(t("flow.no_values") if running else t("flow.no_values_stopped"))
+        self._none.show_if(not self._topics)
+        now = datetime.now(UTC)
+        for index, line in enumerate(self._lines):
+            line.show(by_topic[self._topics[index]] if index < len(self._topics) else None, now)
+
+
+class _ValueLine(Tag):
+    def __init__(self) -> None:
+        super().__init__("div", "", "fh-value fh-hidden", data_testid="flow-value")
+        with self:
+            self._topic = Tag("span", "", "fh-topic")
+            self._figure = Tag("span", "", "fh-value-figure", data_testid="value")
+            self._unit = Tag("span", "", "fh-unit")
+            self._quality = Tag("span")
+            self._age = Tag("span", "", "fh-age")
+
+    def show(self, value: ValueView | None, now: datetime) -> None:
+        self.show_if(value)
+        if value is None:
+            return
+        self._topic.set_text(value.topic or t("value.no_topic")).put("title", value.topic)
+        self._figure.set_text(fmt.value(value.payload, value.text)).put("title", value.text)
+        self._unit.set_text(fmt.unit(value.unit))
+        doubtful = value.quality in ("bad", "uncertain")
+        self._quality.set_text(t(f"value.{value.quality}") if doubtful else "")
+        self._quality.look(f"fh-quality fh-quality-{value.quality}" if doubtful else "fh-hidden")
+        self._age.set_text(fmt.age((now - value.time).total_seconds())).put("title", fmt.exact(value.time))
+
+
+def keep_places(old: Sequence[str], new: Sequence[str], limit: int) -> list[str]:
+    """Which topics stand on which line: those already shown stay where they are, newcomers fill the rest.
+
+    Args:
+        old: topics shown now, by line.
+        new: topics there are, newest first.
+        limit: lines.
+    """
+    if not set(old) & set(new):
+        return sorted(new[:limit])
+    newcomers = [topic for topic in new if topic not in old]
+    kept = [topic if topic in new else (newcomers.pop(0) if newcomers else "") for topic in old]
+    return [topic for topic in kept if topic] + newcomers[: limit - len([topic for topic in kept if topic])]
+
+
+def matches(flow: FlowOverview, words: str) -> bool:
+    """True if every word of the search is in the flow's name, area, id, state or topics."""
+    text = " ".join([flow.name, flow.area, flow.id, flow.state, *(value.topic for value in flow.last_values)]).lower()
+    return all(word in text for word in words.lower().split())

@@ -1,0 +1,82 @@
+"""The head line of the overview: what all flows do together, and the processes they run in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from flowhost.services.views import FlowOverview, HostStatus
+from flowhost.ui import format as fmt
+from flowhost.ui.sparkline import Sparkline
+from flowhost.ui.state_mark import word
+from flowhost.ui.tags import Tag
+from flowhost.ui.texts import t
+
+ON = ("starting", "running", "draining")
+
+
+class Sums(Tag):
+    """Figures in one strip."""
+
+    def __init__(self) -> None:
+        super().__init__("section", "", "fh-sums", data_testid="sums")
+        with self:
+            self._running = Figure(t("sum.running"))
+            self._in = Figure(t("sum.in"), t("sum.per_s"))
+            with self._in:
+                self._spark = Sparkline()
+            self._out = Figure(t("sum.out"), t("sum.per_s"))
+            self._waiting = Figure(t("sum.waiting"), hint=t("hint.waiting"))
+            self._errors = Figure(t("sum.errors"), hint=t("hint.errors"))
+            self._dead = Figure(t("sum.dead"), hint=t("hint.dead"))
+            self._workers = Figure(t("sum.workers"))
+
+    def show_flows(self, flows: Sequence[FlowOverview]) -> None:
+        """Add up the flows."""
+        on = [flow for flow in flows if flow.state in ON]
+        self._running.show(t("sum.running_value", running=len(on), all=len(flows)))
+        self._in.show(fmt.rate(sum(flow.rate_per_s for flow in on)))
+        self._out.show(fmt.rate(sum(flow.out_rate_per_s for flow in on)))
+        self._spark.show(added([flow.spark for flow in on]))
+        self._waiting.show(fmt.short_count(sum(flow.pending for flow in flows)))
+        errors, dead = sum(flow.errors for flow in flows), sum(flow.dead for flow in flows)
+        self._errors.show(fmt.short_count(errors), "fh-warn" if errors else "")
+        self._dead.show(fmt.short_count(dead), "fh-bad" if dead else "")
+
+    def show_host(self, status: HostStatus) -> None:
+        """Show the worker processes."""
+        running = sum(worker.state == "running" for worker in status.workers)
+        tone = "" if running == len(status.workers) else "fh-bad"
+        self._workers.show(t("sum.workers_value", running=running, all=len(status.workers)), tone)
+        lines = (
+            t("sum.workers_hover", name=w.name, state=word(w.state), flows=w.flows, restarts=w.restarts)
+            for w in status.workers
+        )
+        self._workers.put("title", "\n".join(lines))
+
+
+class Figure(Tag):
+    """A number with its name above."""
+
+    def __init__(self, name: str, unit: str = "", hint: str = "") -> None:
+        super().__init__("div", "", "fh-sum", title=hint or None)
+        with self, Tag("div", "", "fh-sum-text"):
+            Tag("div", name, "fh-sum-name")
+            with Tag("div", "", "fh-sum-line"):
+                self._number = Tag("span", "", "fh-sum-number")
+                Tag("span", unit, "fh-unit")
+
+    def show(self, number: str, tone: str = "") -> None:
+        """Show this number in this tone."""
+        self._number.set_text(number).look(f"fh-sum-number {tone}".strip())
+
+
+def added(curves: Sequence[Sequence[float]]) -> list[float]:
+    """Rates of several flows added up, newest under newest."""
+    backwards = zip_longest(*(tuple(reversed(curve)) for curve in curves), fillvalue=0.0)
+    return [sum(second) for second in backwards][::-1]
+
+
+def in_trouble(flow: FlowOverview) -> bool:
+    """True if somebody should have a look: it failed, lost messages for good, or is not as it was asked to be."""
+    return flow.state == "failed" or flow.dead > 0 or (flow.desired == "running" and flow.state == "stopped")

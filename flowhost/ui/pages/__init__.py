@@ -1,0 +1,1 @@
+"""One module per page; each registers itself when asked, never at import."""

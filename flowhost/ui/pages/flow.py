@@ -1,0 +1,189 @@
+"""One flow: its picture with live figures, and a panel that says more about what is picked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nicegui import ui
+
+from flowhost.errors import NotFoundError
+from flowhost.services.views import FlowOverview, NodeTypeView
+from flowhost.ui import format as fmt
+from flowhost.ui.caller import caller
+from flowhost.ui.flow_panel import FlowPanel
+from flowhost.ui.graph_view import GraphView, describe
+from flowhost.ui.live import FlowNow, Live
+from flowhost.ui.node_panel import NodePanel
+from flowhost.ui.operate import FlowSwitch
+from flowhost.ui.overview_sums import Figure
+from flowhost.ui.shell import Alert, frame, not_found
+from flowhost.ui.sparkline import Sparkline
+from flowhost.ui.state_mark import StateMark
+from flowhost.ui.tags import Tag, link
+from flowhost.ui.texts import t
+
+
+def register(live: Live) -> None:
+    """Put the page at `/flows/{id}`."""
+
+    @ui.page("/flows/{flow_id}")
+    async def flow(flow_id: str) -> None:
+        feed = live.flow(flow_id)
+        try:
+            now = await feed.now()
+        except NotFoundError:
+            with frame(live, "flows", flow_id):
+                title, text = t("flow.not_found.title", id=flow_id), t("flow.not_found.text")
+                not_found(title, text, t("flow.back"), "/")
+            return
+        types = {kind.id: kind for kind in await live.host.plugins.node_types(caller())}
+        with frame(live, "flows", now.detail.overview.name) as shell:
+            page = FlowPage(live, now, types)
+
+        def show(answer: FlowNow) -> None:
+            shell.fresh()
+            page.show(answer)
+
+        feed.follow(show, shell.stale)
+
+
+class FlowPage(Tag):
+    """The page's content."""
+
+    def __init__(self, live: Live, now: FlowNow, types: Mapping[str, NodeTypeView]) -> None:
+        super().__init__("div", "", "fh-flow-page")
+        self._types = types
+        self._now = now
+        self._node_panel: NodePanel | None = None
+        self._node = ""
+        with self:
+            self._head = FlowHead(live, now.detail.overview)
+            with Tag("div", "", "fh-flow-body"):
+                self._make_graph()
+                with Tag("div", "", "fh-side") as self._side:
+                    self._flow_panel = FlowPanel(now.detail)
+
+    def show(self, now: FlowNow) -> None:
+        """Bring head, picture and panel up to date."""
+        changed = now.detail.document != self._now.detail.document
+        self._now = now
+        self._head.show(now.detail.overview)
+        if changed:
+            self._redraw()
+        self._graph.send(now.figures)
+        self._flow_panel.show(now.detail)
+        self._show_node()
+
+    def _make_graph(self) -> None:
+        picture = describe(self._now.detail.document, self._types)
+        self._graph = GraphView(picture, self._now.figures, self._select)
+
+    def _redraw(self) -> None:
+        """Another revision runs: draw it in place of the old one."""
+        old = self._graph
+        slot = old.parent_slot
+        self._select("")
+        if slot is not None:
+            with slot:
+                self._make_graph()
+            self._graph.move(target_index=0)
+        old.delete()
+
+    def _select(self, node: str) -> None:
+        if node == self._node:
+            return
+        if self._node_panel is not None:
+            self._node_panel.delete()
+            self._node_panel = None
+        entry = self._now.detail.document.nodes.get(node)
+        self._node = node if entry else ""
+        self._flow_panel.show_if(entry is None)
+        if entry is not None:
+            with self._side:
+                self._node_panel = NodePanel(entry, self._types.get(entry.type), lambda: self._select(""))
+            self._show_node()
+
+    def _show_node(self) -> None:
+        if self._node_panel is None:
+            return
+        node = next((node for node in self._now.detail.nodes if node.id == self._node), None)
+        if node is not None:
+            self._node_panel.show(node)
+
+
+class FlowHead(Tag):
+    """Name, state, start and stop, and the flow's figures."""
+
+    def __init__(self, live: Live, flow: FlowOverview) -> None:
+        super().__init__("section", "", "fh-flow-head", data_testid="flow-head", data_flow=flow.id)
+        with self:
+            with Tag("div", "", "fh-flow-title"):
+                with Tag("div", "", "fh-crumbs"):
+                    link(t("overview.heading"), "/")
+                    Tag("span", flow.area)
+                with Tag("div", "", "fh-flow-line"):
+                    self._name = Tag("h1", flow.name)
+                    self._state = StateMark(flow.state, data_testid="flow-state")
+                    self._switch = FlowSwitch(live, flow, self.show, self._failed)
+                self._facts = RunFacts(flow)
+            with Tag("div", "", "fh-flow-figures"):
+                self._in = Figure(t("flow.figures.in"), t("sum.per_s"), t("hint.rate"))
+                with self._in:
+                    self._spark = Sparkline()
+                self._out = Figure(t("flow.figures.out"), t("sum.per_s"))
+                self._in_total = Figure(t("flow.figures.in_total"))
+                self._out_total = Figure(t("flow.figures.out_total"))
+                self._waiting = Figure(t("sum.waiting"), hint=t("hint.waiting"))
+                self._errors = Figure(t("sum.errors"), hint=t("hint.errors"))
+                self._dead = Figure(t("sum.dead"), hint=t("hint.dead"))
+        with self:
+            self._alert = Alert()
+        self.show(flow)
+
+    def show(self, flow: FlowOverview) -> None:
+        """Bring it up to date."""
+        self._name.set_text(flow.name)
+        self._state.show(flow.state, flow.state_text)
+        self._switch.show(flow)
+        self._facts.show(flow)
+        self._in.show(fmt.rate(flow.rate_per_s))
+        self._spark.show(flow.spark)
+        self._out.show(fmt.rate(flow.out_rate_per_s))
+        self._in_total.show(fmt.count(flow.in_total))
+        self._out_total.show(fmt.count(flow.out_total))
+        self._waiting.show(fmt.short_count(flow.pending))
+        self._errors.show(fmt.short_count(flow.errors), "fh-warn" if flow.errors else "")
+        self._dead.show(fmt.short_count(flow.dead), "fh-bad" if flow.dead else "")
+
+    def _failed(self, text: str) -> None:
+        if text:
+            self._alert.say(text)
+        else:
+            self._alert.take_back()
+
+
+class RunFacts(Tag):
+    """Revision, the run that is on or was last, and the way to all runs of the flow."""
+
+    def __init__(self, flow: FlowOverview) -> None:
+        super().__init__("div", "", "fh-run-facts")
+        with self:
+            self._revision = Tag("span")
+            self._run = link("", f"/runs?flow={flow.id}")
+            self._since = Tag("time")
+            self._trouble = Tag("span", "", "fh-trouble")
+            link(t("runs.of", name=flow.name), f"/runs?flow={flow.id}", "fh-link")
+
+    def show(self, flow: FlowOverview) -> None:
+        """Bring it up to date."""
+        self._revision.set_text(t("flow.revision", revision=flow.revision))
+        if flow.run_id is None:
+            self._run.set_text(t("flow.never_ran")).put("href", None)
+        else:
+            on = flow.state in ("starting", "running", "draining")
+            self._run.set_text(t("flow.run_since" if on else "flow.run_last", run=flow.run_id))
+            self._run.put("href", f"/runs/{flow.run_id}")
+        if flow.started_at is not None:
+            self._since.set_text(fmt.clock(flow.started_at)).put("title", fmt.exact(flow.started_at))
+        trouble = flow.state_text if flow.state == "failed" else ""
+        self._trouble.set_text(trouble).show_if(trouble)

@@ -1,0 +1,153 @@
+"""Overview: all flows, how they are, and the buttons that start and stop them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from flowhost.services.views import FlowOverview
+from flowhost.ui.import_dialog import ImportDialog
+from flowhost.ui.live import Live
+from flowhost.ui.overview_row import FlowRow, matches
+from flowhost.ui.overview_sums import Sums, in_trouble
+from flowhost.ui.shell import empty_state, frame
+from flowhost.ui.tags import Button, Tag
+from flowhost.ui.texts import t
+
+FILTERS = ("all", "running", "stopped", "trouble")
+COLUMNS = (
+    ("state", ""), ("flow", ""), ("rate", "num"), ("totals", "num"), ("waiting", "num"), ("errors", "num"),
+    ("dead", "num"), ("values", ""), ("actions", ""),
+)  # fmt: skip
+
+
+def register(live: Live) -> None:
+    """Put the page at `/`."""
+
+    @ui.page("/")
+    async def overview() -> None:
+        flows = await live.overview.now()
+        status = await live.status.now()
+        with frame(live, "flows", t("overview.title")) as shell:
+            page = Overview(live)
+            page.show(flows)
+            page.sums.show_host(status)
+
+        def show(answer: tuple[FlowOverview, ...]) -> None:
+            shell.fresh()
+            page.show(answer)
+
+        live.overview.follow(show, shell.stale)
+        live.status.follow(page.sums.show_host, lambda _: None)
+
+
+class Overview(Tag):
+    """The page's content."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__("div", "", "fh-page")
+        self._live = live
+        self._rows: dict[str, FlowRow] = {}
+        self._flows: tuple[FlowOverview, ...] = ()
+        self._words = ""
+        self._filter = "all"
+        self._import = ImportDialog(live, self._imported)
+        with self:
+            self.sums = Sums()
+            self._bar()
+            self._empty = self._empty_state()
+            self._list()
+            self._none = Tag("p", t("overview.none_match"), "fh-none fh-hidden")
+
+    def show(self, flows: Sequence[FlowOverview]) -> None:
+        """Bring sums, filters and rows up to date."""
+        self._flows = tuple(sorted(flows, key=lambda flow: (flow.area, flow.name, flow.id)))
+        self.sums.show_flows(self._flows)
+        for key in self._rows.keys() - {flow.id for flow in flows}:
+            self._rows.pop(key).delete()
+        for index, flow in enumerate(self._flows):
+            row = self._rows.get(flow.id)
+            if row is None:
+                with self._body:
+                    row = self._rows[flow.id] = FlowRow(self._live, flow)
+            else:
+                row.show(flow)
+            if self._body.default_slot.children[index] is not row:
+                row.move(target_index=index)
+        self._apply_filter()
+
+    def _bar(self) -> None:
+        with Tag("div", "", "fh-bar") as self._tools:
+            Tag("h1", t("overview.heading"))
+            with Tag("div", "", "fh-segments", role="group"):
+                self._choices = {name: self._choice(name) for name in FILTERS}
+            Tag("div", "", "fh-grow")
+            search = Tag("input", "", "fh-input fh-search", type="search", placeholder=t("overview.search"))
+            search.put("aria-label", t("overview.search")).put("data-testid", "search")
+            search.on("input", self._on_search, throttle=0.15, js_handler="(e) => emit(e.target.value)")
+            Button(t("overview.import"), "upload_file", self._import.open, data_testid="import")
+
+    def _choice(self, name: str) -> Tag:
+        with Tag("button", "", "fh-segment", type="button", data_testid=f"filter-{name}") as button:
+            Tag("span", t(f"overview.{name}"))
+            number = Tag("span", "0", "fh-segment-count")
+        button.on("click", lambda: self._on_filter(name))
+        return number
+
+    def _list(self) -> None:
+        with Tag("table", "", "fh-table fh-flows") as self._table:
+            with Tag("colgroup"):
+                for name, _ in COLUMNS:
+                    Tag("col", "", f"fh-col-{name}")
+            with Tag("thead"), Tag("tr"):
+                for name, look in COLUMNS:
+                    hint = t(f"hint.{name}") if name not in ("state", "flow", "actions") else None
+                    Tag("th", t(f"column.{name}"), look, scope="col", title=hint)
+            self._body = Tag("tbody")
+
+    def _empty_state(self) -> Tag:
+        box = empty_state("account_tree", t("overview.empty.title"), t("overview.empty.text"))
+        with box:
+            Tag("p", t("overview.empty.demo"))
+            Tag("code", t("overview.empty.demo_command"), "fh-command")
+            Tag("p", t("overview.empty.import"))
+            Button(t("overview.import"), "upload_file", self._import.open, "fh-primary")
+        return box
+
+    def _on_search(self, event: GenericEventArguments) -> None:
+        self._words = str(event.args or "")
+        self._apply_filter()
+
+    def _on_filter(self, name: str) -> None:
+        self._filter = name
+        self._apply_filter()
+
+    def _apply_filter(self) -> None:
+        visible = 0
+        for row in self._rows.values():
+            fits = belongs(row.flow, self._filter) and matches(row.flow, self._words)
+            row.show_if(fits)
+            visible += fits
+        for name, number in self._choices.items():
+            number.set_text(str(sum(belongs(flow, name) for flow in self._flows)))
+            button = number.parent_slot.parent if number.parent_slot else None
+            if isinstance(button, Tag):
+                button.put("aria-pressed", "true" if name == self._filter else "false")
+        self._empty.show_if(not self._flows)
+        self._tools.show_if(self._flows)
+        self._table.show_if(visible)
+        self._none.show_if(self._flows and not visible)
+
+    def _imported(self, flow: FlowOverview) -> None:
+        self.show([*(other for other in self._flows if other.id != flow.id), flow])
+
+
+def belongs(flow: FlowOverview, choice: str) -> bool:
+    """True if a flow is one of `all`, `running`, `stopped` or `trouble`."""
+    if choice == "running":
+        return flow.state in ("starting", "running", "draining")
+    if choice == "stopped":
+        return flow.state in ("stopped", "ended")
+    return in_trouble(flow) if choice == "trouble" else True

@@ -1,0 +1,40 @@
+"""State as a coloured shape plus a word: colour is never the only sign."""
+
+from __future__ import annotations
+
+from flowhost.ui.tags import Tag
+from flowhost.ui.texts import TEXTS, t
+
+TONES = {
+    "running": "ok", "starting": "busy", "draining": "busy", "restarting": "busy", "retrying": "warn",
+    "failed": "bad", "interrupted": "bad", "stopped": "off", "idle": "off", "ended": "done",
+}  # fmt: skip
+"""What a state means: it runs, is on its way, needs a look, has failed, is off, or came to its end."""
+
+
+class StateMark(Tag):
+    """A dot (disc, ring, diamond, square by meaning) and the state's word."""
+
+    def __init__(self, state: str = "stopped", **attributes: str) -> None:
+        super().__init__("span", "", "fh-state", **attributes)
+        with self:
+            self._dot = Tag("span", "", "fh-dot")
+            self._word = Tag("span")
+        self.show(state)
+
+    def show(self, state: str, hover: str = "") -> None:
+        """Change to this state; `hover` says more."""
+        self._dot.look(f"fh-dot fh-dot-{tone(state)}")
+        self._word.set_text(word(state))
+        self.put("data-state", state)
+        self.put("title", hover or None)
+
+
+def tone(state: str) -> str:
+    """The meaning of a state, as the last part of its CSS class."""
+    return TONES.get(state, "off")
+
+
+def word(state: str) -> str:
+    """The state in words."""
+    return t(f"state.{state}") if f"state.{state}" in TEXTS else state

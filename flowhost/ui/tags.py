@@ -1,0 +1,79 @@
+"""Plain HTML elements that hold text as text, never as markup, and send a change only if there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+from nicegui.elements.mixins.text_element import TextElement
+
+
+class Tag(TextElement):
+    """One HTML element.
+
+    Args:
+        tag: such as `div` or `td`.
+        text: shown as a text node, so it may come from the plant.
+        classes: CSS classes, separated by blanks.
+        **attributes: HTML attributes; `aria_label` becomes `aria-label`, `class_` is not one of them.
+    """
+
+    def __init__(self, tag: str, text: str = "", classes: str = "", **attributes: Any) -> None:
+        super().__init__(tag=tag, text=text)
+        if classes:
+            self.classes(classes)
+        for name, content in attributes.items():
+            self.props[name.replace("_", "-")] = content
+
+    def put(self, name: str, content: Any) -> Self:
+        """Set an attribute, if it differs; None takes it away."""
+        if content is None:
+            self.props.pop(name, None)
+        elif self.props.get(name) != content:
+            self.props[name] = content
+        return self
+
+    def look(self, classes: str) -> Self:
+        """Replace all CSS classes, if they differ."""
+        if list(self.classes) != classes.split():
+            self.classes(replace=classes)
+        return self
+
+    def show_if(self, condition: object) -> Self:
+        """Show or hide the element; hidden ones take no room."""
+        hidden = "fh-hidden" in self.classes
+        if bool(condition) == hidden:
+            self.classes(toggle="fh-hidden")
+        return self
+
+
+def icon(name: str, classes: str = "") -> Tag:
+    """A bundled icon by its Material name; decorative, so screen readers skip it."""
+    return Tag("i", name, f"material-icons fh-icon {classes}", aria_hidden="true")
+
+
+def link(text: str, target: str, classes: str = "") -> Tag:
+    """A link to another page of ours."""
+    return Tag("a", text, classes, href=target)
+
+
+class Button(Tag):
+    """A flat button with an icon and a word; while busy it says so and takes no clicks."""
+
+    def __init__(
+        self, text: str, icon_name: str, on_click: Callable[[], Any], kind: str = "", **attributes: Any
+    ) -> None:
+        super().__init__("button", "", f"fh-button {kind}".strip(), type="button", **attributes)
+        with self:
+            self._icon = icon(icon_name)
+            self._word = Tag("span", text)
+        self._idle = (text, icon_name)
+        self.on("click", on_click)
+
+    def busy(self, text: str | None) -> None:
+        """Show that something is under way, in words; None ends it."""
+        word, name = self._idle
+        self._word.set_text(text or word)
+        self._icon.set_text("autorenew" if text else name)
+        self._icon.look("material-icons fh-icon fh-spin" if text else "material-icons fh-icon")
+        self.put("disabled", True if text else None)

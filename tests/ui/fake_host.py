@@ -1,0 +1,306 @@
+"""A host with the services' signatures and made-up, moving figures, to look at pages without a plant."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flowhost.errors import ConfigError, NotFoundError
+from flowhost.graph.document import FlowDocument, NodeEntry, Wire
+from flowhost.services.access import Principal
+from flowhost.services.views import (
+    SPARK_POINTS,
+    ConnectionView,
+    EventView,
+    FlowDetail,
+    FlowOverview,
+    HostStatus,
+    NodeTypeView,
+    NodeView,
+    PluginView,
+    ProblemView,
+    RunDetail,
+    RunSummary,
+    ValueView,
+    WireView,
+    WorkerView,
+)
+
+NASTY = '<img src=x onerror="window.hacked=1">'
+
+
+def node_type(
+    id_: str, title: str, kind: Any, icon: str, summary: str, ports: tuple[str, ...] = ("out",), **more: Any
+) -> NodeTypeView:
+    return NodeTypeView(
+        id=id_, title=title, summary=summary, category="plant", icon=icon, kind=kind, ports=ports, connection=None,
+        stability="beta", schema=more.get("schema", {}),
+    )  # fmt: skip
+
+
+TYPES = (
+    node_type("mqtt.subscribe", "MQTT subscribe", "source", "sensors", "Receives messages of topics from a broker."),
+    node_type("opcua.subscribe", "OPC UA subscribe", "source", "precision_manufacturing", "Receives value changes."),
+    node_type("filter", "Filter", "transform", "filter_alt", "Lets messages pass that meet a condition."),
+    node_type("map", "Map", "transform", "transform", "Builds a new payload from expressions."),
+    node_type("switch", "Switch", "transform", "alt_route", "Sends messages by rules.", ("high", "low", "rest")),
+    node_type("window", "Window", "transform", "timelapse", "Sums up what came within a span of time."),
+    node_type("sql.write", "SQL write", "sink", "storage", "Writes payload fields to a table.", ()),
+    node_type("mqtt.publish", "MQTT publish", "sink", "send", "Publishes to a topic of a broker.", ()),
+    node_type("log", "Log", "sink", "notes", "Writes messages to the log.", ()),
+)
+
+TELEMETRY = FlowDocument(
+    id="line-telemetry", name="Line 1 telemetry", area="plant1/line1",
+    description="Temperatures and pressures of the filler to the historian, in Fahrenheit for the US office.",
+    nodes={
+        "temps": NodeEntry(
+            id="temps", type="mqtt.subscribe", name="Temperatures", connection="broker",
+            config={"topics": ["plant/+/temp", "plant/+/press"], "qos": 1, "password": "hunter2",
+                    "url": "mqtt://ann:hunter2@broker/x"},
+        ),
+        "running": NodeEntry(id="running", type="filter", config={"where": "quality == 'good' and payload.value > 0"}),
+        "sort": NodeEntry(id="sort", type="switch", name="By limit", config={"rules": [
+            {"port": "high", "where": "payload.value > 80"}, {"port": "low", "where": "payload.value < 10"}]}),
+        "fahren": NodeEntry(id="fahren", type="map", name="To Fahrenheit", config={
+            "set": {"tag": "topic", "value": "convert(payload.value, 'Cel', '[degF]')"}}),
+        "mean": NodeEntry(id="mean", type="window", name="Mean of 10 s", config={"every_s": 10, "by": "topic"}),
+        "out": NodeEntry(id="out", type="mqtt.publish", connection="broker", name="Unified namespace",
+                         config={"topic": "uns/{topic}", "qos": 1}, delivery={"outbox": True}),
+        "rows": NodeEntry(id="rows", type="sql.write", name="Historian", config={
+            "table": "temperatures", "mode": "upsert", "url": {"secret": "historian_url"}}),
+        "problems": NodeEntry(id="problems", type="log", name="Problems"),
+    },
+    wires=(
+        Wire(source="temps", target="running"), Wire(source="running", target="sort"),
+        Wire(source="sort", target="fahren", port="high"), Wire(source="sort", target="mean", port="low"),
+        Wire(source="sort", target="mean", port="rest"), Wire(source="fahren", target="out"),
+        Wire(source="mean", target="rows"), Wire(source="fahren", target="problems", port="error"),
+        Wire(source="temps", target="problems", port="error"),
+    ),
+)  # fmt: skip
+
+
+def _small(id_: str, name: str, area: str, nodes: list[tuple[str, str]]) -> FlowDocument:
+    return FlowDocument(
+        id=id_, name=name, area=area, nodes={n: NodeEntry(id=n, type=kind) for n, kind in nodes},
+        wires=tuple(Wire(source=a[0], target=b[0]) for a, b in zip(nodes, nodes[1:], strict=False)),
+    )  # fmt: skip
+
+
+DOCUMENTS = {
+    doc.id: doc
+    for doc in (
+        TELEMETRY,
+        _small("energy", "Energy per 10 s", "plant1/utilities",
+               [("meter", "modbus.poll"), ("ten", "window"), ("rows", "sql.write")]),
+        _small("production", "Production per order", "plant1/line1",
+               [("counts", "opcua.subscribe"), ("delta", "map"), ("orders", "sql.write")]),
+        _small("opcua-to-sql", "Machine states to SQL", "plant1/line2",
+               [("states", "opcua.subscribe"), ("changed", "filter"), ("rows", "sql.write")]),
+        _small("refuses", "Refuses to start", "tests", [("a", "filter")]),
+    )
+}  # fmt: skip
+
+
+class FakeFlows:
+    def __init__(self) -> None:
+        self.documents = dict(DOCUMENTS)
+        self.states: dict[str, Any] = dict.fromkeys(self.documents, "running")
+        self.states["opcua-to-sql"] = "failed"
+        self.states["refuses"] = "stopped"
+        self.watched: set[str] = set()
+        self.began = time.monotonic() - 4000
+        self.delay_s = 0.3
+
+    async def list(self, principal: Principal) -> tuple[FlowOverview, ...]:
+        assert isinstance(principal, Principal)
+        return tuple(self._overview(flow_id) for flow_id in self.documents)
+
+    async def detail(self, principal: Principal, flow_id: str) -> FlowDetail:
+        if flow_id not in self.documents:
+            raise NotFoundError(f"there is no flow {flow_id!r}")
+        flow, doc = self._overview(flow_id), self.documents[flow_id]
+        kinds = {kind.id: kind for kind in TYPES}
+        nodes = tuple(self._node(flow, entry, kinds.get(entry.type)) for entry in doc.nodes.values())
+        waits = {"out": 34} if flow.state == "running" else {}
+        return FlowDetail(
+            overview=flow, document=doc, nodes=nodes,
+            wires=tuple(
+                WireView(source=w.source, port=w.port, target=w.target, pending=waits.get(w.target, 0),
+                         rate_per_s=0 if w.port == "error" else flow.rate_per_s / (1 + len(w.port) % 3))
+                for w in doc.wires
+            ),
+            connections=(
+                ConnectionView(name="broker", type="mqtt.broker", up=True, text="connected to 127.0.0.1:1883"),
+                ConnectionView(name="historian", type="sql.database", up=flow.state == "running", text=""),
+            ),
+            problems=(ProblemView(place="nodes.temps.config.password", message="password in clear text",
+                                  severity="warning"),) if flow_id == "line-telemetry" else (),
+            events=(
+                EventView(time=datetime.now(UTC) - timedelta(minutes=4), kind="lost", node="out",
+                          text="Link to 127.0.0.1:1883 lost"),
+                EventView(time=datetime.now(UTC) - timedelta(minutes=3), kind="restored", node="out",
+                          text="Link to 127.0.0.1:1883 is back after 42 s"),
+                EventView(time=datetime.now(UTC) - timedelta(minutes=1), kind="dead", node="fahren", count=3,
+                          topic="plant/filler/temp", text="payload.value is text, not a number"),
+            ),
+        )  # fmt: skip
+
+    async def start(self, principal: Principal, flow_id: str) -> FlowOverview:
+        if flow_id == "refuses":
+            raise ConfigError("unknown node type 'nope': did you mean 'map'?", "nodes.a.type")
+        self.states[flow_id] = "starting"
+        await asyncio.sleep(self.delay_s)
+        self.states[flow_id] = "running"
+        return self._overview(flow_id)
+
+    async def stop(self, principal: Principal, flow_id: str) -> FlowOverview:
+        self.states[flow_id] = "draining"
+        await asyncio.sleep(self.delay_s)
+        self.states[flow_id] = "stopped"
+        return self._overview(flow_id)
+
+    async def import_file(self, principal: Principal, source: Any, base_dir: Any = None) -> FlowOverview:
+        if "nodes" not in source:
+            raise ConfigError("the flow has no nodes", "nodes")
+        doc = _small("imported", "Imported", "", [("a", "filter"), ("b", "log")])
+        self.documents[doc.id], self.states[doc.id] = doc, "stopped"
+        return self._overview(doc.id)
+
+    @contextlib.asynccontextmanager
+    async def watch(self, principal: Principal, flow_id: str) -> AsyncIterator[None]:
+        self.watched.add(flow_id)
+        try:
+            yield
+        finally:
+            self.watched.discard(flow_id)
+
+    def _overview(self, flow_id: str) -> FlowOverview:
+        doc, state = self.documents[flow_id], self.states[flow_id]
+        on = state == "running"
+        seconds = time.monotonic() - self.began
+        scale = 3 + 90 * (list(self.documents).index(flow_id) % 3)
+        spark = tuple(scale * (1.5 + math.sin((seconds + i) / 7) + 0.3 * math.sin((seconds + i) * 2.1))
+                      for i in range(SPARK_POINTS)) if on else ()  # fmt: skip
+        total = round(seconds * scale)
+        failed = state == "failed"
+        return FlowOverview(
+            id=doc.id, name=doc.name, area=doc.area, state=state,
+            state_text="opc.tcp://10.1.2.3:4840 refused the certificate: trust it with flowhost trust" if failed else "",
+            desired="running" if on or failed else "stopped",
+            rate_per_s=spark[-1] if spark else 0, out_rate_per_s=spark[-2] if spark else 0,
+            in_total=total, out_total=total - 37 if on else total, pending=37 if on and scale > 90 else 0,
+            errors=5 if flow_id == "line-telemetry" else 0, dead=3 if flow_id == "line-telemetry" else 0,
+            spark=spark, last_values=self._values(flow_id, seconds) if on else (),
+            run_id=12 if on else 11, started_at=datetime.now(UTC) - timedelta(seconds=seconds),
+            nodes_count=len(doc.nodes), revision=3,
+        )  # fmt: skip
+
+    def _values(self, flow_id: str, seconds: float) -> tuple[ValueView, ...]:
+        def value(topic: str, payload: Any, unit: str, age: float, quality: str = "good") -> ValueView:
+            moment = datetime.now(UTC) - timedelta(seconds=age)
+            return ValueView(node=next(iter(self.documents[flow_id].nodes)), port="out", topic=topic,
+                             text=str(payload), payload=payload, unit=unit, quality=quality, time=moment)  # fmt: skip
+
+        if flow_id == "line-telemetry":
+            return (
+                value("plant/filler/temp", 71.4 + 3 * math.sin(seconds / 5), "Cel", 0.4),
+                value("plant/capper/press", 4.1 + 0.2 * math.cos(seconds), "bar", 2.3, "uncertain"),
+                value(f"plant/{NASTY}/temp", NASTY, "", 61, "bad"),
+                value("plant/label/temp", {"value": 20.1, "seq": int(seconds)}, "", 3),
+            )
+        return (value("energy/active", 12.345678 + math.sin(seconds), "kW", 1),)
+
+    def _node(self, flow: FlowOverview, entry: NodeEntry, kind: NodeTypeView | None) -> NodeView:
+        on = flow.state == "running"
+        source = kind is not None and kind.kind == "source"
+        total = flow.in_total
+        return NodeView(
+            id=entry.id, type=entry.type, title=entry.name or entry.id, kind=kind.kind if kind else "unknown",
+            state=("retrying" if entry.id == "out" else "running") if on else "idle",
+            text="waiting for the broker, next try in 4 s" if entry.id == "out" and on else "",
+            rate_per_s=flow.rate_per_s, in_total=0 if source else total, made=total if source else 0,
+            out=total - 37 if entry.id == "out" else total, pending=37 if entry.id == "out" else 0,
+            errors=5 if entry.id == "fahren" else 0, dead=0,
+            last_error="payload.value is text, not a number: 'n/a' (plant/filler/temp)" if entry.id == "fahren" else "",
+            values=flow.last_values,
+        )  # fmt: skip
+
+
+class FakeRuns:
+    async def list(self, principal: Principal, flow_id: str | None = None, limit: int = 50) -> tuple[RunSummary, ...]:
+        runs = [self._run(i) for i in range(12, 0, -1)]
+        return tuple(run for run in runs if flow_id in (None, run.flow_id))[:limit]
+
+    async def detail(self, principal: Principal, run_id: int) -> RunDetail:
+        if not 0 < run_id < 13:
+            raise NotFoundError(f"there is no run {run_id}")
+        flows = FakeFlows()
+        detail = await flows.detail(principal, "line-telemetry")
+        return RunDetail(summary=self._run(run_id), events=detail.events, events_left_out=3, nodes=detail.nodes)
+
+    def _run(self, run_id: int) -> RunSummary:
+        doc = list(DOCUMENTS.values())[run_id % 4]
+        began = datetime.now(UTC) - timedelta(hours=9 * (12 - run_id), minutes=12)
+        outcome: Any = ("stopped", "ended", "failed", "interrupted")[run_id % 4] if run_id < 12 else "running"
+        reason = {"failed": "opc.tcp://10.1.2.3:4840 refused the certificate", "interrupted": "power went away"}
+        return RunSummary(
+            id=run_id, flow_id=doc.id, flow_name=doc.name, revision=3, started_at=began,
+            ended_at=None if outcome == "running" else began + timedelta(minutes=37 * run_id),
+            outcome=outcome, messages_in=123_456 * run_id, messages_out=123_450 * run_id, errors=run_id % 3,
+            dead=run_id % 2, reason=reason.get(outcome, ""),
+        )  # fmt: skip
+
+
+class FakePlugins:
+    async def list(self, principal: Principal) -> tuple[PluginView, ...]:
+        return (
+            PluginView(name="flowhost", version="0.1.0", node_types=("filter", "map", "switch", "window", "log")),
+            PluginView(name="flowhost-mqtt", version="0.1.0", node_types=("mqtt.subscribe", "mqtt.publish"),
+                       connection_types=("mqtt.broker",)),
+            PluginView(name="flowhost-sql", version="0.1.0", node_types=("sql.write",),
+                       connection_types=("sql.database",)),
+            PluginView(name="acme-plc", version="2.3.1", error="it cannot be imported: No module named 'acme_driver'",
+                       detail="Traceback (most recent call last):\n  …\nModuleNotFoundError: No module named 'acme_driver'"),
+        )  # fmt: skip
+
+    async def node_types(self, principal: Principal) -> tuple[NodeTypeView, ...]:
+        return TYPES
+
+
+class FakeSystem:
+    ready = True
+
+    async def status(self, principal: Principal) -> HostStatus:
+        workers = (
+            WorkerView(name="worker-1", state="running", pid=4711, heartbeat_age_s=0.3, flows=4, restarts=0),
+        )  # fmt: skip
+        reasons = () if self.ready else ("worker-1 does not answer",)
+        return HostStatus(host_id="h1", version="0.1.0", uptime_s=4000, ready=self.ready, not_ready=reasons,
+                          workers=workers, data_dir="/var/lib/flowhost")  # fmt: skip
+
+
+class FakeHost:
+    def __init__(self) -> None:
+        self.flows, self.runs, self.plugins, self.system = FakeFlows(), FakeRuns(), FakePlugins(), FakeSystem()
+
+
+def app() -> Any:
+    """For `uvicorn --factory`: the pages over a fake host."""
+    from fastapi import FastAPI
+
+    from flowhost.ui import install
+
+    made = FastAPI()
+    install(made, FakeHost())  # type: ignore[arg-type]  # same signatures, by duck
+    return made
+
+
+__all__ = ["NASTY", "FakeHost", "app", "replace"]
