@@ -138,9 +138,7 @@ def _machine_tags() -> Iterator[Tag]:
         lambda line: line.cap_torque,
         NM,
         (0, 4),
-        condition=lambda line: (
-            Condition.GOOD if capper(line).state is State.EXECUTE else Condition.LAST_USABLE
-        ),
+        condition=lambda line: Condition.GOOD if capper(line).state is State.EXECUTE else Condition.LAST_USABLE,
     )
     yield Tag(
         "Line1.Packer.Cases",
@@ -157,9 +155,7 @@ def _tags_of_machine(path: str, machine: Callable[[Line], Machine]) -> Iterator[
     yield Tag(f"{path}.Speed", Kind.DOUBLE, "speed", lambda line: machine(line).speed, PER_MIN, (0, high))
     yield Tag(f"{path}.GoodCount", Kind.UINT32, "passed on as good", lambda line: machine(line).count, PIECES)
     yield Tag(f"{path}.RejectCount", Kind.UINT32, "thrown out here", lambda line: machine(line).rejects, PIECES)
-    yield Tag(
-        f"{path}.Vibration", Kind.DOUBLE, "RMS velocity", lambda line: machine(line).vibration, MM_S, (0, 7.1)
-    )
+    yield Tag(f"{path}.Vibration", Kind.DOUBLE, "RMS velocity", lambda line: machine(line).vibration, MM_S, (0, 7.1))
     yield Tag(
         f"{path}.BearingTemperature", Kind.DOUBLE, "main bearing", lambda line: machine(line).temperature, CEL, (0, 90)
     )

@@ -1,0 +1,171 @@
+"""The whole simulator: the line and its servers, each of which can be switched off and on while the rest runs."""
+
+import asyncio
+import logging
+import time
+from typing import Literal, Protocol
+
+from flowhost_sim.broker import EmbeddedBroker
+from flowhost_sim.line import SLICE_S, Line
+from flowhost_sim.modbus_meter import UNIT_ID, ModbusMeter
+from flowhost_sim.mqtt_sensors import MqttSensors
+from flowhost_sim.opcua_server import OpcUaServer, endpoint_url
+from flowhost_sim.options import HOST, Addresses, PortTakenError, SimOptions
+from flowhost_sim.ports import free_port, is_free
+
+_log = logging.getLogger(__name__)
+
+PartName = Literal["broker", "opcua", "modbus", "mqtt_sensors"]
+ServerName = Literal["broker", "opcua", "modbus"]
+
+_ATTEMPTS = 5
+_PART_STOP_S = 1.5
+_LONGEST_PAUSE_S = 2.0
+_TITLES: dict[ServerName, tuple[str, str]] = {
+    "broker": ("MQTT broker", "--mqtt-port"),
+    "opcua": ("OPC UA server", "--opcua-port"),
+    "modbus": ("Modbus energy meter", "--modbus-port"),
+}
+
+
+class Part(Protocol):
+    """A server or client of the simulator; it can be started again after it was stopped."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def update(self) -> None:
+        """Shows the present state of the line; called five times a second."""
+
+
+class SimProgram:
+    """Runs inside an asyncio loop; every server is bound to the loopback address.
+
+    A part that was switched off comes back on the same port.
+    """
+
+    def __init__(self, options: SimOptions | None = None) -> None:
+        self.options = options or SimOptions()
+        self.line = Line(self.options.seed)
+        self._parts: dict[PartName, Part] = {}
+        self._running: set[PartName] = set()
+        self._ports: dict[ServerName, int] = {}
+        self._clock: asyncio.Task[None] | None = None
+
+    @property
+    def addresses(self) -> Addresses:
+        """Valid while the simulator runs."""
+        mqtt_host, mqtt_port = self._broker_address()
+        opcua = endpoint_url(HOST, self._ports["opcua"])
+        return Addresses(mqtt_host, mqtt_port, opcua, HOST, self._ports["modbus"], UNIT_ID)
+
+    @property
+    def parts(self) -> dict[PartName, bool]:
+        """Every part, and whether it is switched on."""
+        return {name: name in self._running for name in self._parts}
+
+    async def start(self) -> None:
+        """Starts the line and all its parts; returns when every server answers.
+
+        Raises:
+            PortTakenError: with `ports="default"`, when another program has one of the ports. Nothing runs then.
+        """
+        try:
+            for name in _TITLES:
+                if name != "broker" or self.options.broker is None:
+                    await self._start_server(name)
+            self._parts["mqtt_sensors"] = MqttSensors(self.line, *self._broker_address())
+            await self.start_part("mqtt_sensors")
+        except BaseException:
+            await self.stop()
+            raise
+        self._clock = asyncio.create_task(self._run_clock(), name="flowhost-sim clock")
+
+    async def stop(self) -> None:
+        """Stops everything within two seconds; safe at any time and any number of times."""
+        if self._clock is not None:
+            self._clock.cancel()
+            await asyncio.wait([self._clock])
+            self._clock = None
+        await self.stop_part("mqtt_sensors")
+        await asyncio.gather(*(self.stop_part(name) for name in _TITLES))
+
+    async def wait(self) -> None:
+        """Returns when the simulator was stopped; raises what broke it, should that happen."""
+        clock = self._clock
+        if clock is not None:
+            await asyncio.wait([clock])
+            if not clock.cancelled():
+                clock.result()
+
+    async def start_part(self, name: PartName) -> None:
+        """Switches a part on.
+
+        Raises:
+            KeyError: this simulator has no such part (`broker` when one was given).
+            OSError: another program has taken the port meanwhile.
+        """
+        part = self._parts[name]
+        if name not in self._running:
+            await part.start()
+            self._running.add(name)
+
+    async def stop_part(self, name: PartName) -> None:
+        """Switches a part off: its clients lose their connection and find nobody there."""
+        if name not in self._running:
+            return
+        self._running.discard(name)
+        try:
+            async with asyncio.timeout(_PART_STOP_S):
+                await self._parts[name].stop()
+        except TimeoutError:
+            _log.warning("Part %s did not stop within %s s; it ends with the program", name, _PART_STOP_S)
+
+    async def _start_server(self, name: ServerName) -> None:
+        for attempt in range(_ATTEMPTS):
+            self._ports[name] = port = self._choose_port(name, preferred=attempt == 0)
+            self._parts[name] = self._make_server(name, port)
+            try:
+                await self.start_part(name)
+            except OSError:  # somebody else took it between the look and the start
+                if attempt + 1 == _ATTEMPTS or self._must_have(name, port):
+                    raise
+            else:
+                return
+
+    def _choose_port(self, name: ServerName, *, preferred: bool) -> int:
+        wanted = self._wanted(name)
+        if self._must_have(name, wanted) and not is_free(HOST, wanted):
+            raise PortTakenError(_TITLES[name][0], wanted, _TITLES[name][1])
+        return free_port(HOST, wanted if preferred else 0)
+
+    def _must_have(self, name: ServerName, port: int) -> bool:
+        return self.options.ports == "default" and port != 0 and port == self._wanted(name)
+
+    def _wanted(self, name: ServerName) -> int:
+        options = self.options
+        return {"broker": options.mqtt_port, "opcua": options.opcua_port, "modbus": options.modbus_port}[name]
+
+    def _make_server(self, name: ServerName, port: int) -> Part:
+        match name:
+            case "broker":
+                return EmbeddedBroker(HOST, port)
+            case "opcua":
+                return OpcUaServer(self.line, HOST, port)
+            case "modbus":
+                return ModbusMeter(self.line, HOST, port)
+
+    def _broker_address(self) -> tuple[str, int]:
+        return self.options.broker or (HOST, self._ports["broker"])
+
+    async def _run_clock(self) -> None:
+        """Lets the line's time pass; a pause (a laptop that slept) is not made up for."""
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(SLICE_S)
+            now = time.monotonic()
+            self.line.step(min(now - last, _LONGEST_PAUSE_S) * self.options.speed)
+            last = now
+            for name in tuple(self._running):
+                await self._parts[name].update()
