@@ -1,37 +1,150 @@
-"""The host: joins database, catalog and fleet. Its four services are the one door for pages, REST and commands.
+"""The host: database, catalog and fleet joined. Its four services are the one door for pages, REST and commands."""
 
-    host = Host(settings)
-    await host.start()          # app.py does this in its lifespan
-    rows = await host.flows.list(LOCAL_USER)
+from __future__ import annotations
 
-Signatures the pages code against:
+import asyncio
+import logging
+import secrets
+import time
 
-    class Host:
-        flows: FlowService
-        runs: RunService
-        plugins: PluginService
-        system: HostService
+from flowhost.catalog import Catalog, load_catalog
+from flowhost.errors import FlowFileError, HostError
+from flowhost.fleet import Fleet, LocalFleet
+from flowhost.graph.jsonform import from_json
+from flowhost.services.data_folder import DataFolder
+from flowhost.services.flows import FlowService
+from flowhost.services.history import HistoryWriter
+from flowhost.services.keeper import FlowKeeper
+from flowhost.services.plugins import PluginService
+from flowhost.services.runs import RunService
+from flowhost.services.settings import Settings
+from flowhost.services.system import HostService
+from flowhost.store import Store
 
-    class FlowService:
-        async def list(self, principal) -> tuple[FlowOverview, ...]
-        async def detail(self, principal, flow_id) -> FlowDetail               # NotFoundError
-        async def start(self, principal, flow_id) -> FlowOverview              # returns once the flow runs (or ended);
-                                                                               # ConfigError, ConflictError, NotFoundError
-        async def stop(self, principal, flow_id) -> FlowOverview               # returns once it has drained and stopped
-        async def import_file(self, principal, source: Path | str, base_dir=None) -> FlowOverview   # path, or text
-        async def delete(self, principal, flow_id) -> None                     # stopped flows only: ConflictError
-        def watch(self, principal, flow_id) -> AbstractAsyncContextManager[None]   # last values while a page looks
+log = logging.getLogger(__name__)
 
-    class RunService:
-        async def list(self, principal, flow_id=None, limit=50) -> tuple[RunSummary, ...]   # newest first
-        async def detail(self, principal, run_id) -> RunDetail                 # NotFoundError
+HEARTBEAT_FRESH_S = 3.0
+DATABASE_ANSWER_S = 2.0
 
-    class PluginService:
-        async def list(self, principal) -> tuple[PluginView, ...]
-        async def node_types(self, principal) -> tuple[NodeTypeView, ...]
 
-    class HostService:
-        async def status(self, principal) -> HostStatus
+class Host:
+    """One FlowHost.
 
-All of `list`, `detail` and `status` answer from memory or one short query: a page may call them once a second.
-"""
+        host = Host(settings)
+        await host.start()
+        rows = await host.flows.list(LOCAL_USER)
+        await host.stop()
+
+    The services exist from `start` on.
+
+    Attributes:
+        flows: list, look, start, stop, bring in, delete.
+        runs: history.
+        plugins: what is installed.
+        system: the host itself.
+        folder: the data folder, held from `claim` or `start` until `stop`.
+    """
+
+    flows: FlowService
+    runs: RunService
+    plugins: PluginService
+    system: HostService
+
+    def __init__(self, settings: Settings, fleet: Fleet | None = None) -> None:
+        self.settings = settings
+        self.folder = DataFolder(settings.data_dir)
+        self._fleet = fleet or LocalFleet(settings.workers)
+        self._started = time.monotonic()
+        self._store: Store | None = None
+        self._history: HistoryWriter | None = None
+        self._keeper: FlowKeeper | None = None
+
+    def claim(self) -> None:
+        """Take the data folder ahead of `start`. Raises `SettingsError` that names who holds it."""
+        self.folder.take()
+
+    async def start(self) -> None:
+        """Open everything; flows that were running are started in the background, see `not_ready`.
+
+        Raises:
+            SettingsError: the data folder is in use.
+            HostError: a database cannot be opened.
+        """
+        self.claim()
+        self._started = time.monotonic()
+        try:
+            store = self._store = await Store.open(self.settings.data_dir)
+            await self._join(store, await asyncio.to_thread(load_catalog))
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop every flow, draining; they run again at the next start. Safe at any time, any number of times."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            await keeper.close(self.settings.shutdown_drain_s)
+        history, self._history = self._history, None
+        if history is not None:
+            await history.close()
+        store, self._store = self._store, None
+        if store is not None:
+            await store.close()
+        self.folder.release()
+
+    async def not_ready(self) -> tuple[str, ...]:
+        """What keeps the host from doing all it promises, in words; empty when nothing does."""
+        store, keeper, history = self._store, self._keeper, self._history
+        if store is None or keeper is None or history is None:
+            return ("the host is starting or stopping",)
+        reasons = []
+        if fault := await _database_fault(store):
+            reasons.append(fault)
+        if history.fault:
+            reasons.append(f"the history cannot be written: {history.fault}")
+        for worker in self._fleet.workers():
+            if worker.state != "running":
+                reasons.append(f"{worker.name} is {worker.state}")
+            elif worker.heartbeat_age_s is None or worker.heartbeat_age_s > HEARTBEAT_FRESH_S:
+                reasons.append(f"{worker.name} gives no sign of life")
+        if not keeper.reconciled.is_set():
+            reasons.append("flows that were running are still being started")
+        return tuple(reasons)
+
+    async def _join(self, store: Store, catalog: Catalog) -> None:
+        host_id = await store.flows.fact("host_id", f"fh-{secrets.token_hex(4)}")
+        history = self._history = HistoryWriter(store.runs)
+        keeper = FlowKeeper(store, self._fleet, history, host_id, self.settings.data_dir)
+        self.flows = FlowService(keeper, store.flows, catalog, self.settings.drain_s)
+        self.runs = RunService(keeper, store, history, catalog)
+        self.plugins = PluginService(catalog)
+        self.system = HostService(host_id, self.settings.data_dir, self._fleet, self.not_ready, self._started)
+        if interrupted := await store.runs.interrupt_open("the host went away"):
+            log.warning("%d runs were interrupted when the host went away last time", len(interrupted))
+        await self._load_flows(store)
+        history.open()
+        self._keeper = keeper
+        await keeper.open()
+
+    async def _load_flows(self, store: Store) -> None:
+        latest = await store.runs.latest()
+        for record in await store.flows.all():
+            try:
+                document = from_json(record.document)
+            except FlowFileError as error:
+                log.exception("flow %s cannot be read and is left out: %s", record.id, error.message)
+                continue
+            live = self.flows.adopt(record, document)
+            if (run := latest.get(record.id)) is not None:
+                live.remember(run)
+
+
+async def _database_fault(store: Store) -> str:
+    try:
+        async with asyncio.timeout(DATABASE_ANSWER_S):
+            await store.ping()
+    except TimeoutError:
+        return f"the database did not answer within {DATABASE_ANSWER_S:g} s"
+    except HostError as error:
+        return str(error)
+    return ""

@@ -4,13 +4,14 @@ SQLModel lives here and nowhere else. Callers give and take plain data, never a 
 """
 
 from flowhost.store.flows import FlowRecord, FlowStore, RevisionRecord
-from flowhost.store.runs import EventRecord, RunFigures, RunRecord, RunStore
+from flowhost.store.runs import EventRecord, Outcome, RunFigures, RunRecord, RunStore
 from flowhost.store.store import Store
 
 __all__ = [
     "EventRecord",
     "FlowRecord",
     "FlowStore",
+    "Outcome",
     "RevisionRecord",
     "RunFigures",
     "RunRecord",

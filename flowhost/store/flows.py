@@ -161,7 +161,7 @@ class FlowStore:
 
 def content_hash(document: dict[str, Any]) -> str:
     """SHA-256 of the document in one canonical spelling; the order of keys counts, it is the order of nodes."""
-    canonical = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    canonical = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

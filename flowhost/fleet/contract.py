@@ -1,0 +1,109 @@
+"""What the host asks of a fleet, whichever way its workers are reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from flowhost.engine.snapshot import FlowSnapshot, RunEvent
+from flowhost.fleet.frames import RunOutcome
+from flowhost.graph.document import FlowDocument
+
+WorkerState = Literal["starting", "running", "restarting", "stopped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowOrder:
+    """A revision to run.
+
+    Attributes:
+        run: number of the run, unique in the host's history.
+        document: the revision.
+        base_dir: what relative paths in configs are relative to.
+        host_id: part of client ids.
+        secrets: values of the secrets this flow names, and no others; never printed.
+        watch: collect last values from the start.
+    """
+
+    run: int
+    document: FlowDocument
+    base_dir: Path
+    host_id: str
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    watch: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerStatus:
+    """A worker as its supervisor sees it.
+
+    Attributes:
+        heartbeat_age_s: time since its last sign of life, seconds; None while it has given none.
+        runs: how many runs it has.
+        restarts: how often it had to be replaced since the host started.
+    """
+
+    name: str
+    state: WorkerState
+    pid: int | None
+    heartbeat_age_s: float | None
+    runs: int
+    restarts: int
+
+
+class FleetListener(Protocol):
+    """Hears what happens to runs. Called on the host's loop, in order per run; must not block."""
+
+    def run_status(self, run: int, snapshot: FlowSnapshot, at_ns: int) -> None:
+        """The figures of a run; `at_ns` is its worker's monotonic clock."""
+        ...
+
+    def run_happened(self, run: int, events: Sequence[RunEvent], skipped: int) -> None:
+        """Events of a run, in order; `skipped` more came too fast."""
+        ...
+
+    def run_ended(self, run: int, outcome: RunOutcome, reason: str, snapshot: FlowSnapshot) -> None:
+        """A run is over; nothing more comes of it."""
+        ...
+
+    def runs_lost(self, runs: Sequence[int], reason: str) -> None:
+        """The worker of these runs is gone; nothing more comes of them. They may be started again, as new runs."""
+        ...
+
+
+class Fleet(Protocol):
+    """Where flows run.
+
+    A run that was started is reported by exactly one of `run_ended` and `runs_lost`.
+    """
+
+    async def open(self, listener: FleetListener) -> None:
+        """Bring the workers up. Returns before they are ready; `start` waits for them."""
+        ...
+
+    async def close(self, drain_s: float) -> None:
+        """Stop every run, draining that long, then end the workers."""
+        ...
+
+    async def start(self, order: FlowOrder) -> None:
+        """Run a revision; returns once its worker has taken it.
+
+        Raises:
+            ConfigError: the flow is wrong; it was not started.
+            HostError: no worker could take it.
+        """
+        ...
+
+    async def stop(self, run: int, drain_s: float) -> None:
+        """Stop a run and wait until it is over. An unknown run is over already."""
+        ...
+
+    def watch(self, run: int, on: bool) -> None:
+        """Collect last values of a run, or stop doing so. An unknown run is ignored."""
+        ...
+
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        """The workers now."""
+        ...

@@ -1,0 +1,132 @@
+"""One run inside a worker: from the order to the last figures."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from flowhost.engine import FlowRunner, RunOptions
+from flowhost.engine.snapshot import FlowSnapshot, RunEvent
+from flowhost.errors import ConfigError
+from flowhost.fleet.frames import Answer, Ended, FromWorker, Happened, Refusal, RunOutcome, StartFlow
+from flowhost.graph.library import NodeLibrary
+
+log = logging.getLogger(__name__)
+
+EVENTS_AT_ONCE = 200
+"""Events of one run sent between two heartbeats; more are counted, not sent."""
+
+
+class HostedRun:
+    """Runs one revision and tells the host about it.
+
+    Args:
+        order: what to run.
+        library: the installed types.
+        send: hands a frame to the host; must not block.
+    """
+
+    def __init__(self, order: StartFlow, library: NodeLibrary, send: Callable[[FromWorker], None]) -> None:
+        self.run = order.run
+        self._order = order
+        self._library = library
+        self._send = send
+        self._stop = asyncio.Event()
+        self._drain_s = 0.0
+        self._runner: FlowRunner | None = None
+        self._events_sent = 0
+        self._events_skipped = 0
+
+    async def live(self) -> None:
+        """Start, run until the flow ends or `stop` is called, tell the host how it went."""
+        try:
+            self._runner = runner = FlowRunner(self._order.document, self._library, self._options())
+            if self._order.watch:
+                runner.watch(True)
+            await runner.start()
+        except ConfigError as error:
+            self._send(Answer(self.run, Refusal("config", error.message, error.place)))
+            return
+        except Exception as error:
+            log.exception("flow %s could not be started", self._order.document.id)
+            self._send(Answer(self.run, Refusal("internal", f"{type(error).__name__}: {error}")))
+            return
+        self._send(Answer(self.run))
+        fault = await self._until_over(runner)
+        try:
+            await runner.stop(self._drain_s)
+        except Exception as error:
+            log.exception("flow %s did not stop cleanly", self._order.document.id)
+            fault = fault or f"{type(error).__name__}: {error}"
+        self._say_how_it_ended(runner.snapshot(), fault)
+
+    def stop(self, drain_s: float) -> None:
+        """Ask for the end; a second call changes nothing."""
+        if not self._stop.is_set():
+            self._drain_s = drain_s
+            self._stop.set()
+
+    def watch(self, on: bool) -> None:
+        """Collect last values, or stop doing so."""
+        if self._runner is not None:
+            self._runner.watch(on)
+
+    def snapshot(self) -> FlowSnapshot | None:
+        """Figures now; None before the flow was built."""
+        return None if self._runner is None else self._runner.snapshot()
+
+    def beat(self) -> None:
+        """A heartbeat passed: events may be sent again, skipped ones are told."""
+        if self._events_skipped:
+            self._send(Happened(self.run, [], self._events_skipped))
+        self._events_sent = self._events_skipped = 0
+
+    def _options(self) -> RunOptions:
+        order = self._order
+        return RunOptions(
+            base_dir=Path(order.base_dir),
+            host_id=order.host_id,
+            secrets=order.secrets,
+            environ=dict(os.environ),
+            on_event=self._on_event,
+        )
+
+    def _on_event(self, event: RunEvent) -> None:
+        if self._events_sent >= EVENTS_AT_ONCE:
+            self._events_skipped += 1
+            return
+        self._events_sent += 1
+        self._send(Happened(self.run, [event]))
+
+    async def _until_over(self, runner: FlowRunner) -> str:
+        """Wait for the flow's own end or the request to stop; what went wrong, if anything."""
+        ending = asyncio.create_task(runner.wait(), name=f"wait {self._order.document.id}")
+        stopping = asyncio.create_task(self._stop.wait(), name=f"stop {self._order.document.id}")
+        try:
+            await asyncio.wait({ending, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not ending.done():
+                return ""
+            self._drain_s = self._drain_s or 10.0
+            error = ending.exception()
+            return "" if error is None else f"{type(error).__name__}: {error}"
+        finally:
+            ending.cancel()
+            stopping.cancel()
+
+    def _say_how_it_ended(self, last: FlowSnapshot, fault: str) -> None:
+        self.beat()
+        outcome, reason = outcome_of(last, fault, asked=self._stop.is_set())
+        self._send(Ended(self.run, outcome, reason, last))
+
+
+def outcome_of(last: FlowSnapshot, fault: str, asked: bool) -> tuple[RunOutcome, str]:
+    """How a run went, from its last figures: a flow whose source gave up for good has failed, not ended."""
+    if fault or last.state == "failed":
+        return "failed", fault or last.text
+    if asked:
+        return "stopped", last.text
+    broken = next((f"{name}: {n.last_error or n.text}" for name, n in last.nodes.items() if n.state == "failed"), "")
+    return ("failed", broken) if broken else ("ended", last.text)

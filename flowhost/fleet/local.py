@@ -1,0 +1,63 @@
+"""A fleet of worker processes on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+
+from typing_extensions import override
+
+from flowhost.errors import HostError
+from flowhost.fleet.contract import Fleet, FleetListener, FlowOrder, WorkerStatus
+from flowhost.fleet.link import Reception
+from flowhost.fleet.slot import WorkerSlot
+
+
+class LocalFleet(Fleet):
+    """Runs flows in `count` subprocesses; a new run goes to the worker with the fewest."""
+
+    def __init__(self, count: int = 1) -> None:
+        self._count = count
+        self._reception = Reception()
+        self._slots: list[WorkerSlot] = []
+
+    @override
+    async def open(self, listener: FleetListener) -> None:
+        """See `Fleet`."""
+        await self._reception.open()
+        self._slots = [WorkerSlot(f"worker-{n}", self._reception, listener) for n in range(1, self._count + 1)]
+        for slot in self._slots:
+            slot.open()
+
+    @override
+    async def close(self, drain_s: float) -> None:
+        """See `Fleet`."""
+        await asyncio.gather(*(slot.close(drain_s) for slot in self._slots))
+        await self._reception.close()
+
+    @override
+    async def start(self, order: FlowOrder) -> None:
+        """See `Fleet`."""
+        if not self._slots:
+            msg = "no worker: the fleet is not open"
+            raise HostError(msg)
+        await min(self._slots, key=lambda slot: slot.runs).start(order)
+
+    @override
+    async def stop(self, run: int, drain_s: float) -> None:
+        """See `Fleet`."""
+        if (slot := self._slot_of(run)) is not None:
+            await slot.stop(run, drain_s)
+
+    @override
+    def watch(self, run: int, on: bool) -> None:
+        """See `Fleet`."""
+        if (slot := self._slot_of(run)) is not None:
+            slot.watch(run, on)
+
+    @override
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        """See `Fleet`."""
+        return tuple(slot.status() for slot in self._slots)
+
+    def _slot_of(self, run: int) -> WorkerSlot | None:
+        return next((slot for slot in self._slots if slot.has(run)), None)

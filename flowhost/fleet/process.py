@@ -1,0 +1,95 @@
+"""A worker's operating-system process, started the same way on every system."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+from flowhost.graph.references import SECRET_PREFIX
+
+_MODULE = "flowhost.fleet.worker"
+
+
+class WorkerProcess:
+    """One process. Its stdin stays open as long as the host lives: when it closes, the worker knows it is alone.
+
+    Started from a thread with plain `subprocess`, because on Windows only one of the two event loops could do it.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], loop: asyncio.AbstractEventLoop) -> None:
+        self._process = process
+        self._gone = asyncio.Event()
+        self._loop = loop
+        threading.Thread(target=self._await_end, name=f"worker-{process.pid}-end", daemon=True).start()
+
+    @classmethod
+    async def start(cls, port: int, token: str) -> WorkerProcess:
+        """Start a process that calls the host back. Raises `OSError` where the system refuses."""
+        ticket = json.dumps({"port": port, "token": token}).encode() + b"\n"
+        process = await asyncio.to_thread(_spawn, ticket)
+        return cls(process, asyncio.get_running_loop())
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    async def gone(self) -> int:
+        """Wait until it has ended; its exit code, negative for a signal."""
+        await self._gone.wait()
+        return self._process.wait()
+
+    def kill(self) -> None:
+        """End it at once. Safe at any time, any number of times."""
+        if not self._gone.is_set():
+            self._process.kill()
+
+    def _await_end(self) -> None:
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        _tell(self._loop, self._gone.set)
+
+
+def describe_exit(code: int) -> str:
+    """How a process ended, in words."""
+    return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+def _spawn(ticket: bytes) -> subprocess.Popen[bytes]:
+    """The token goes through stdin: arguments and environment of a process can be read by others."""
+    flags: dict[str, int | bool]
+    if sys.platform == "win32":
+        flags = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    else:
+        # Ctrl-C in the host's terminal is for the host alone; it then stops its workers in order
+        flags = {"start_new_session": True}
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", _MODULE], stdin=subprocess.PIPE, env=_environment(), **flags
+    )  # type: ignore[call-overload]  # the flags differ by system
+    assert process.stdin is not None
+    try:
+        process.stdin.write(ticket)
+        process.stdin.flush()
+    except OSError:
+        process.kill()
+        process.wait()
+        raise
+    return process  # type: ignore[no-any-return]  # as above
+
+
+def _environment() -> dict[str, str]:
+    """The host's variables without secrets, which travel in frames to the flow that names them."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(SECRET_PREFIX)}
+
+
+def _tell(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    try:
+        loop.call_soon_threadsafe(call)
+    except RuntimeError:
+        return  # the loop is closed: nobody is left to tell

@@ -1,0 +1,266 @@
+"""Desired becomes actual: starts, stops and brings back flows, and hears what becomes of their runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+from flowhost.engine.snapshot import FlowSnapshot, RunEvent
+from flowhost.errors import ConfigError, FlowHostError, HostError
+from flowhost.fleet import Fleet, FleetListener, FlowOrder, RunOutcome
+from flowhost.graph.document import FlowDocument
+from flowhost.graph.references import EnvironmentSecrets, find_references
+from flowhost.services.history import HistoryWriter
+from flowhost.services.live import LiveFlow
+from flowhost.services.pictures import event_record, event_view
+from flowhost.services.views import Desired, FlowState
+from flowhost.store import EventRecord, Outcome, Store
+
+log = logging.getLogger(__name__)
+
+BRING_BACK_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Pauses before the attempts to bring a flow back whose worker went away."""
+PROGRESS_S = 5.0
+
+
+class FlowKeeper(FleetListener):
+    """Holds every flow of the host and keeps it doing what was asked for.
+
+    Attributes:
+        flows: by id.
+        reconciled: set once every flow that was running has been started again, or could not be.
+    """
+
+    def __init__(self, store: Store, fleet: Fleet, history: HistoryWriter, host_id: str, data_dir: Path) -> None:
+        self.flows: dict[str, LiveFlow] = {}
+        self.reconciled = asyncio.Event()
+        self._store = store
+        self._fleet = fleet
+        self._history = history
+        self._host_id = host_id
+        self._data_dir = data_dir
+        self._by_run: dict[int, LiveFlow] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    async def open(self) -> None:
+        """Bring the fleet up and, in the background, the flows that were running."""
+        await self._fleet.open(self)
+        self._background(self._reconcile(), "reconcile")
+        self._background(self._note_progress(), "progress of runs")
+
+    async def close(self, drain_s: float) -> None:
+        """Stop every run; what was asked for stays asked for."""
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._fleet.close(drain_s)
+        for live in list(self._by_run.values()):
+            self._run_over(live, "stopped", "stopped", "the host was stopped", None)
+
+    async def start(self, live: LiveFlow, by: str) -> None:
+        """Run a flow now and after every restart of the host. The caller holds the flow's lock.
+
+        Raises:
+            ConfigError: the flow is wrong; it is not started and not asked for.
+            HostError: no worker took it; it stays asked for and is tried again.
+        """
+        if live.run is not None:
+            return
+        await self._desire(live, running=True)
+        try:
+            await self._begin(live, by)
+        except ConfigError:
+            await self._desire(live, running=False)
+            raise
+        except HostError:
+            self._background(self._bring_back(live, first=1), f"bring back {live.id}")
+            raise
+
+    async def stop(self, live: LiveFlow, drain_s: float) -> None:
+        """Stop a flow, also for the time after a restart; returns once it has. The caller holds the flow's lock."""
+        await self._desire(live, running=False)
+        if live.run is not None:
+            await self._fleet.stop(live.run, drain_s)
+        else:
+            live.finish("stopped", "", None)
+
+    async def restart(self, live: LiveFlow, by: str, drain_s: float) -> None:
+        """Go on with the revision deployed now. The caller holds the flow's lock. Raises as `start` does."""
+        if live.run is not None:
+            await self._fleet.stop(live.run, drain_s)
+        await self.start(live, by)
+
+    def watch(self, live: LiveFlow, change: int) -> None:
+        """One more (1) or one less (-1) page looks at the flow's last values."""
+        before, live.watchers = live.watchers, live.watchers + change
+        if live.run is not None and (before > 0) != (live.watchers > 0):
+            self._fleet.watch(live.run, live.watchers > 0)
+
+    # -- what the fleet tells
+
+    @override
+    def run_status(self, run: int, snapshot: FlowSnapshot, at_ns: int) -> None:
+        if (live := self._by_run.get(run)) is not None:
+            live.take(snapshot, at_ns)
+
+    @override
+    def run_happened(self, run: int, events: Sequence[RunEvent], skipped: int) -> None:
+        live = self._by_run.get(run)
+        if live is None:
+            return
+        for event in events:
+            self._note(live, event_record(run, event))
+        if skipped:
+            self._history.left_out(run, skipped)
+
+    @override
+    def run_ended(self, run: int, outcome: RunOutcome, reason: str, snapshot: FlowSnapshot) -> None:
+        live = self._by_run.get(run)
+        if live is None:
+            return
+        self._run_over(live, outcome, outcome, reason, snapshot)
+        if outcome == "ended" and not self._closing:
+            # a flow that came to its end was not running when the host stops: it does not run again by itself
+            self._background(self._desire_stopped_unless_run_again(live), f"{live.id} ended")
+
+    @override
+    def runs_lost(self, runs: Sequence[int], reason: str) -> None:
+        for run in runs:
+            live = self._by_run.get(run)
+            if live is None:
+                continue
+            self._note(live, _event(run, "error", f"the run was interrupted: {reason}"))
+            self._run_over(live, "interrupted", "starting", f"interrupted: {reason}", None)
+            if not self._closing:
+                self._background(self._bring_back(live), f"bring back {live.id}")
+
+    # -- one run
+
+    async def _begin(self, live: LiveFlow, by: str) -> int:
+        """A new run; its number."""
+        record = await self._store.runs.begin(live.id, live.document.name or live.id, live.record.revision, by)
+        live.begin(record)
+        self._by_run[record.id] = live
+        order = FlowOrder(
+            run=record.id,
+            document=live.document,
+            base_dir=Path(live.record.base_dir) if live.record.base_dir else self._data_dir,
+            host_id=self._host_id,
+            secrets=_secrets_of(live.document),
+            watch=live.watchers > 0,
+        )
+        try:
+            await self._fleet.start(order)
+        except FlowHostError as error:
+            self._note(live, _event(record.id, "error", f"not started: {error}"))
+            self._run_over(live, "failed", "failed", str(error), None)
+            raise
+        except asyncio.CancelledError:
+            self._run_over(live, "interrupted", "stopped", "the start was broken off", None)
+            raise
+        if live.run == record.id and live.snapshot is None:
+            live.state = "running"
+        # a page that came or went meanwhile
+        self._fleet.watch(record.id, live.watchers > 0)
+        return record.id
+
+    def _run_over(
+        self, live: LiveFlow, outcome: Outcome, state: FlowState, reason: str, snapshot: FlowSnapshot | None
+    ) -> None:
+        run = live.run
+        if run is None:
+            return
+        live.finish(state, reason, snapshot)
+        self._by_run.pop(run, None)
+        self._history.end(run, outcome, reason, live.figures())
+
+    async def _bring_back(self, live: LiveFlow, first: int = 0) -> None:
+        """Start a flow again until it runs, is no longer asked for, or proves wrong."""
+        attempt = first
+        while True:
+            await asyncio.sleep(BRING_BACK_S[min(attempt, len(BRING_BACK_S) - 1)])
+            attempt += 1
+            async with live.lock:
+                if live.desired != "running" or live.run is not None:
+                    return
+                try:
+                    run = await self._begin(live, "host")
+                except ConfigError as error:
+                    log.warning("flow %s is not started: %s", live.id, error)
+                    return
+                except HostError as error:
+                    log.warning("flow %s is not started, trying again: %s", live.id, error)
+                    continue
+                self._note(live, _event(run, "info", "started again by the host"))
+                return
+
+    async def _reconcile(self) -> None:
+        wanted = [live for live in self.flows.values() if live.desired == "running"]
+        for live in wanted:
+            live.state, live.text = "starting", "the host starts"
+        tasks = [self._start_task(self._bring_back(live), f"bring back {live.id}") for live in wanted]
+        for task in tasks:
+            task.add_done_callback(_log_fault)
+        if tasks:
+            await asyncio.wait(tasks, timeout=BRING_BACK_S[-1])
+        self.reconciled.set()
+
+    async def _desire_stopped_unless_run_again(self, live: LiveFlow) -> None:
+        async with live.lock:
+            if live.run is None:
+                await self._desire(live, running=False)
+
+    async def _desire(self, live: LiveFlow, *, running: bool) -> None:
+        desired: Desired = "running" if running else "stopped"
+        if live.desired != desired:
+            await self._store.flows.desire(live.id, desired)
+            live.desired = desired
+
+    async def _note_progress(self) -> None:
+        while True:
+            await asyncio.sleep(PROGRESS_S)
+            figures = {run: done for run, live in self._by_run.items() if (done := live.figures()) is not None}
+            try:
+                await self._store.runs.progress(figures)
+            except Exception:
+                log.exception("figures of runs cannot be kept")
+
+    def _note(self, live: LiveFlow, event: EventRecord) -> None:
+        live.note(event_view(event))
+        self._history.event(event)
+
+    def _background(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._start_task(work, name).add_done_callback(_log_fault)
+
+    def _start_task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _log_fault(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("%s failed", task.get_name(), exc_info=error)
+
+
+def _event(run: int, kind: str, text: str) -> EventRecord:
+    return EventRecord(run_id=run, time=datetime.now(UTC), kind=kind, text=text)
+
+
+def _secrets_of(document: FlowDocument) -> dict[str, str]:
+    """The secrets a flow names, and no others. One that is not set is left to the worker, which names its place."""
+    known = EnvironmentSecrets(os.environ)
+    configs = [node.config for node in document.nodes.values()]
+    configs += [connection.config for connection in document.connections.values()]
+    names = {ref.name for config in configs for ref in find_references(config) if ref.kind == "secret"}
+    return {name: known[name] for name in sorted(names) if name in known}

@@ -1,0 +1,149 @@
+"""A flow as the host sees it now: the deployed document and what its worker tells about the run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from flowhost.engine.snapshot import FlowSnapshot
+from flowhost.graph.document import FlowDocument
+from flowhost.services.views import SPARK_POINTS, Desired, EventView, FlowState, ProblemView
+from flowhost.store import FlowRecord, RunFigures, RunRecord
+
+EVENTS_SHOWN = 100
+SAMPLE_NS = 950_000_000
+"""Rates are taken over at least this long, so that they do not flicker."""
+
+
+class RateMeter:
+    """Turns counters into rates per second."""
+
+    def __init__(self) -> None:
+        self.rates: dict[Hashable, float] = {}
+        self._at_ns: int | None = None
+        self._totals: Mapping[Hashable, int] = {}
+
+    def take(self, at_ns: int, totals: Mapping[Hashable, int]) -> bool:
+        """Note the counters of one moment; True when new rates came of it."""
+        if self._at_ns is None:
+            self._at_ns, self._totals = at_ns, totals
+            return False
+        passed_ns = at_ns - self._at_ns
+        if passed_ns < SAMPLE_NS:
+            return False
+        before = self._totals
+        self.rates = {key: max(0, n - before.get(key, 0)) * 1e9 / passed_ns for key, n in totals.items()}
+        self._at_ns, self._totals = at_ns, totals
+        return True
+
+
+class LiveFlow:
+    """One flow of this host.
+
+    Attributes:
+        lock: one start, stop or deployment at a time.
+        run: the run that is on, or None.
+        last_run: the newest run, on or over.
+        snapshot: the newest figures of that run.
+        watchers: pages that look at last values.
+    """
+
+    def __init__(self, record: FlowRecord, document: FlowDocument, sources: frozenset[str], sinks: frozenset[str]):
+        self.lock = asyncio.Lock()
+        self.desired: Desired = record.desired
+        self.run: int | None = None
+        self.last_run: int | None = None
+        self.started_at: datetime | None = None
+        self.state: FlowState = "stopped"
+        self.text = ""
+        self.snapshot: FlowSnapshot | None = None
+        self.watchers = 0
+        self.events: deque[EventView] = deque(maxlen=EVENTS_SHOWN)
+        self.spark: deque[float] = deque(maxlen=SPARK_POINTS)
+        self.meter = RateMeter()
+        self.problems: tuple[ProblemView, ...] = ()
+        self.deploy(record, document, sources, sinks)
+
+    def deploy(
+        self, record: FlowRecord, document: FlowDocument, sources: frozenset[str], sinks: frozenset[str]
+    ) -> None:
+        """Another revision takes the place of the present one."""
+        self.record = record
+        self.document = document
+        self.sources = sources
+        self.sinks = sinks
+
+    @property
+    def id(self) -> str:
+        """Flow id."""
+        return self.record.id
+
+    def remember(self, run: RunRecord) -> None:
+        """What was the last run before this host started."""
+        self.last_run, self.started_at = run.id, run.started_at
+        if run.outcome == "failed":
+            self.state, self.text = "failed", run.reason
+        elif run.outcome == "ended":
+            self.state, self.text = "ended", run.reason
+
+    def begin(self, run: RunRecord) -> None:
+        """A run begins: figures start at zero."""
+        self.run = self.last_run = run.id
+        self.started_at = run.started_at
+        self.state, self.text = "starting", ""
+        self.snapshot = None
+        self.meter = RateMeter()
+
+    def take(self, snapshot: FlowSnapshot, at_ns: int) -> None:
+        """New figures of the run that is on."""
+        self.snapshot = snapshot
+        self.state, self.text = snapshot.state, snapshot.text
+        if self.meter.take(at_ns, counters(snapshot)):
+            self.spark.append(self.rate(self.sources, "made"))
+
+    def finish(self, state: FlowState, text: str, snapshot: FlowSnapshot | None) -> None:
+        """The run is over."""
+        self.run = None
+        self.state, self.text = state, text
+        self.snapshot = snapshot or self.snapshot
+        self.meter = RateMeter()
+        self.spark.clear()
+
+    def rate(self, nodes: frozenset[str], counter: str) -> float:
+        """Messages per second of one counter over some nodes."""
+        return sum(self.meter.rates.get((node, counter), 0.0) for node in nodes)
+
+    def figures(self) -> RunFigures | None:
+        """What the run has done so far, for its history; None before the first figures came."""
+        if self.snapshot is None:
+            return None
+        return figures_of(self.snapshot, self.sources, self.sinks)
+
+    def note(self, event: EventView) -> None:
+        """A line for the flow's page."""
+        self.events.append(event)
+
+
+def counters(snapshot: FlowSnapshot) -> dict[Hashable, int]:
+    """The counters that rates are taken of, by node and counter."""
+    found: dict[Hashable, int] = {}
+    for node_id, node in snapshot.nodes.items():
+        found[node_id, "in"], found[node_id, "out"], found[node_id, "made"] = node.in_, node.out, node.made
+    return found
+
+
+def figures_of(snapshot: FlowSnapshot, sources: frozenset[str], sinks: frozenset[str]) -> RunFigures:
+    """A run's figures for its history."""
+    nodes = snapshot.nodes
+    return RunFigures(
+        messages_in=sum(nodes[name].made for name in sources if name in nodes),
+        messages_out=sum(nodes[name].out for name in sinks if name in nodes),
+        errors=snapshot.total("errors"),
+        dead=snapshot.total("dead"),
+        dropped=snapshot.total("dropped"),
+        nodes={name: msgspec.to_builtins(node) for name, node in nodes.items()},
+    )

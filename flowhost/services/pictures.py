@@ -1,0 +1,284 @@
+"""Views of a live flow: what pages show, made from the deployed document and the newest figures."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from flowhost.engine.snapshot import FlowSnapshot, NodeSnapshot, RunEvent, ValueSnapshot
+from flowhost.graph.document import FlowDocument, Wire
+from flowhost.graph.library import NodeLibrary
+from flowhost.sdk import Sink, Source
+from flowhost.services.live import LiveFlow
+from flowhost.services.views import (
+    ConnectionView,
+    EventView,
+    FlowDetail,
+    FlowOverview,
+    NodeView,
+    RunDetail,
+    RunSummary,
+    ValueView,
+    WireView,
+)
+from flowhost.store import EventRecord, RunRecord
+
+Kind = Literal["source", "transform", "sink", "unknown"]
+
+VALUES_SHOWN = 5
+TEXT_LIMIT = 120
+
+
+def overview(live: LiveFlow) -> FlowOverview:
+    """The flow's tile."""
+    figures = live.figures()
+    snapshot = live.snapshot
+    return FlowOverview(
+        id=live.id,
+        name=live.document.name or live.id,
+        area=live.document.area,
+        state=live.state,
+        state_text=_state_text(live),
+        desired=live.desired,
+        rate_per_s=live.rate(live.sources, "made"),
+        out_rate_per_s=live.rate(live.sinks, "out"),
+        in_total=figures.messages_in if figures else 0,
+        out_total=figures.messages_out if figures else 0,
+        errors=figures.errors if figures else 0,
+        dead=figures.dead if figures else 0,
+        pending=snapshot.total("pending") if snapshot else 0,
+        spark=tuple(live.spark),
+        last_values=_values(snapshot)[:VALUES_SHOWN] if snapshot else (),
+        last_error=_last_error(live),
+        run_id=live.last_run,
+        started_at=live.started_at,
+        nodes_count=len(live.document.nodes),
+        revision=live.record.revision,
+    )
+
+
+def detail(live: LiveFlow, library: NodeLibrary) -> FlowDetail:
+    """The flow's page."""
+    snapshot = live.snapshot
+    return FlowDetail(
+        overview=overview(live),
+        document=live.document,
+        nodes=nodes(live.document, library, snapshot, live),
+        wires=tuple(_wire(wire, live) for wire in live.document.wires),
+        connections=_connections(snapshot) if snapshot and live.run is not None else (),
+        problems=live.problems,
+        events=tuple(live.events),
+    )
+
+
+def nodes(
+    document: FlowDocument, library: NodeLibrary, snapshot: FlowSnapshot | None, live: LiveFlow | None = None
+) -> tuple[NodeView, ...]:
+    """Every node with its figures."""
+    by_node: dict[str, list[ValueView]] = {}
+    for value in _values(snapshot) if snapshot else ():
+        by_node.setdefault(value.node, []).append(value)
+    views = []
+    for node_id, entry in document.nodes.items():
+        node_type = library.nodes.get(entry.type)
+        known = snapshot.nodes.get(node_id) if snapshot else None
+        kind = kind_of(entry.type, library)
+        views.append(
+            NodeView(
+                id=node_id,
+                type=entry.type,
+                title=entry.name or (node_type.spec.title if node_type else node_id),
+                kind=kind,
+                rate_per_s=live.rate(frozenset([node_id]), _moving(kind)) if live else 0.0,
+                values=tuple(by_node.get(node_id, ())),
+                **(_counters(known) if known else {}),
+            )
+        )
+    return tuple(views)
+
+
+def run_summary(run: RunRecord, live: LiveFlow | None = None) -> RunSummary:
+    """A run's row; with `live`, the figures of this moment."""
+    figures = (live.figures() if live is not None and live.run == run.id else None) or run.figures
+    return RunSummary(
+        id=run.id,
+        flow_id=run.flow_id,
+        flow_name=run.flow_name,
+        revision=run.revision,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        outcome=run.outcome,
+        messages_in=figures.messages_in,
+        messages_out=figures.messages_out,
+        errors=figures.errors,
+        dead=figures.dead,
+        dropped=figures.dropped,
+        reason=run.reason,
+    )
+
+
+def run_detail(
+    run: RunRecord,
+    events: list[EventRecord],
+    document: FlowDocument | None,
+    library: NodeLibrary,
+    live: LiveFlow | None,
+) -> RunDetail:
+    """A run's page: its final figures, or the present ones while it is on."""
+    on = live is not None and live.run == run.id
+    snapshot = live.snapshot if on and live is not None else _kept_snapshot(run)
+    return RunDetail(
+        summary=run_summary(run, live),
+        events=tuple(event_view(event) for event in events),
+        events_left_out=run.events_left_out,
+        nodes=nodes(document, library, snapshot, live if on else None) if document is not None else (),
+        document=document,
+    )
+
+
+def event_view(event: EventRecord) -> EventView:
+    """A kept event as pages see it."""
+    return EventView(
+        time=event.time, kind=event.kind, text=event.text, node=event.node, topic=event.topic, count=event.count
+    )
+
+
+def event_record(run: int, event: RunEvent) -> EventRecord:
+    """An event of a worker as history keeps it."""
+    return EventRecord(
+        run_id=run,
+        time=_time(event.time_ns),
+        kind=event.kind,
+        text=event.text,
+        node=event.node,
+        topic=event.topic,
+    )
+
+
+def kind_of(type_id: str, library: NodeLibrary) -> Kind:
+    """What a node type does; `unknown` where its plugin is missing."""
+    node_type = library.nodes.get(type_id)
+    if node_type is None:
+        return "unknown"
+    if issubclass(node_type, Source):
+        return "source"
+    return "sink" if issubclass(node_type, Sink) else "transform"
+
+
+def ends_of(document: FlowDocument, library: NodeLibrary) -> tuple[frozenset[str], frozenset[str]]:
+    """Where messages come in and where they leave."""
+    kinds = {node_id: kind_of(entry.type, library) for node_id, entry in document.nodes.items()}
+    sources = frozenset(node_id for node_id, kind in kinds.items() if kind == "source")
+    return sources, frozenset(node_id for node_id, kind in kinds.items() if kind == "sink")
+
+
+def one_line(payload: Any) -> str:
+    """A payload as one short line."""
+    if isinstance(payload, str):
+        text = payload
+    elif isinstance(payload, float):
+        text = f"{payload:.6g}"
+    else:
+        text = json.dumps(payload, ensure_ascii=False, default=str)
+    text = " ".join(text.split())
+    return text if len(text) <= TEXT_LIMIT else f"{text[: TEXT_LIMIT - 1]}…"
+
+
+def _state_text(live: LiveFlow) -> str:
+    """The state in words; of a running flow, what is not as it should be."""
+    if live.state == "running" and live.snapshot is not None:
+        down = [f"{name}: {c.text or 'not connected'}" for name, c in live.snapshot.connections.items() if not c.up]
+        waiting = [f"{name}: {n.text or n.last_error}" for name, n in live.snapshot.nodes.items() if _ails(n)]
+        return "; ".join((down or waiting)[:3]) or live.text
+    return live.text
+
+
+def _ails(node: NodeSnapshot) -> bool:
+    return node.state in ("retrying", "failed")
+
+
+def _last_error(live: LiveFlow) -> str:
+    if live.snapshot is None:
+        return live.text if live.state == "failed" else ""
+    errors = [f"{name}: {node.last_error}" for name, node in live.snapshot.nodes.items() if node.last_error]
+    ailing = [f"{name}: {n.last_error}" for name, n in live.snapshot.nodes.items() if n.last_error and _ails(n)]
+    return next(iter(ailing or errors), live.text if live.state == "failed" else "")
+
+
+def _values(snapshot: FlowSnapshot) -> tuple[ValueView, ...]:
+    newest_first = sorted(snapshot.values, key=lambda value: value.time_ns, reverse=True)
+    return tuple(_value(value) for value in newest_first)
+
+
+def _value(value: ValueSnapshot) -> ValueView:
+    return ValueView(
+        node=value.node,
+        port=value.port,
+        topic=value.topic,
+        text=one_line(value.payload),
+        payload=value.payload,
+        unit=value.unit,
+        quality=value.quality,
+        time=_time(value.time_ns),
+    )
+
+
+def _counters(node: NodeSnapshot) -> dict[str, Any]:
+    return {
+        "state": node.state,
+        "text": node.text,
+        "in_total": node.in_,
+        "out": node.out,
+        "made": node.made,
+        "used": node.used,
+        "filtered": node.filtered,
+        "dead": node.dead,
+        "dropped": node.dropped,
+        "pending": node.pending,
+        "errors": node.errors,
+        "last_error": node.last_error,
+    }
+
+
+def _moving(kind: Kind) -> str:
+    """The counter that shows how busy a node is."""
+    return "made" if kind == "source" else "in"
+
+
+def _wire(wire: Wire, live: LiveFlow) -> WireView:
+    """Only nodes are counted: what a target takes in is the wire's where it has no other."""
+    into = Counter(other.target for other in live.document.wires)
+    rate = live.rate(frozenset([wire.target]), "in")
+    if into[wire.target] > 1:
+        rate = min(rate, live.rate(frozenset([wire.source]), "out"))
+    snapshot = live.snapshot
+    waiting = sum(edge.pending for edge in snapshot.edges if edge.node == wire.target) if snapshot else 0
+    return WireView(source=wire.source, port=wire.port, target=wire.target, rate_per_s=rate, pending=waiting)
+
+
+def _connections(snapshot: FlowSnapshot) -> tuple[ConnectionView, ...]:
+    return tuple(
+        ConnectionView(name=name, type=link.type, up=link.up, text=link.text)
+        for name, link in snapshot.connections.items()
+    )
+
+
+def _kept_snapshot(run: RunRecord) -> FlowSnapshot:
+    """The figures history kept; those of another version are read as far as they are known."""
+    kept: Mapping[str, Any] = run.figures.nodes
+    return FlowSnapshot(
+        flow=run.flow_id,
+        nodes={name: msgspec.convert(node, NodeSnapshot) for name, node in kept.items()},
+    )
+
+
+def _time(time_ns: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(time_ns / 1e9, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.fromtimestamp(0, UTC)  # a device's clock gone wild must not break the page

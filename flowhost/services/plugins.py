@@ -1,0 +1,58 @@
+"""What is installed: plugins, whole and broken, and the node types they bring."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from flowhost.catalog import Catalog
+from flowhost.sdk import Node
+from flowhost.services.access import Principal, demand
+from flowhost.services.pictures import kind_of
+from flowhost.services.views import NodeTypeView, PluginView
+
+
+class PluginService:
+    """The catalog as pages see it. Every method raises `ForbiddenError` for a caller without the role."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    async def list(self, principal: Principal) -> tuple[PluginView, ...]:
+        """Every plugin found, broken ones with their reason."""
+        demand(principal, "plugin.read")
+        return tuple(
+            PluginView(
+                name=plugin.name,
+                version=plugin.version,
+                node_types=tuple(plugin.node_types),
+                connection_types=tuple(plugin.connection_types),
+                error=plugin.error,
+                detail=plugin.detail,
+            )
+            for plugin in self._catalog.plugins
+        )
+
+    async def node_types(self, principal: Principal) -> tuple[NodeTypeView, ...]:
+        """Every node type with the JSON schema of its config, by category and title."""
+        demand(principal, "plugin.read")
+        return await asyncio.to_thread(self._node_types)
+
+    def _node_types(self) -> tuple[NodeTypeView, ...]:
+        views = (self._node_type(node_type) for node_type in self._catalog.nodes.values())
+        return tuple(sorted(views, key=lambda view: (view.category, view.title)))
+
+    def _node_type(self, node_type: type[Node[Any]]) -> NodeTypeView:
+        spec = node_type.spec
+        return NodeTypeView(
+            id=spec.id,
+            title=spec.title,
+            summary=spec.summary,
+            category=spec.category,
+            icon=spec.icon,
+            kind=kind_of(spec.id, self._catalog),
+            ports=tuple(port.name for port in spec.ports),
+            connection=spec.connection,
+            stability=spec.stability,
+            schema=node_type.Config.model_json_schema(),
+        )

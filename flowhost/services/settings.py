@@ -1,0 +1,120 @@
+"""Settings of a host: flags, then `FLOWHOST_*`, then `flowhost.toml` in the data folder."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from typing_extensions import override
+
+from flowhost.errors import SettingsError
+
+PREFIX = "FLOWHOST_"
+FILE = "flowhost.toml"
+
+
+class Settings(BaseSettings):
+    """What a host is told before it starts. Made by `load_settings`, which also reads the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True
+    )
+
+    data_dir: Path = Field(default_factory=lambda: Path.home() / ".flowhost")
+    """Folder that holds databases, files of flows and `flowhost.toml`."""
+    bind: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 for all, which needs `public_url` to be reached under other names."""
+    port: int = Field(default=8470, ge=0, le=65535)
+    """Port of web pages and REST; 0 takes a free one."""
+    public_url: str = ""
+    """Address people type into the browser, e.g. `https://flows.plant.example`, where it is not this machine's own."""
+    drain_s: float = Field(default=10.0, ge=0, le=600)
+    """How long a flow that is stopped may take to deliver what is on its way, seconds."""
+    shutdown_drain_s: float = Field(default=3.0, ge=0, le=600)
+    """The same when the host itself ends, seconds."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """Processes that run flows."""
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("bind")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if value != "localhost":
+            ipaddress.ip_address(value)
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_origin(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
+            msg = "must be like https://flows.plant.example or http://10.1.2.3:8470, without a path"
+            raise ValueError(msg)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, environment, then the file in the folder those two name."""
+        return init_settings, env_settings, _file_source(settings_cls, init_settings)
+
+
+def load_settings(**flags: Any) -> Settings:
+    """The host's settings.
+
+    Args:
+        **flags: those given on the command line; None means not given.
+
+    Raises:
+        SettingsError: names the setting and where it came from.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        raise SettingsError(f"{first['msg']}; {_origin(name, flags)}", name) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{FILE} in the data folder is not TOML: {error}", FILE) from None
+
+
+def _file_source(
+    settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource
+) -> PydanticBaseSettingsSource:
+    given = init_settings.init_kwargs if isinstance(init_settings, InitSettingsSource) else {}
+    folder = given.get("data_dir") or os.environ.get(f"{PREFIX}DATA_DIR") or Path.home() / ".flowhost"
+    return TomlConfigSettingsSource(settings_cls, Path(folder).expanduser() / FILE)
+
+
+def _origin(name: str, flags: dict[str, Any]) -> str:
+    if flags.get(name) is not None:
+        return f"it was given as a flag: {flags[name]!r}"
+    variable = f"{PREFIX}{name.upper()}"
+    if variable in os.environ:
+        return f"it came from the environment variable {variable}"
+    return f"it came from {FILE} in the data folder"

@@ -1,0 +1,127 @@
+"""Real worker processes: started, killed, hung, replaced."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+
+import psutil
+import pytest
+
+from flowhost.errors import ConfigError
+from flowhost.fleet import LocalFleet, slot
+
+unix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses Unix signals to hurt a worker")
+
+
+async def test_flow_runs_and_stops_with_a_balanced_ledger(fleet, notebook, order, until) -> None:
+    await fleet.start(order(1))
+    await until(lambda: 1 in notebook.snapshots and notebook.snapshots[1].nodes["end"].out > 10)
+    assert notebook.snapshots[1].state == "running"
+    await fleet.stop(1, 5.0)
+    outcome, _, last = notebook.ended[1]
+    assert outcome == "stopped"
+    assert last.balanced()
+    assert last.nodes["end"].out == last.nodes["gen"].made
+    assert notebook.lost == {}
+
+
+async def test_flow_that_comes_to_its_end_says_so(fleet, notebook, order, document, until) -> None:
+    await fleet.start(order(1, flow=document(count=30, rate_hz=0)))
+    await until(lambda: 1 in notebook.ended)
+    outcome, _, last = notebook.ended[1]
+    assert (outcome, last.nodes["end"].out) == ("ended", 30)
+    await fleet.stop(1, 5.0)
+
+
+async def test_wrong_flow_is_refused_with_its_place_and_others_go_on(fleet, notebook, order, document, until) -> None:
+    await fleet.start(order(1))
+    with pytest.raises(ConfigError) as caught:
+        await fleet.start(order(2, flow=document(rate_hz="fast")))
+    assert caught.value.place == "nodes.gen.config.rate_hz"
+    before = notebook.snapshots.get(1)
+    await until(lambda: notebook.snapshots.get(1) is not before)
+    assert 2 not in notebook.ended
+    assert 2 not in notebook.lost
+
+
+async def test_last_values_come_only_while_somebody_watches(fleet, notebook, order, until) -> None:
+    await fleet.start(order(1))
+    await until(lambda: 1 in notebook.snapshots and notebook.snapshots[1].nodes["end"].out > 0)
+    assert notebook.snapshots[1].values == []
+    fleet.watch(1, True)
+    await until(lambda: notebook.snapshots[1].values)
+    assert {value.node for value in notebook.snapshots[1].values} >= {"gen"}
+    first = notebook.snapshots[1].values[0].time_ns
+    await until(lambda: notebook.snapshots[1].values and notebook.snapshots[1].values[0].time_ns > first)
+    fleet.watch(1, False)
+    await until(lambda: not notebook.snapshots[1].values)
+
+
+@unix_only
+async def test_killed_worker_is_replaced_and_its_runs_are_lost_once(fleet, notebook, order, until) -> None:
+    await fleet.start(order(1))
+    (before,) = fleet.workers()
+    os.kill(before.pid, signal.SIGKILL)
+    await until(lambda: notebook.lost)
+    assert notebook.lost == {1: "its worker went away: the process was ended by signal 9"}
+    await fleet.start(order(2))
+    (after,) = fleet.workers()
+    assert after.pid != before.pid
+    assert (after.state, after.restarts, after.runs) == ("running", 1, 1)
+    await until(lambda: 2 in notebook.snapshots)
+    assert notebook.ended == {}
+
+
+@unix_only
+async def test_worker_that_hangs_is_killed_and_replaced(fleet, notebook, order, until, monkeypatch) -> None:
+    monkeypatch.setattr(slot, "HEARTBEAT_TIMEOUT_S", 1.5)
+    await fleet.start(order(1))
+    (before,) = fleet.workers()
+    os.kill(before.pid, signal.SIGSTOP)
+    await until(lambda: notebook.lost)
+    assert "no sign of life" in notebook.lost[1]
+    await until(lambda: fleet.workers()[0].state == "running" and fleet.workers()[0].pid != before.pid)
+    assert not psutil.pid_exists(before.pid)
+
+
+async def test_host_that_was_held_up_itself_does_not_kill_its_workers(fleet, order, until, monkeypatch) -> None:
+    monkeypatch.setattr(slot, "HEARTBEAT_TIMEOUT_S", 1.5)
+    await fleet.start(order(1))
+    (before,) = fleet.workers()
+    time.sleep(2.5)  # the loop of this host stands still
+    await asyncio.sleep(0.6)
+    assert fleet.workers()[0].pid == before.pid
+
+
+async def test_secrets_are_neither_in_arguments_nor_environment_of_the_worker(
+    fleet, notebook, order, document, until, monkeypatch
+) -> None:
+    monkeypatch.setenv("FLOWHOST_SECRET_BROKER", "tops3cret")
+    other = LocalFleet(1)
+    await other.open(notebook)
+    try:
+        await other.start(order(1, secrets={"broker": "tops3cret"}))
+        process = psutil.Process(other.workers()[0].pid)
+        assert "tops3cret" not in " ".join(process.cmdline())
+        assert "tops3cret" not in " ".join(process.environ().values())
+        assert "tops3cret" not in repr(order(1, secrets={"broker": "tops3cret"}))
+    finally:
+        await other.close(1.0)
+
+
+async def test_closing_stops_runs_in_order_and_ends_the_processes(notebook, order, until) -> None:
+    fleet = LocalFleet(2)
+    await fleet.open(notebook)
+    await fleet.start(order(1))
+    await fleet.start(order(2))
+    assert [worker.runs for worker in fleet.workers()] == [1, 1]
+    pids = [worker.pid for worker in fleet.workers()]
+    began = time.monotonic()
+    await fleet.close(3.0)
+    assert time.monotonic() - began < 4.5
+    assert {run: entry[0] for run, entry in notebook.ended.items()} == {1: "stopped", 2: "stopped"}
+    assert notebook.lost == {}
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert [worker.state for worker in fleet.workers()] == ["stopped", "stopped"]
