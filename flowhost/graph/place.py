@@ -41,10 +41,10 @@ def parse_place(text: str) -> Place:
 def value_at(data: Any, place: Iterable[str | int]) -> Any:
     """The value at this place of nested dicts and lists. Raises `LookupError` where there is none."""
     for part in place:
-        if isinstance(data, dict) or (isinstance(data, list) and isinstance(part, int)):
-            data = data[part]
-        else:
+        is_list = isinstance(data, list) and isinstance(part, int)
+        if not is_list and not isinstance(data, dict):
             raise KeyError(part)
+        data = data[part]
     return data
 
 
