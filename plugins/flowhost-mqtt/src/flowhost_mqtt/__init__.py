@@ -1,0 +1,1 @@
+"""MQTT for FlowHost: connection `mqtt.broker`, nodes `mqtt.subscribe` and `mqtt.publish`."""
