@@ -61,7 +61,7 @@ class Checker:
         method = _CHECKS.get(type(node))
         if method is None:
             raise self.error(REFUSED.get(type(node).__name__, "this is not part of the language"), node)
-        checked = method(self, node)
+        checked: tree.Node = getattr(self, method)(node)
         self._depth -= 1
         return checked
 
@@ -195,7 +195,7 @@ class Checker:
 
     def compare(self, node: ast.Compare) -> tree.Node:
         first = self.check(node.left)
-        rest = []
+        rest: list[tuple[str, tree.Node]] = []
         for operator, operand in zip(node.ops, node.comparators, strict=True):
             sign = _COMPARISONS[type(operator)]
             if sign.startswith("is") and (rest or isinstance(first, tree.Constant)):
@@ -301,20 +301,20 @@ class Checker:
             raise self.error(str(error), node) from None
 
 
-_CHECKS: Mapping[type[ast.expr], Callable[[Checker, Any], tree.Node]] = {
-    ast.Constant: Checker.constant,
-    ast.Name: Checker.name,
-    ast.List: Checker.sequence,
-    ast.Tuple: Checker.sequence,
-    ast.Dict: Checker.object,
-    ast.Attribute: Checker.attribute,
-    ast.Subscript: Checker.subscript,
-    ast.UnaryOp: Checker.unary,
-    ast.BinOp: Checker.binary,
-    ast.Compare: Checker.compare,
-    ast.BoolOp: Checker.logic,
-    ast.IfExp: Checker.choice,
-    ast.Call: Checker.call,
+_CHECKS: Mapping[type[ast.expr], str] = {
+    ast.Constant: "constant",
+    ast.Name: "name",
+    ast.List: "sequence",
+    ast.Tuple: "sequence",
+    ast.Dict: "object",
+    ast.Attribute: "attribute",
+    ast.Subscript: "subscript",
+    ast.UnaryOp: "unary",
+    ast.BinOp: "binary",
+    ast.Compare: "compare",
+    ast.BoolOp: "logic",
+    ast.IfExp: "choice",
+    ast.Call: "call",
 }
 
 

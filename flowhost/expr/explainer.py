@@ -1,4 +1,4 @@
-"""The careful evaluation: slow, step by step, run only after the generated code has failed, to say why in plain words."""
+"""The careful evaluation: slow, run only after the generated code has failed, to say why in plain words."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _need_numbers(*operands: tuple[tree.Node, Any]) -> None:
 
 
 def _refuse_mixed_decimal(left: tree.Node, a: Any, right: tree.Node, b: Any, span: tree.Span) -> None:
-    if isinstance(a, Decimal) and isinstance(b, float) or isinstance(a, float) and isinstance(b, Decimal):
+    if (isinstance(a, Decimal) and isinstance(b, float)) or (isinstance(a, float) and isinstance(b, Decimal)):
         exact, rough = (left, right) if isinstance(a, Decimal) else (right, left)
         message = (
             f"{exact.span.words} is an exact decimal and {rough.span.words} a float, they do not mix; "
@@ -178,7 +178,7 @@ def _compare(node: tree.Compare, roots: Roots) -> Any:
     return result
 
 
-def _incomparable(  # noqa: PLR0913 - both sides as written and as they are
+def _incomparable(
     sign: str, left_node: tree.Node, left: Any, right_node: tree.Node, right: Any, error: Exception
 ) -> str:
     if sign in {"in", "not in"}:

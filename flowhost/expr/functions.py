@@ -30,7 +30,7 @@ class Builtin:
     summary: str
 
 
-def convert(value: Any, from_unit: str, to_unit: str) -> float:
+def convert(value: Any, from_unit: Any, to_unit: Any) -> float:
     """Convert between units that are only known from the message.
 
     Raises:

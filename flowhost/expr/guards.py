@@ -21,15 +21,19 @@ def power(base: Any, exponent: Any) -> Any:
         TypeError: not numbers, or Decimal with float.
         ValueError: the result would be too large, or no real number.
     """
-    if not isinstance(base, int | float | Decimal) or not isinstance(exponent, int | float | Decimal):
+    if not all(isinstance(value, int | float | Decimal) for value in (base, exponent)):
         raise TypeError("** takes two numbers")
-    if isinstance(base, int) and isinstance(exponent, int) and abs(base).bit_length() * abs(exponent) > INT_BITS:
-        if abs(base) > 1:
-            raise ValueError(f"the power is too large: more than {INT_BITS} bits")
+    if isinstance(base, int) and isinstance(exponent, int) and _power_bits(base, exponent) > INT_BITS:
+        raise ValueError(f"the power is too large: more than {INT_BITS} bits")
     result = base**exponent
     if isinstance(result, complex):
         raise ValueError("a negative number has no real root")
     return result
+
+
+def _power_bits(base: int, exponent: int) -> int:
+    """An upper bound; 0, 1 and -1 never grow."""
+    return base.bit_length() * abs(exponent) if abs(base) > 1 else 0
 
 
 def item(container: Any, key: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from typing_extensions import override
+
 from flowhost.errors import EvaluationError
 from flowhost.expr import tree
 from flowhost.expr.checker import Checker
@@ -29,6 +31,7 @@ class CompiledExpression:
 
     __slots__ = ("_node", "always_bool", "constant", "evaluate", "names", "paths", "text")
 
+    _node: tree.Node
     text: str
     names: frozenset[str]
     paths: tuple[DataPath, ...]
@@ -57,9 +60,11 @@ class CompiledExpression:
         """What the user should read when `source` raised this for the message."""
         return explain(self.text, [self._node], error, MessageRoots(payload, meta))
 
+    @override
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a compiled expression never changes ({name})")
 
+    @override
     def __repr__(self) -> str:
         return f"CompiledExpression({self.text!r})"
 
@@ -101,4 +106,4 @@ def explain(text: str, nodes: Collection[tree.Node], error: BaseException, roots
         return EvaluationError(found.message, {"expression": text, "column": found.span.column})
     except Exception as second:  # noqa: BLE001 - the explanation must not fail where the evaluation did
         error = second
-    return EvaluationError(f"{text}: {error or type(error).__name__}", {"expression": text, "column": 1})
+    return EvaluationError(f"{text}: {str(error) or type(error).__name__}", {"expression": text, "column": 1})

@@ -24,11 +24,13 @@ def absolute(x: Any) -> Any:
 
 
 def floor(x: Any) -> int:
-    return math.floor(_checked("floor", x))
+    whole: int = math.floor(_checked("floor", x))
+    return whole
 
 
 def ceil(x: Any) -> int:
-    return math.ceil(_checked("ceil", x))
+    whole: int = math.ceil(_checked("ceil", x))
+    return whole
 
 
 def sqrt(x: Any) -> Any:
@@ -38,7 +40,7 @@ def sqrt(x: Any) -> Any:
     return x.sqrt() if isinstance(x, Decimal) else math.sqrt(x)
 
 
-def rounded(x: Any, digits: int = 0) -> Any:
+def rounded(x: Any, digits: Any = 0) -> Any:
     """Halves away from zero, judged by the digits a person sees: 2.675 to 2 decimals is 2.68."""
     _checked("round", x)
     if isinstance(digits, bool) or not isinstance(digits, int) or not -_MAX_DIGITS <= digits <= _MAX_DIGITS:

@@ -64,31 +64,5 @@ class MessageRoots(dict[str, Any]):
 def parts_of(node: tree.Node) -> Iterator[tree.Node]:
     """This part and every part below it."""
     yield node
-    for child in _children(node):
+    for child in node.children():
         yield from parts_of(child)
-
-
-def _children(node: tree.Node) -> tuple[tree.Node, ...]:
-    match node:
-        case tree.Constant() | tree.Data():
-            return ()
-        case tree.Item():
-            return node.container, node.key
-        case tree.Slice():
-            return tuple(part for part in (node.container, node.start, node.stop) if part is not None)
-        case tree.Unary() | tree.Not() | tree.Affine():
-            return (node.operand,)
-        case tree.Binary():
-            return node.left, node.right
-        case tree.Compare():
-            return (node.first, *(operand for _, operand in node.rest))
-        case tree.Logic():
-            return node.operands
-        case tree.Choice():
-            return node.condition, node.then, node.otherwise
-        case tree.Sequence():
-            return node.items
-        case tree.Object():
-            return tuple(value for _, value in node.fields)
-        case tree.Call():
-            return (*node.arguments, *(value for _, value in node.named))

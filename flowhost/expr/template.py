@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from typing_extensions import override
+
 from flowhost.errors import EvaluationError
 from flowhost.expr import tree
 from flowhost.expr.language import check, explain
@@ -33,6 +35,7 @@ class CompiledTemplate:
 
     __slots__ = ("_parts", "constant", "names", "paths", "render", "text")
 
+    _parts: tuple[tree.Node, ...]
     text: str
     names: frozenset[str]
     paths: tuple[DataPath, ...]
@@ -62,9 +65,11 @@ class CompiledTemplate:
         """What the user should read when `source` raised this for the message."""
         return explain(self.text, self._parts, error, MessageRoots(payload, meta))
 
+    @override
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a compiled template never changes ({name})")
 
+    @override
     def __repr__(self) -> str:
         return f"CompiledTemplate({self.text!r})"
 

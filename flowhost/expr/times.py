@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -19,7 +20,7 @@ def iso_time(time_ns: int) -> str:
     return f"{_whole_second(second)}.{rest // 1000:06d}Z"
 
 
-def iso(moment: float | Decimal) -> str:
+def iso(moment: Any) -> str:
     """A number as time text; seconds, milli-, micro- or nanoseconds since 1970, told apart by their size.
 
     Raises:
@@ -28,7 +29,7 @@ def iso(moment: float | Decimal) -> str:
     """
     if isinstance(moment, bool) or not isinstance(moment, int | float | Decimal):
         raise TypeError("iso() takes a number: seconds, ms, us or ns since 1970")
-    size = abs(moment)
+    size: Any = abs(moment)
     if not size < 10**30:
         raise ValueError("iso(): the number is too large for a time")
     scale = 10**9 if size < 10**11 else 10**6 if size < 10**14 else 1000 if size < 10**17 else 1

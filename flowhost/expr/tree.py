@@ -31,6 +31,9 @@ class Constant:
     value: Any
     kind: Kind
 
+    def children(self) -> tuple[Node, ...]:
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Data:
@@ -39,6 +42,9 @@ class Data:
     span: Span
     path: DataPath
     kind: Kind = "any"
+
+    def children(self) -> tuple[Node, ...]:
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,9 @@ class Item:
     container: Node
     key: Node
     kind: Kind = "any"
+
+    def children(self) -> tuple[Node, ...]:
+        return (self.container, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,9 @@ class Slice:
     stop: Node | None
     kind: Kind = "any"
 
+    def children(self) -> tuple[Node, ...]:
+        return tuple(part for part in (self.container, self.start, self.stop) if part is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Unary:
@@ -70,6 +82,9 @@ class Unary:
     operator: str
     operand: Node
     kind: Kind = "number"
+
+    def children(self) -> tuple[Node, ...]:
+        return (self.operand,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +97,9 @@ class Binary:
     right: Node
     kind: Kind
 
+    def children(self) -> tuple[Node, ...]:
+        return (self.left, self.right)
+
 
 @dataclass(frozen=True, slots=True)
 class Compare:
@@ -91,6 +109,9 @@ class Compare:
     first: Node
     rest: tuple[tuple[str, Node], ...]
     kind: Kind = "bool"
+
+    def children(self) -> tuple[Node, ...]:
+        return (self.first, *(operand for _, operand in self.rest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +123,9 @@ class Logic:
     operands: tuple[Node, ...]
     kind: Kind
 
+    def children(self) -> tuple[Node, ...]:
+        return self.operands
+
 
 @dataclass(frozen=True, slots=True)
 class Not:
@@ -110,6 +134,9 @@ class Not:
     span: Span
     operand: Node
     kind: Kind = "bool"
+
+    def children(self) -> tuple[Node, ...]:
+        return (self.operand,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +149,9 @@ class Choice:
     otherwise: Node
     kind: Kind
 
+    def children(self) -> tuple[Node, ...]:
+        return (self.condition, self.then, self.otherwise)
+
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
@@ -132,6 +162,9 @@ class Sequence:
     is_tuple: bool
     kind: Kind = "list"
 
+    def children(self) -> tuple[Node, ...]:
+        return self.items
+
 
 @dataclass(frozen=True, slots=True)
 class Object:
@@ -140,6 +173,9 @@ class Object:
     span: Span
     fields: tuple[tuple[str, Node], ...]
     kind: Kind = "object"
+
+    def children(self) -> tuple[Node, ...]:
+        return tuple(value for _, value in self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +190,9 @@ class Call:
     kind: Kind
     is_extra: bool = False
 
+    def children(self) -> tuple[Node, ...]:
+        return (*self.arguments, *(value for _, value in self.named))
+
 
 @dataclass(frozen=True, slots=True)
 class Affine:
@@ -165,5 +204,10 @@ class Affine:
     offset: float
     kind: Kind = field(default="float")
 
+    def children(self) -> tuple[Node, ...]:
+        return (self.operand,)
 
-Node: TypeAlias = "Constant | Data | Item | Slice | Unary | Binary | Compare | Logic | Not | Choice | Sequence | Object | Call | Affine"
+
+Node: TypeAlias = (
+    Constant | Data | Item | Slice | Unary | Binary | Compare | Logic | Not | Choice | Sequence | Object | Call | Affine
+)
