@@ -18,8 +18,11 @@ URI = "http://flowhost.test/line"
 
 
 class Users(UserManager):
+    def __init__(self, password):
+        self.password = password
+
     def get_user(self, iserver, username=None, password=None, certificate=None):
-        if username == "operator" and password == "right":
+        if username == "operator" and password == self.password:
             return User(role=UserRole.User, name=username)
         return None
 
@@ -30,7 +33,7 @@ class Plant:
         self.nodes = {}
 
     async def start(self):
-        self.server = Server(user_manager=Users() if self.options.get("users") else None)
+        self.server = Server(user_manager=Users(self.options["users"]) if self.options.get("users") else None)
         await self.server.init()
         self.server.set_endpoint(f"opc.tcp://127.0.0.1:{self.options['port']}")
         self.server.set_server_name("Test plant")
@@ -60,6 +63,7 @@ class Plant:
         from cryptography.x509.oid import ExtendedKeyUsageOID
 
         pki = Path(self.options["pki"])
+        pki.mkdir(exist_ok=True)
         uri = "urn:flowhost.test:plant"
         await self.server.set_application_uri(uri)
         await setup_self_signed_certificate(
@@ -108,6 +112,13 @@ class Plant:
                     await self.server.write_attribute_value(node.nodeid, ua.DataValue(ua.Variant(number)))
             await asyncio.sleep(self.options["churn_s"])
 
+    async def forget_subscriptions(self):
+        """The server loses its subscriptions; the connection stays, no message is sent about it."""
+        service = self.server.iserver.subscription_service
+        for subscription in list(service.subscriptions.values()):
+            await subscription.stop()
+        service.subscriptions.clear()
+
     async def obey(self):
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -118,6 +129,8 @@ class Plant:
             elif "bad" in command:
                 bad = ua.DataValue(ua.Variant(77.0), StatusCode=ua.StatusCode(ua.StatusCodes.BadSensorFailure))
                 await self.server.write_attribute_value(self.nodes[command["bad"]].nodeid, bad)
+            elif "forget" in command:
+                await self.forget_subscriptions()
             elif "add" in command:
                 await self.add(command["add"], 1.0)
             print("done", flush=True)

@@ -25,13 +25,13 @@ from flowhost.sdk import ConnectionContext, Message, NodeContext, Rejected
 HERE = Path(__file__).parent
 
 
-def free_port() -> int:
+def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-async def until(condition: Callable[[], Any], seconds: float = 15.0, what: str = "") -> Any:
+async def wait_until(condition: Callable[[], Any], seconds: float = 15.0, what: str = "") -> Any:
     """Wait for a condition, with a deadline."""
     deadline = time.monotonic() + seconds
     while not (result := condition()):
@@ -45,7 +45,7 @@ class Plant:
     """A server process that can be killed, frozen and started again on the same port."""
 
     def __init__(self, command: list[str], port: int | None = None, **options: Any) -> None:
-        self.port = port or free_port()
+        self.port = port or unused_port()
         self.endpoint = f"opc.tcp://127.0.0.1:{self.port}"
         self.options = {"port": self.port, **options}
         self._command = command
@@ -164,7 +164,7 @@ class Running:
             self.out.extend(messages)
 
 
-def make_connection(base_dir: Path, board: Board, **config: Any) -> OpcUaConnection:
+def build_connection(base_dir: Path, board: Board, **config: Any) -> OpcUaConnection:
     context = ConnectionContext(
         name="plc",
         host_id="test",
@@ -177,24 +177,51 @@ def make_connection(base_dir: Path, board: Board, **config: Any) -> OpcUaConnect
 
 
 @pytest.fixture
+def until() -> Callable[..., Any]:
+    """Wait for a condition, with a deadline: `await until(lambda: done)`."""
+    return wait_until
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    return unused_port
+
+
+@pytest.fixture
+def make_connection(tmp_path: Path, board: Board) -> Callable[..., OpcUaConnection]:
+    """A connection that is not opened yet."""
+    return lambda **config: build_connection(tmp_path, board, **config)
+
+
+@pytest.fixture
 def board() -> Board:
     return Board()
 
 
 @pytest.fixture
-async def start_plant() -> AsyncIterator[Callable[..., Any]]:
-    """Start an asyncua server: `await start_plant(items=10)`."""
+async def make_plant() -> AsyncIterator[Callable[..., Plant]]:
+    """A server process, not started yet: `make_plant([program, ...], option=...)`."""
     plants: list[Plant] = []
 
+    def make(command: list[str], **options: Any) -> Plant:
+        plants.append(Plant(command, **options))
+        return plants[-1]
+
+    yield make
+    for plant in plants:
+        await plant.kill()
+
+
+@pytest.fixture
+def start_plant(make_plant: Callable[..., Plant]) -> Callable[..., Any]:
+    """Start an asyncua server: `await start_plant(items=10)`."""
+
     async def start(**options: Any) -> Plant:
-        plant = Plant([sys.executable, str(HERE / "asyncua_plant.py")], **options)
-        plants.append(plant)
+        plant = make_plant([sys.executable, str(HERE / "asyncua_plant.py")], **options)
         await plant.start()
         return plant
 
-    yield start
-    for plant in plants:
-        await plant.kill()
+    return start
 
 
 @pytest.fixture
@@ -203,7 +230,7 @@ async def open_connection(tmp_path: Path, board: Board) -> AsyncIterator[Callabl
     running: list[Running] = []
 
     async def start(**config: Any) -> Running:
-        one = Running(make_connection(tmp_path, board, **config), board, tmp_path)
+        one = Running(build_connection(tmp_path, board, **config), board, tmp_path)
         running.append(one)
         await one.connection.open()
         return one

@@ -15,6 +15,9 @@ Kind = Literal["i", "s", "g", "b"]
 _FORM = re.compile(r"(?:ns=(?P<index>\d{1,5});|nsu=(?P<uri>[^;]+);)?(?P<kind>[isgb])=(?P<text>.+)", re.DOTALL)
 _NUMERIC_LIMIT = 2**32
 
+LOCAL_SERVER = 1
+"""Indices 0 and 1 are fixed by the standard: OPC UA itself and the server."""
+
 
 @dataclass(frozen=True)
 class NodeRef:
@@ -85,17 +88,19 @@ class Namespaces:
     """
 
     def __init__(self) -> None:
-        self._first: list[str] = []
+        self._first: dict[int, str] = {}
         self._now: list[str] = []
 
     def update(self, uris: Sequence[str]) -> list[str]:
         """Take the table of a new session; says in words which namespaces have another index than at first."""
         self._now = list(uris)
-        self._first.extend(self._now[len(self._first) :])
+        for index, uri in enumerate(self._now):
+            if index > LOCAL_SERVER and uri and index not in self._first and uri not in self._first.values():
+                self._first[index] = uri
         return [
             f"namespace {uri} is now index {self._now.index(uri)}, it was {index}"
-            for index, uri in enumerate(self._first)
-            if self._is_named(index) and uri in self._now and self._now.index(uri) != index
+            for index, uri in self._first.items()
+            if uri in self._now and self._now.index(uri) != index
         ]
 
     def index_of(self, ref: NodeRef) -> int:
@@ -104,7 +109,7 @@ class Namespaces:
         Raises:
             UnknownNamespaceError: the server has no such namespace now.
         """
-        uri = ref.uri or (self._first[ref.index] if self._is_named(ref.index) else "")
+        uri = ref.uri or self._first.get(ref.index, "")
         if not uri:
             return ref.index
         if uri not in self._now:
@@ -114,7 +119,3 @@ class Namespaces:
 
     def __len__(self) -> int:
         return len(self._now)
-
-    def _is_named(self, index: int) -> bool:
-        """Indices 0 and 1 are fixed by the standard; an empty or doubled URI names nothing."""
-        return 1 < index < len(self._first) and self._first.count(self._first[index]) == 1 and bool(self._first[index])

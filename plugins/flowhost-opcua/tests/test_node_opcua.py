@@ -1,0 +1,159 @@
+"""Against a server that is not asyncua: node-opcua, from npm."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from flowhost_opcua.inbox import Inbox
+
+from flowhost.sdk import PermanentError
+
+pytestmark = [pytest.mark.node_peer, pytest.mark.timeout(300)]
+
+SOURCE = Path(__file__).parent / "node_opcua_server"
+COUNTER = "nsu=http://flowhost.test/line;s=Line1.Counter"
+SPEED = "nsu=http://flowhost.test/line;s=Line1.Speed"
+
+
+def _missing(reason: str) -> None:
+    """Skipping is for desks; where everything has to be there it is a failure."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """node-opcua in the user's cache, installed at first use."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        _missing("Node.js and npm are needed for the node-opcua server")
+    package = (SOURCE / "package.json").read_bytes()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowhost-tests"
+    folder = cache / f"node-opcua-{hashlib.sha256(package).hexdigest()[:12]}"
+    if not (folder / "done").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "package.json").write_bytes(package)
+        command = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--silent"]
+        installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+        if installed.returncode:
+            _missing(f"npm install of node-opcua failed: {installed.stderr[-300:]}")
+        (folder / "done").touch()
+    return folder / "node_modules"
+
+
+@pytest.fixture
+async def start_peer(node_modules, make_plant, tmp_path, monkeypatch):
+    monkeypatch.setenv("NODE_PATH", str(node_modules))
+
+    async def start(**options):
+        plant = make_plant(["node", str(SOURCE / "server.js")], pki=str(tmp_path / "peer"), **options)
+        await plant.start()
+        return plant
+
+    return start
+
+
+async def test_values_and_what_the_button_says(start_peer, open_connection, make_connection, until):
+    peer = await start_peer()
+    running = await open_connection(endpoint=peer.endpoint)
+    await running.subscribe(items=[COUNTER, SPEED, "ns=1;s=Nope"], sampling_ms=20, publish_ms=100)
+    await until(lambda: len(running.values("Line1.Counter")) > 50)
+    counts = running.values("Line1.Counter")
+    assert counts == sorted(set(counts))
+    assert running.values("Line1.Speed") == [100.0]
+    await peer.tell(bad="Line1.Speed")
+    await until(lambda: len(running.values("Line1.Speed")) > 1)
+    bad = next(message for message in running.out if message.meta.quality == "bad")
+    assert (bad.payload, bad.meta.status) == (None, 0x808C0000)
+    connection = make_connection(endpoint=peer.endpoint)
+    text = await connection.test()
+    assert text.startswith("Other plant")
+    assert "state Running" in text
+
+
+async def test_items_are_asked_for_in_chunks_the_server_takes(start_peer, open_connection, until):
+    peer = await start_peer()
+    running = await open_connection(endpoint=peer.endpoint)
+    items = [f"nsu=http://flowhost.test/line;s=Tag{number}" for number in range(20)]  # it takes 7 per call
+    await running.subscribe(items=[*items, "nsu=http://flowhost.test/line;s=Nope"], sampling_ms=50, publish_ms=50)
+    await until(lambda: len({message.meta.topic for message in running.out}) == 20)
+
+
+async def test_killed_and_started_again(start_peer, open_connection, board, until):
+    peer = await start_peer()
+    running = await open_connection(endpoint=peer.endpoint)
+    await running.subscribe(items=[COUNTER], sampling_ms=50, publish_ms=100)
+    await until(lambda: running.out)
+    await peer.kill()
+    await until(lambda: board.of("lost"))
+    await peer.start(first=1_000_000)
+    await until(lambda: max(running.values("Line1.Counter")) >= 1_000_000, 30)
+    assert len(board.of("lost")) == len(board.of("restored")) == len(running.gaps) == 1
+
+
+async def test_frozen_and_thawed(start_peer, open_connection, board, until):
+    peer = await start_peer()
+    running = await open_connection(endpoint=peer.endpoint, keep_alive_s=0.5, timeout_s=5)
+    await running.subscribe(items=[COUNTER], sampling_ms=50, publish_ms=100)
+    await until(lambda: running.out)
+    peer.freeze()
+    await until(lambda: board.of("lost"), 10)
+    peer.thaw()
+    seen = len(running.out)
+    await until(lambda: running.gaps and len(running.out) > seen + 5, 30)
+
+
+@pytest.mark.slow
+async def test_twenty_seconds_without_server(start_peer, open_connection, until):
+    peer = await start_peer()
+    running = await open_connection(endpoint=peer.endpoint)
+    await running.subscribe(items=[COUNTER], sampling_ms=50, publish_ms=100)
+    await until(lambda: running.out)
+    await peer.kill()
+    await asyncio.sleep(20)  # the outage itself
+    await peer.start(first=1_000_000)
+    await until(lambda: max(running.values("Line1.Counter")) >= 1_000_000, 30)
+
+
+async def test_overflow_of_the_servers_queue_is_counted_and_said(start_peer, open_connection, board, until):
+    """Trap: queues that overflow in silence. The flow stands still, so the server is told to hold back."""
+    peer = await start_peer()
+    running = await open_connection(endpoint=peer.endpoint, keep_alive_s=0.5)
+    node = await running.subscribe(items=[COUNTER], sampling_ms=10, publish_ms=50)
+    node._inbox = Inbox(high=5, low=1, limit=1000)
+    await until(lambda: running.out)
+    running.gate.clear()
+    await until(lambda: not node._feed.enabled)
+    heard = node._feed.heard_at
+    await until(lambda: node._feed.heard_at > heard + 2)
+    running.gate.set()
+    warning = await until(lambda: [text for text in board.of("warning") if "queues overflowed" in text])
+    assert "last at 'Line1.Counter'" in warning[0]
+    assert node._losses.overflows >= 1
+    counts = running.values("Line1.Counter")
+    assert counts == sorted(counts)
+    assert not board.of("lost")
+
+
+async def test_user_and_encryption(start_peer, open_connection, until):
+    peer = await start_peer(users=True)
+    config = {"endpoint": peer.endpoint, "security": "sign_and_encrypt", "username": "operator", "password": "right"}
+    with pytest.raises(PermanentError, match="is not trusted yet") as caught:
+        await open_connection(**config)
+    file, folder = str(caught.value).rpartition(": mv ")[2].split(" ")
+    shutil.move(file, folder)
+    running = await open_connection(**config)
+    await running.subscribe(items=[COUNTER], sampling_ms=50, publish_ms=50)
+    await until(lambda: running.out)
+
+
+async def test_the_host_name_it_gives_itself_is_not_used(start_peer, open_connection, until):
+    peer = await start_peer(advertised_host="plc-17.invalid")
+    running = await open_connection(endpoint=peer.endpoint)
+    await running.subscribe(items=[COUNTER], sampling_ms=50, publish_ms=50)
+    await until(lambda: running.out)
