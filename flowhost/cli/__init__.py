@@ -1,1 +1,5 @@
+"""Commands: they parse arguments, call services and print."""
 
+from flowhost.cli.program import main
+
+__all__ = ["main"]

@@ -36,6 +36,7 @@ class FlowRunner:
         self._source_tasks: list[asyncio.Task[None]] = []
         self._sources_over = asyncio.Event()
         self._watching = False
+        self._deadline: asyncio.Timeout | None = None
 
     async def start(self) -> None:
         """Open connections and nodes in the background and start the sources."""
@@ -69,13 +70,18 @@ class FlowRunner:
         over = self._sources_over.is_set()
         self._state = "draining"
         try:
-            async with asyncio.timeout(drain_s):
+            async with asyncio.timeout(drain_s) as self._deadline:
                 await self._stop_sources()
                 await self._drain()
         except TimeoutError:
-            self._text = f"stopped after {drain_s:g} s with messages still on their way"
+            self._text = "stopped with messages still on their way"
         await self._close()
         self._state = "failed" if failed else "ended" if over else "stopped"
+
+    def hurry(self) -> None:
+        """Turn a soft stop under way into a firm one."""
+        if self._deadline is not None and self._state == "draining":
+            self._deadline.reschedule(asyncio.get_running_loop().time())
 
     def snapshot(self) -> FlowSnapshot:
         """Figures and states at this moment."""

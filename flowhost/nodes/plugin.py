@@ -15,6 +15,7 @@ from flowhost.nodes.transform_convert import Convert
 from flowhost.nodes.transform_deadband import Deadband
 from flowhost.nodes.transform_delta import Delta
 from flowhost.nodes.transform_filter import Filter
+from flowhost.nodes.transform_join import Join
 from flowhost.nodes.transform_map import Map
 from flowhost.nodes.transform_switch import Switch
 from flowhost.nodes.transform_template import TemplateNode
@@ -28,7 +29,7 @@ def flowhost_node_types() -> Sequence[type[Node[Any]]]:
     """All built-in node types, in palette order."""
     return [
         Inject, Schedule, Generate,
-        Filter, Switch, Map, Convert, TemplateNode,
+        Filter, Switch, Map, Join, Convert, TemplateNode,
         Changed, Delta, Deadband, Throttle, Window,
         Log, Discard,
     ]  # fmt: skip

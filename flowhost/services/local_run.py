@@ -1,0 +1,218 @@
+"""Runs a flow file in this process, without a host: what `flowhost run` does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flowhost.catalog import load_catalog
+from flowhost.engine import FlowRunner, FlowSnapshot, RunEvent, RunOptions, tune_collector
+from flowhost.engine.loop import loop_factory
+from flowhost.errors import ConfigError
+from flowhost.graph.document import FlowDocument
+from flowhost.graph.edit import apply_settings
+from flowhost.graph.lint import Problem, lint
+from flowhost.graph.text import load_flow
+
+SECRET_PREFIX = "FLOWHOST_SECRET_"  # noqa: S105 - the prefix of variable names, not a secret
+STATUS_EVERY_S = 2.0
+COUNTERS = ("in", "out", "made", "used", "filtered", "dead", "dropped", "pending", "errors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """What `flowhost run` is asked to do.
+
+    Attributes:
+        path: the flow file.
+        for_s: stop the sources after so many seconds; None: when they end or the user interrupts.
+        drain_s: how long messages on their way may take after that, seconds.
+        data_dir: folder for the run's report; None keeps none.
+        settings: `node.field=value` and `connections.name.field=value`.
+    """
+
+    path: Path
+    for_s: float | None = None
+    drain_s: float = 10.0
+    data_dir: Path | None = None
+    settings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReport:
+    """How a run ended."""
+
+    flow: str
+    snapshot: FlowSnapshot
+    events: Sequence[RunEvent] = field(default=())
+
+    @property
+    def unreached(self) -> list[str]:
+        """Nodes that never got to work: their target was not reached, or refused us."""
+        nodes = self.snapshot.nodes.items()
+        return [name for name, node in nodes if node.state in ("failed", "retrying", "starting")]
+
+    @property
+    def clean(self) -> bool:
+        """Nothing dead, dropped or pending, every node worked and the ledger adds up."""
+        snapshot = self.snapshot
+        lost = sum(snapshot.total(name) for name in ("dead", "dropped", "pending"))
+        return not lost and not self.unreached and snapshot.state != "failed" and snapshot.balanced()
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        snapshot = self.snapshot
+        nodes = {name: _figures(node) for name, node in snapshot.nodes.items()}
+        totals = {name: sum(node[name] for node in nodes.values()) for name in COUNTERS}
+        return {
+            "flow": self.flow,
+            "state": snapshot.state,
+            "clean": self.clean,
+            "nodes": nodes,
+            "ledger": {
+                "balanced": snapshot.balanced(),
+                "totals": totals,
+                "edges": [
+                    {"node": e.node, "in": e.in_, "out": e.out, "dead": e.dead, "dropped": e.dropped,
+                     "pending": e.pending, "balanced": e.balanced()}
+                    for e in snapshot.edges
+                ],
+            },
+            "connections": {name: {"up": c.up, "text": c.text} for name, c in snapshot.connections.items()},
+            "unreached": self.unreached,
+            "problems": [
+                {"kind": e.kind, "node": e.node, "text": e.text}
+                for e in self.events if e.kind in ("lost", "gap", "warning", "error", "dead")
+            ],
+        }  # fmt: skip
+
+
+def _figures(node: Any) -> dict[str, Any]:
+    figures = {name: getattr(node, "in_" if name == "in" else name) for name in COUNTERS}
+    return {**figures, "state": node.state, "last_error": node.last_error}
+
+
+class Interrupts:
+    """Ctrl-C, seen from a run: the first one asks for a soft stop, the second for a firm one."""
+
+    def __init__(self) -> None:
+        self.soft = asyncio.Event()
+        self.firm = asyncio.Event()
+
+    def interrupt(self) -> None:
+        """Somebody pressed Ctrl-C."""
+        (self.firm if self.soft.is_set() else self.soft).set()
+
+
+def run_flow(
+    request: RunRequest,
+    *,
+    on_start: Callable[[FlowDocument], None],
+    on_event: Callable[[RunEvent], None],
+    on_status: Callable[[FlowSnapshot], None],
+    bind_interrupt: Callable[[Interrupts], None],
+) -> RunReport:
+    """Run the flow to its end.
+
+    Raises:
+        ConfigError: file or arguments are wrong; nothing was started.
+    """
+    document, library = prepare(request.path, request.settings, os.environ)
+    events: list[RunEvent] = []
+
+    def keep(event: RunEvent) -> None:
+        if len(events) < 1000:
+            events.append(event)
+        on_event(event)
+
+    options = RunOptions(
+        base_dir=request.path.resolve().parent, secrets=secrets_from(os.environ), environ=os.environ, on_event=keep
+    )
+
+    async def main() -> FlowSnapshot:
+        runner = FlowRunner(document, library, options)
+        interrupts = Interrupts()
+        bind_interrupt(interrupts)
+        on_start(document)
+        tune_collector()
+        return await _supervise(runner, request, interrupts, on_status)
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        snapshot = runner.run(main())
+    report = RunReport(flow=document.id, snapshot=snapshot, events=events)
+    if request.data_dir is not None:
+        _keep_report(request.data_dir, report)
+    return report
+
+
+def prepare(path: Path, settings: Sequence[str], environ: Mapping[str, str]) -> tuple[FlowDocument, Any]:
+    """The flow, checked as lint does.
+
+    Raises:
+        ConfigError: the first problem with its place, and how many more there are.
+    """
+    library = load_catalog()
+    flow_file = load_flow(path)
+    document = apply_settings(flow_file.document, settings) if settings else flow_file.document
+    problems = [p for p in lint(document if settings else flow_file, library, environ) if p.severity == "error"]
+    if problems:
+        raise problems_error(path, problems)
+    return document, library
+
+
+def problems_error(path: Path, problems: Sequence[Problem]) -> ConfigError:
+    """All problems in one error, each with its line."""
+    lines = [f"{path}:{p.line or 0}:{p.column or 0}: {p.place}: {p.message}" for p in problems]
+    return ConfigError("\n".join(lines))
+
+
+def secrets_from(environ: Mapping[str, str]) -> dict[str, str]:
+    """Secrets for a run without a host: `{secret: broker_password}` is FLOWHOST_SECRET_BROKER_PASSWORD."""
+    prefix = SECRET_PREFIX
+    return {name[len(prefix) :].lower(): value for name, value in environ.items() if name.startswith(prefix)}
+
+
+async def _supervise(
+    runner: FlowRunner, request: RunRequest, interrupts: Interrupts, on_status: Callable[[FlowSnapshot], None]
+) -> FlowSnapshot:
+    await runner.start()
+    status = asyncio.create_task(_tell_status(runner, on_status))
+    await _first_of(runner.wait(), interrupts.soft.wait(), timeout_s=request.for_s)
+    stopping = asyncio.create_task(runner.stop(request.drain_s))
+    firm = asyncio.create_task(interrupts.firm.wait())
+    await asyncio.wait({stopping, firm}, return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.done():
+        runner.hurry()
+    await stopping
+    for task in (status, firm):
+        task.cancel()
+    await asyncio.gather(status, firm, return_exceptions=True)
+    return runner.snapshot()
+
+
+async def _first_of(*waits: Any, timeout_s: float | None) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]  # noqa: TID251 - ended below, whatever happens
+    try:
+        await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _tell_status(runner: FlowRunner, on_status: Callable[[FlowSnapshot], None]) -> None:
+    while True:
+        await asyncio.sleep(STATUS_EVERY_S)
+        on_status(runner.snapshot())
+
+
+def _keep_report(folder: Path, report: RunReport) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / "report.json.new"
+    temporary.write_text(json.dumps(report.as_json(), indent=2), encoding="utf-8")
+    temporary.replace(folder / "report.json")
