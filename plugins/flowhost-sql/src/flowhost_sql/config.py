@@ -1,0 +1,82 @@
+"""What can be set: the database, the table, how payloads become rows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, StringConstraints, field_validator, model_validator
+
+from flowhost.sdk import Config, Expression, Secret, setting
+
+ColumnType = Literal["text", "integer", "real", "boolean", "timestamp", "json", "decimal", "blob"]
+
+Name = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]+$")]
+"""Name of a table or column: any text; it is always quoted, never taken as SQL."""
+
+
+class DatabaseConfig(Config):
+    """A database."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # a refused URL may hold a password
+
+    url: str = setting(example="sqlite:///line1.db")
+    """Where the database is. `sqlite:///line1.db` is a file in the data folder, `sqlite:////var/lib/line1.db` an
+    absolute path."""
+
+    password: Secret | None = setting(None)
+    """Password, as a reference such as `{secret: db_password}`; SQLite has none."""
+
+    busy_timeout_s: float = setting(5.0, ge=0, le=60, unit="s", advanced=True)
+    """How long to wait for another program that holds the database locked, before the batch is tried again later."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_usable(cls, value: str) -> str:
+        from flowhost_sql.dialects import check_url  # SQLAlchemy takes time to import
+
+        check_url(value)
+        return value
+
+
+class WriteConfig(Config):
+    """Writes each message as a row."""
+
+    table: Name = setting(example="measurements")
+    """Table to write into; taken as one name, exactly as written."""
+
+    mode: Literal["insert", "upsert"] = setting("insert")
+    """`insert` adds a row per message; `upsert` updates the row with the same keys, or adds it."""
+
+    keys: tuple[Name, ...] = setting(default_factory=tuple)
+    """Columns that identify a row: needed by `upsert`, primary key of a table made by `create_table`."""
+
+    columns: dict[Name, Expression] | None = setting(None, example={"tag": "topic", "value": "payload.value"})
+    """Value of each column, as an expression. Left out, the payload's fields are the columns."""
+
+    create_table: bool | dict[Name, ColumnType] = setting(False)
+    """Make the table if there is none: `true` takes the types from the first messages, or name them per column."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.mode == "upsert" and not self.keys:
+            msg = "upsert needs `keys`: the columns that identify a row"
+            raise ValueError(msg)
+        if len({name.casefold() for name in self.keys}) < len(self.keys):
+            msg = "each of `keys` is named once"
+            raise ValueError(msg)
+        for field, names in (("columns", self.columns), ("create_table", self.create_table)):
+            if isinstance(names, dict):
+                self._check_columns(field, list(names))
+        return self
+
+    def _check_columns(self, field: str, names: list[str]) -> None:
+        if not names:
+            msg = f"`{field}` names no column: leave it out or name some"
+            raise ValueError(msg)
+        if len({name.casefold() for name in names}) < len(names):
+            msg = f"`{field}` names a column twice; databases take upper and lower case for the same"
+            raise ValueError(msg)
+        missing = [key for key in self.keys if key not in names]
+        if missing:
+            msg = f"keys {', '.join(missing)} are missing in `{field}`"
+            raise ValueError(msg)

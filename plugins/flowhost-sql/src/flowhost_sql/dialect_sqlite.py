@@ -1,0 +1,195 @@
+"""SQLite through the sqlite3 of the standard library."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from typing_extensions import override
+
+from flowhost_sql.config import ColumnType
+from flowhost_sql.dialects import Dialect, Fault, FaultKind, Target
+from flowhost_sql.values import stored
+
+PRIMARY_CODE = 0xFF
+"""Extended result codes carry the primary code in the low byte (sqlite.org/rescode.html)."""
+
+TYPES: dict[ColumnType, str] = {
+    "text": "TEXT",
+    "integer": "INTEGER",
+    "real": "REAL",
+    "boolean": "BOOLEAN",
+    "timestamp": "TEXT",  # declared as TIMESTAMP, JSON or DECIMAL, SQLite would turn text like 20260501 into a number
+    "json": "TEXT",
+    "decimal": "TEXT",
+    "blob": "BLOB",
+}
+
+LATER = {
+    sqlite3.SQLITE_BUSY: "is locked by another program; the batch is tried again",
+    sqlite3.SQLITE_LOCKED: "is locked by another user of this connection; the batch is tried again",
+    sqlite3.SQLITE_FULL: "cannot grow: the disk or a quota is full; make room",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: look at the disk and its mount",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: check that the folder exists and FlowHost may write there",
+    sqlite3.SQLITE_READONLY: "is read-only: give FlowHost the right to write the file and its folder",
+    sqlite3.SQLITE_PERM: "may not be accessed: give FlowHost the right to write the file",
+    sqlite3.SQLITE_CORRUPT: "is damaged: stop the flow and restore the file from a backup",
+    sqlite3.SQLITE_NOTADB: "is not a SQLite database: name another file",
+    sqlite3.SQLITE_NOMEM: "ran out of memory",
+    sqlite3.SQLITE_INTERRUPT: "was interrupted",
+    sqlite3.SQLITE_PROTOCOL: "could not be locked: another program is in the way; the batch is tried again",
+    sqlite3.SQLITE_SCHEMA: "changed its tables meanwhile; the batch is tried again",
+}
+"""Next step by primary result code, where not the data is at fault."""
+
+ROW_CODES = {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE}
+"""Primary result codes for which a row is at fault; rejecting for any other would blame the data for the machine."""
+
+TAKEN = "there is a row with the same key already"
+CONSTRAINTS = {
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE: TAKEN,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: TAKEN,
+    sqlite3.SQLITE_CONSTRAINT_ROWID: TAKEN,
+    sqlite3.SQLITE_CONSTRAINT_NOTNULL: "a column that must have a value has none",
+    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY: "it refers to a row of another table that does not exist",
+    sqlite3.SQLITE_CONSTRAINT_CHECK: "a value is outside what the table allows",
+    sqlite3.SQLITE_CONSTRAINT | 12 << 8: "a value has the wrong type",  # SQLITE_CONSTRAINT_DATATYPE, not named in 3.11
+    sqlite3.SQLITE_MISMATCH: "a value has the wrong type",
+}
+"""What a refused row has done, by extended result code."""
+
+
+class SqliteDialect(Dialect):
+    """A file; WAL, so that readers never wait, and synchronous=FULL: a commit survives a power cut."""
+
+    @override
+    def check(self, url: sa.URL) -> None:
+        if url.drivername not in ("sqlite", "sqlite+pysqlite"):
+            msg = f"write sqlite:/// instead of {url.drivername}:///"
+            raise ValueError(msg)
+        if url.host or url.username or url.query:
+            msg = "a SQLite URL is sqlite:///file.db or sqlite:////absolute/path/file.db, without more"
+            raise ValueError(msg)
+        if not url.database or url.database == ":memory:":
+            msg = "a database in memory would lose its rows at every stop: name a file, e.g. sqlite:///line1.db"
+            raise ValueError(msg)
+
+    @override
+    def where(self, target: Target) -> str:
+        return str(_file(target))
+
+    @override
+    def engine(self, target: Target) -> sa.Engine:
+        engine = sa.create_engine(
+            target.url.set(database=str(_file(target))),
+            poolclass=sa.pool.NullPool,
+            hide_parameters=True,  # values of messages do not belong into logs
+            connect_args={"timeout": target.busy_timeout_s, "isolation_level": None},
+        )
+        sa.event.listen(engine, "connect", _set_up)
+        sa.event.listen(engine, "begin", _begin)
+        return engine
+
+    @override
+    def probe(self, target: Target) -> str:
+        file = _file(target)
+        if not file.parent.is_dir():
+            msg = f"the folder {file.parent} does not exist: make it, or name another file"
+            raise FileNotFoundError(msg)
+        if not file.exists():
+            return f"{file} does not exist yet; it is made at the first start"
+        engine = sa.create_engine(
+            "sqlite://",
+            creator=lambda: sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=target.busy_timeout_s),
+            poolclass=sa.pool.NullPool,
+        )
+        with engine.connect() as connection:
+            tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE type = 'table'").scalar()
+        return f"{file}: SQLite {sqlite3.sqlite_version}, {tables} tables"
+
+    @override
+    def interrupt(self, connection: sa.Connection) -> None:
+        driver = connection.connection.driver_connection
+        if isinstance(driver, sqlite3.Connection):
+            driver.interrupt()
+
+    @override
+    def stored(self, name: str, value: Any) -> Any:
+        return stored(name, value)
+
+    @override
+    def insert(self, table: str, columns: Sequence[str], keys: Sequence[str]) -> str:
+        text = f"INSERT INTO {_quoted(table)} ({_list(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - names are quoted
+        if not keys:
+            return text
+        changes = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in columns if name not in keys)
+        return f"{text} ON CONFLICT ({_list(keys)}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
+
+    @override
+    def create_table(self, table: str, types: Mapping[str, ColumnType | None], keys: Sequence[str]) -> str:
+        parts = [
+            f"{_quoted(name)} {TYPES[kind] if kind else ''}{' NOT NULL' if name in keys else ''}"
+            for name, kind in types.items()
+        ]
+        if keys:
+            parts.append(f"PRIMARY KEY ({_list(keys)})")
+        return f"CREATE TABLE IF NOT EXISTS {_quoted(table)} ({', '.join(parts)})"
+
+    @override
+    def columns(self, connection: sa.Connection, table: str) -> list[str]:
+        return list(connection.exec_driver_sql("SELECT name FROM pragma_table_info(?)", (table,)).scalars())
+
+    @override
+    def fault(self, error: Exception) -> Fault:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
+        text = str(cause)
+        code = getattr(cause, "sqlite_errorcode", None)
+        if code is None:  # the driver could not even hand over a value; anything else is no fault of the data
+            at_fault = isinstance(cause, sqlite3.Error | OverflowError | UnicodeError)
+            return Fault(FaultKind.ROW, text) if at_fault else Fault(FaultKind.LATER, f"cannot be used: {text}")
+        primary = code & PRIMARY_CODE
+        if primary == sqlite3.SQLITE_ERROR:
+            return Fault(_statement_kind(text), text)
+        if primary not in ROW_CODES:
+            return Fault(FaultKind.LATER, f"{LATER.get(primary, 'cannot be used')} ({text})")
+        words = CONSTRAINTS.get(code, "")
+        return Fault(FaultKind.ROW, f"{words} ({text})" if words else text)
+
+
+def _quoted(name: str) -> str:
+    """A name, whatever is in it, that SQLite takes for nothing but a name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(map(_quoted, names))
+
+
+def _file(target: Target) -> Path:
+    return target.base_dir / (target.url.database or "")
+
+
+def _set_up(driver: sqlite3.Connection, _record: Any) -> None:
+    with closing(driver.cursor()) as cursor:
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: sa.Connection) -> None:
+    """Take the write lock at once: waiting for it later would end in a deadlock that no time-out helps."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _statement_kind(text: str) -> FaultKind:
+    if text.startswith("no such table"):
+        return FaultKind.NO_TABLE
+    if "has no column named" in text or text.startswith("no such column"):
+        return FaultKind.NO_COLUMN
+    if text.startswith("ON CONFLICT clause"):
+        return FaultKind.NO_UNIQUE_INDEX
+    return FaultKind.STATEMENT

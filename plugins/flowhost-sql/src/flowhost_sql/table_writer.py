@@ -1,0 +1,207 @@
+"""Rows into one table: batches in a transaction, the culprit found, the rest committed. Runs in the database thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from flowhost.sdk import Message, MessageError
+from flowhost_sql.config import ColumnType, WriteConfig
+from flowhost_sql.database import DRIVER_ERRORS, Database, DriverError
+from flowhost_sql.dialects import Dialect, Fault, FaultKind
+from flowhost_sql.values import row_of, type_of
+
+CACHED_TEXTS = 200
+"""SQL texts kept, one per set of columns; payloads with ever new fields must not fill the memory."""
+
+
+class Row(NamedTuple):
+    """One message as a row.
+
+    Attributes:
+        place: the message's place in the batch.
+        columns: names, in the payload's order.
+        values: as the driver takes them, in the order of the columns.
+        raw: as they came, by column.
+    """
+
+    place: int
+    columns: tuple[str, ...]
+    values: tuple[Any, ...]
+    raw: Mapping[str, Any]
+
+
+class TableWriter:
+    """Writes batches of messages into the configured table.
+
+    Order is kept: neighbouring rows with the same columns go to the database together. Names are always quoted and
+    values always bound, so nothing in a message is ever taken as SQL.
+    """
+
+    def __init__(self, config: WriteConfig) -> None:
+        self._config = config
+        self._texts: dict[tuple[str, ...], str] = {}
+        self._table_made = config.create_table is False
+
+    def write(self, database: Database, messages: Sequence[Message]) -> dict[int, str]:
+        """Write a batch in one transaction.
+
+        Returns:
+            Why messages were rejected, by their place in the batch; all others are committed.
+
+        Raises:
+            TemporaryError: nothing was committed, the batch may be tried again.
+        """
+        rejected: dict[int, str] = {}
+        rows = list(self._rows(database.dialect, messages, rejected))
+        if rows:
+            self._commit(database, rows, rejected)
+        return rejected
+
+    def _commit(self, database: Database, rows: Sequence[Row], rejected: dict[int, str]) -> None:
+        """First all at once; if the database refuses a row, again with savepoints around ever smaller parts."""
+        try:
+            with database.transaction() as connection:
+                self._make_table(database.dialect, connection, rows)
+                for group in _groups(rows):
+                    self._execute(database.dialect, connection, group)
+            self._table_made = True
+        except DriverError as error:
+            if error.fault.kind is FaultKind.LATER:
+                raise database.later(error.fault) from error
+            if error.fault.kind is FaultKind.NO_TABLE:
+                self._table_made = self._config.create_table is False  # somebody dropped it
+            self._commit_carefully(database, rows, rejected)
+
+    def _commit_carefully(self, database: Database, rows: Sequence[Row], rejected: dict[int, str]) -> None:
+        found: dict[int, str] = {}
+        try:
+            with database.transaction() as connection:
+                self._make_table(database.dialect, connection, rows)
+                for group in _groups(rows):
+                    self._find_culprits(database.dialect, connection, group, found)
+        except DriverError as error:
+            if error.fault.kind is FaultKind.LATER:
+                raise database.later(error.fault) from error
+            self._split_commit(database, rows, rejected, error.fault)
+            return
+        self._table_made = True
+        rejected.update(found)
+
+    def _split_commit(self, database: Database, rows: Sequence[Row], rejected: dict[int, str], fault: Fault) -> None:
+        """Only the commit itself was refused (a deferred constraint): halves, in transactions of their own."""
+        if len(rows) == 1:
+            rejected[rows[0].place] = f"table {self._config.table!r}: {fault.text}"
+            return
+        middle = len(rows) // 2
+        self._commit(database, rows[:middle], rejected)
+        self._commit(database, rows[middle:], rejected)
+
+    def _find_culprits(
+        self, dialect: Dialect, connection: sa.Connection, group: Sequence[Row], found: dict[int, str]
+    ) -> None:
+        savepoint = connection.begin_nested()
+        try:
+            self._execute(dialect, connection, group)
+        except DriverError as error:
+            if error.fault.kind is FaultKind.LATER:
+                raise
+            savepoint.rollback()
+            if error.fault.kind is not FaultKind.ROW or len(group) == 1:
+                reason = self._in_words(error.fault, dialect, connection, group[0])
+                found.update((row.place, reason) for row in group)
+                return
+        else:
+            savepoint.commit()
+            return
+        middle = len(group) // 2
+        self._find_culprits(dialect, connection, group[:middle], found)
+        self._find_culprits(dialect, connection, group[middle:], found)
+
+    def _execute(self, dialect: Dialect, connection: sa.Connection, group: Sequence[Row]) -> None:
+        """One statement for rows with the same columns."""
+        text = self._insert_text(dialect, group[0].columns)
+        try:
+            connection.exec_driver_sql(text, [row.values for row in group])
+        except DRIVER_ERRORS as error:
+            raise DriverError(dialect.fault(error)) from error
+
+    def _insert_text(self, dialect: Dialect, columns: tuple[str, ...]) -> str:
+        text = self._texts.get(columns)
+        if text is None:
+            if len(self._texts) >= CACHED_TEXTS:
+                self._texts.clear()
+            keys = self._config.keys if self._config.mode == "upsert" else ()
+            text = self._texts[columns] = dialect.insert(self._config.table, columns, keys)
+        return text
+
+    def _make_table(self, dialect: Dialect, connection: sa.Connection, rows: Sequence[Row]) -> None:
+        if self._table_made:
+            return
+        text = dialect.create_table(self._config.table, self._column_types(rows), self._config.keys)
+        try:
+            connection.exec_driver_sql(text)
+        except DRIVER_ERRORS as error:
+            raise DriverError(dialect.fault(error)) from error
+
+    def _column_types(self, rows: Sequence[Row]) -> dict[str, ColumnType | None]:
+        """Types as configured, or from the first value of each field in this batch."""
+        if isinstance(self._config.create_table, dict):
+            return dict(self._config.create_table)
+        types: dict[str, ColumnType | None] = {}
+        for row in rows:
+            for name, value in row.raw.items():
+                if types.get(name) is None:
+                    types[name] = type_of(value)
+        return types
+
+    def _rows(self, dialect: Dialect, messages: Sequence[Message], rejected: dict[int, str]) -> Iterator[Row]:
+        stored = dialect.stored
+        for place, message in enumerate(messages):
+            try:
+                raw = row_of(message, self._config.columns)
+                self._check_row(raw)
+                values = tuple([stored(name, value) for name, value in raw.items()])
+            except MessageError as error:
+                rejected[place] = str(error)
+            else:
+                yield Row(place, tuple(raw), values, raw)
+
+    def _check_row(self, row: Mapping[Any, Any]) -> None:
+        """Raise `MessageError` for a row without its keys, or with names that no table can have."""
+        for key in self._config.keys:
+            if row.get(key) is None:
+                what = "is null" if key in row else "is missing"
+                msg = f"key {key!r} {what}: it identifies the row"
+                raise MessageError(msg)
+        if tuple(row) in self._texts:
+            return
+        for name in row:
+            if not isinstance(name, str) or not name or "\0" in name:
+                msg = f"{name!r} cannot be the name of a column"
+                raise MessageError(msg)
+        if len({name.casefold() for name in row}) < len(row):
+            msg = "two fields differ in upper and lower case only; databases take them for the same column"
+            raise MessageError(msg)
+
+    def _in_words(self, fault: Fault, dialect: Dialect, connection: sa.Connection, row: Row) -> str:
+        table = self._config.table
+        if fault.kind is FaultKind.NO_TABLE:
+            return f"there is no table {table!r}: make it, or set `create_table: true`"
+        if fault.kind is FaultKind.NO_UNIQUE_INDEX:
+            keys = ", ".join(self._config.keys)
+            return f"table {table!r} has no unique index on {keys}: upsert needs one"
+        if fault.kind is FaultKind.NO_COLUMN:
+            there = dialect.columns(connection, table)
+            lower = {name.lower() for name in there}
+            missing = ", ".join(repr(name) for name in row.columns if name.lower() not in lower)
+            return f"table {table!r} has no column {missing}; it has {', '.join(there)}"
+        return f"table {table!r}: {fault.text}"
+
+
+def _groups(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    for _, group in groupby(rows, key=lambda row: row.columns):
+        yield list(group)
