@@ -79,15 +79,16 @@ def unit(ucum: str) -> str:
 
 
 def value(payload: Any, text: str) -> str:
-    """A payload in a narrow column: numbers cut to six significant digits, all else as the host shortened it."""
+    """A payload in a narrow column: numbers to five digits or one decimal, all else as the host shortened it."""
     if isinstance(payload, bool) or not isinstance(payload, int | float | Decimal):
         return text
     if isinstance(payload, int):
         return count(payload)
     if not math.isfinite(payload):
         return text
-    small = -1e6 < payload < 1e6
-    return f"{payload:.6g}" if small else f"{payload:,.0f}".replace(",", THIN)
+    if -10_000 < payload < 10_000:
+        return f"{payload:.5g}"
+    return f"{payload:,.1f}".replace(",", THIN)
 
 
 def clock(moment: datetime, zone: tzinfo | None = None, now: datetime | None = None) -> str:

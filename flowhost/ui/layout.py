@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-GAP_X = 96.0
+GAP_X = 100.0
 """Free room between two layers, for wires and their figures."""
 GAP_Y = 28.0
 """Free room between two nodes of a layer."""

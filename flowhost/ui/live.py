@@ -59,13 +59,13 @@ class Feed(Generic[T]):
         name: str,
         fetch: Callable[[], Awaitable[T]],
         *,
-        period_s: float = PERIOD_S,
+        period_s: float | None = None,
         watched: Callable[[T], Iterable[str]] | None = None,
         watch: Callable[[str], Watching] | None = None,
     ) -> None:
         self.name = name
         self._fetch = fetch
-        self._period_s = period_s
+        self._period_s = period_s or PERIOD_S
         self._watched = watched
         self._watch = watch
         self._watching: dict[str, Watching] = {}

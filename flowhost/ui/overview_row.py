@@ -100,7 +100,8 @@ class ValueLines(Tag):
 
 class _ValueLine(Tag):
     def __init__(self) -> None:
-        super().__init__("div", "", "fh-value fh-hidden", data_testid="flow-value")
+        super().__init__("div", "", "fh-value", data_testid="flow-value")
+        self.visible = False
         with self:
             self._topic = Tag("span", "", "fh-topic")
             self._figure = Tag("span", "", "fh-value-figure", data_testid="value")
@@ -113,11 +114,14 @@ class _ValueLine(Tag):
         if value is None:
             return
         self._topic.set_text(value.topic or t("value.no_topic")).put("title", value.topic)
+        number = isinstance(value.payload, int | float) and not isinstance(value.payload, bool)
         self._figure.set_text(fmt.value(value.payload, value.text)).put("title", value.text)
+        self._figure.look(f"fh-value-figure {'fh-value-number' if number else ''}".strip())
         self._unit.set_text(fmt.unit(value.unit))
         doubtful = value.quality in ("bad", "uncertain")
         self._quality.set_text(t(f"value.{value.quality}") if doubtful else "")
-        self._quality.look(f"fh-quality fh-quality-{value.quality}" if doubtful else "fh-hidden")
+        self._quality.look(f"fh-quality fh-quality-{value.quality}" if doubtful else "")
+        self._quality.put("title", t(f"value.{value.quality}") if doubtful else None)
         self._age.set_text(fmt.age((now - value.time).total_seconds())).put("title", fmt.exact(value.time))
 
 

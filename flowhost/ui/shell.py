@@ -55,7 +55,7 @@ def frame(live: Live, page: str, title: str) -> Iterator[Frame]:
         health = HostHealth()
         theme_switch()
     Tag("div", t("lost.banner"), "fh-banner fh-banner-lost", id="fh-lost", role="status")
-    stale = Tag("div", "", "fh-banner fh-hidden", role="status", data_testid="stale")
+    stale = Tag("div", "", "fh-banner", role="status", data_testid="stale").show_if(condition=False)
     live.status.follow(health.show, health.unknown)
     with Tag("main", "", "fh-main", id="content"):
         yield Frame(stale)
@@ -116,7 +116,8 @@ class Alert(Tag):
     """An error in plain words, shown until dismissed or put right."""
 
     def __init__(self) -> None:
-        super().__init__("div", "", "fh-alert fh-hidden", role="alert")
+        super().__init__("div", "", "fh-alert", role="alert")
+        self.visible = False
         with self:
             icon("error_outline")
             self._words = Tag("div", "", "fh-alert-text", data_testid="alert")

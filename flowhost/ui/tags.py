@@ -24,6 +24,8 @@ class Tag(TextElement):
             self.classes(classes)
         for name, content in attributes.items():
             self.props[name.replace("_", "-")] = content
+        if "data_testid" in attributes:
+            self.mark(attributes["data_testid"])
 
     def put(self, name: str, content: Any) -> Self:
         """Set an attribute, if it differs; None takes it away."""
@@ -35,15 +37,14 @@ class Tag(TextElement):
 
     def look(self, classes: str) -> Self:
         """Replace all CSS classes, if they differ."""
-        if list(self.classes) != classes.split():
-            self.classes(replace=classes)
+        wanted = classes.split() + ([] if self.visible else ["hidden"])
+        if list(self.classes) != wanted:
+            self.classes(replace=" ".join(wanted))
         return self
 
     def show_if(self, condition: object) -> Self:
         """Show or hide the element; hidden ones take no room."""
-        hidden = "fh-hidden" in self.classes
-        if bool(condition) == hidden:
-            self.classes(toggle="fh-hidden")
+        self.visible = bool(condition)
         return self
 
 

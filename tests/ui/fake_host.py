@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from flowhost.errors import ConfigError, NotFoundError
@@ -90,7 +91,7 @@ TELEMETRY = FlowDocument(
 def _small(id_: str, name: str, area: str, nodes: list[tuple[str, str]]) -> FlowDocument:
     return FlowDocument(
         id=id_, name=name, area=area, nodes={n: NodeEntry(id=n, type=kind) for n, kind in nodes},
-        wires=tuple(Wire(source=a[0], target=b[0]) for a, b in zip(nodes, nodes[1:], strict=False)),
+        wires=tuple(Wire(source=a[0], target=b[0]) for a, b in pairwise(nodes)),
     )  # fmt: skip
 
 
@@ -193,7 +194,7 @@ class FakeFlows:
         failed = state == "failed"
         return FlowOverview(
             id=doc.id, name=doc.name, area=doc.area, state=state,
-            state_text="opc.tcp://10.1.2.3:4840 refused the certificate: trust it with flowhost trust" if failed else "",
+            state_text="opc.tcp://10.1.2.3:4840 refused the certificate: trust it first" if failed else "",
             desired="running" if on or failed else "stopped",
             rate_per_s=spark[-1] if spark else 0, out_rate_per_s=spark[-2] if spark else 0,
             in_total=total, out_total=total - 37 if on else total, pending=37 if on and scale > 90 else 0,
@@ -268,7 +269,7 @@ class FakePlugins:
             PluginView(name="flowhost-sql", version="0.1.0", node_types=("sql.write",),
                        connection_types=("sql.database",)),
             PluginView(name="acme-plc", version="2.3.1", error="it cannot be imported: No module named 'acme_driver'",
-                       detail="Traceback (most recent call last):\n  …\nModuleNotFoundError: No module named 'acme_driver'"),
+                       detail="Traceback (most recent call last):\n  …\nModuleNotFoundError: acme_driver"),
         )  # fmt: skip
 
     async def node_types(self, principal: Principal) -> tuple[NodeTypeView, ...]:

@@ -11,11 +11,11 @@ from flowhost.graph.document import FlowDocument, Wire
 from flowhost.services.views import NodeTypeView
 from flowhost.ui.layout import Box, Picture, Place, arrange
 
-WIDTH = 216.0
+WIDTH = 200.0
 HEAD = 82.0
 """Height of a node with one output."""
 FIRST_PORT_Y = 26.0
-PORT_STEP = 22.0
+PORT_STEP = 28.0
 
 
 def describe(document: FlowDocument, types: Mapping[str, NodeTypeView]) -> str:
@@ -113,16 +113,24 @@ def _wire(wire: Wire, picture: Picture, ports: Mapping[str, Sequence[str]]) -> d
         *picture.bends.get((wire.source, wire.target), ()),
         Place(end.x, end.y + FIRST_PORT_Y),
     ]
-    near = points[-2] if len(points) > 2 else points[0]
+    x, y = label_spot(points[-2], points[-1]) if len(points) > 2 else label_spot(points[0], points[1])
     return {
         "id": wire_id(wire.source, wire.port, wire.target),
         "source": wire.source,
         "port": wire.port,
         "target": wire.target,
         "path": path(points),
-        "x": round((near.x + points[-1].x) / 2, 1),
-        "y": round((near.y + points[-1].y) / 2, 1),
+        "x": round(x, 1),
+        "y": round(y, 1),
     }
+
+
+def label_spot(a: Place, b: Place) -> tuple[float, float]:
+    """Where a wire's figures stand: on the curve, a little past its middle, clear of the names of ports."""
+    at, pull = 0.6, _pull(a, b)
+    ways = ((1 - at) ** 3, 3 * (1 - at) ** 2 * at, 3 * (1 - at) * at**2, at**3)
+    xs, ys = (a.x, a.x + pull, b.x - pull, b.x), (a.y, a.y, b.y, b.y)
+    return sum(w * x for w, x in zip(ways, xs, strict=True)), sum(w * y for w, y in zip(ways, ys, strict=True))
 
 
 def path(points: Sequence[Place]) -> str:
@@ -130,6 +138,11 @@ def path(points: Sequence[Place]) -> str:
     first = points[0]
     parts = [f"M{first.x:.1f} {first.y:.1f}"]
     for a, b in pairwise(points):
-        pull = max(abs(b.x - a.x) / 2, 30.0 if b.x > a.x else 80.0)
+        pull = _pull(a, b)
         parts.append(f"C{a.x + pull:.1f} {a.y:.1f} {b.x - pull:.1f} {b.y:.1f} {b.x:.1f} {b.y:.1f}")
     return "".join(parts)
+
+
+def _pull(a: Place, b: Place) -> float:
+    """How far a curve runs level at its ends."""
+    return max(abs(b.x - a.x) / 2, 30.0 if b.x > a.x else 80.0)

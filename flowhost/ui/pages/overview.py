@@ -59,7 +59,7 @@ class Overview(Tag):
             self._bar()
             self._empty = self._empty_state()
             self._list()
-            self._none = Tag("p", t("overview.none_match"), "fh-none fh-hidden")
+            self._none = Tag("p", t("overview.none_match"), "fh-none").show_if(condition=False)
 
     def show(self, flows: Sequence[FlowOverview]) -> None:
         """Bring sums, filters and rows up to date."""
@@ -84,8 +84,8 @@ class Overview(Tag):
             with Tag("div", "", "fh-segments", role="group"):
                 self._choices = {name: self._choice(name) for name in FILTERS}
             Tag("div", "", "fh-grow")
-            search = Tag("input", "", "fh-input fh-search", type="search", placeholder=t("overview.search"))
-            search.put("aria-label", t("overview.search")).put("data-testid", "search")
+            search = Tag("input", "", "fh-input fh-search", type="search", data_testid="search")
+            search.put("aria-label", t("overview.search")).put("placeholder", t("overview.search"))
             search.on("input", self._on_search, throttle=0.15, js_handler="(e) => emit(e.target.value)")
             Button(t("overview.import"), "upload_file", self._import.open, data_testid="import")
 

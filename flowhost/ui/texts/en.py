@@ -88,7 +88,10 @@ TEXTS: dict[str, str] = {
     "sum.per_s": "/s",
     # import
     "import.title": "Import a flow",
-    "import.text": "Choose a flow file or paste its text. It is checked first and stays stopped until you start it.",
+    "import.text": (
+        "Choose a flow file or paste its text. A new flow stays stopped until you start it; "
+        "a flow of the same id gets a new revision and, if it runs, goes on with that."
+    ),
     "import.choose": "Choose file…",
     "import.placeholder": "flowhost: 1\nid: my-flow\nname: My flow\nnodes: …",
     "import.do": "Import",
@@ -100,8 +103,6 @@ TEXTS: dict[str, str] = {
     "flow.not_found.title": "There is no flow “{id}”",
     "flow.not_found.text": "It may have been deleted or renamed. The overview lists all flows there are.",
     "flow.back": "Back to the overview",
-    "flow.tab.picture": "Flow",
-    "flow.tab.runs": "Runs",
     "flow.revision": "Revision {revision}",
     "flow.run_since": "Run {run}, since",
     "flow.run_last": "Last run {run}, began",
@@ -132,7 +133,6 @@ TEXTS: dict[str, str] = {
     "graph.pending": "{count} inside",
     # node panel
     "node.close": "Close",
-    "node.state": "State",
     "node.last_error": "Last error",
     "node.values": "Last values",
     "node.values.none": "No value has passed since this page was opened.",
@@ -140,7 +140,6 @@ TEXTS: dict[str, str] = {
     "node.value.value": "Value",
     "node.value.age": "Age",
     "node.value.json": "Newest payload on “{port}”",
-    "node.port": "Port {port}",
     "node.ledger": "Messages in this run",
     "node.ledger.balanced": "Every message is accounted for.",
     "node.ledger.open": "{count} messages are on their way between counters right now.",
@@ -226,7 +225,6 @@ TEXTS: dict[str, str] = {
     "plugins.text": "Installed in this host's Python environment. Add one with pip and restart the host.",
     "plugins.empty.title": "No plugins installed",
     "plugins.empty.text": "Install connectors with pip, such as “pip install flowhost-mqtt”, and restart the host.",
-    "plugins.nodes": "Node types",
     "plugins.connections": "Connection types",
     "plugins.works": "Works",
     "plugins.broken": "Left out",

@@ -1,5 +1,5 @@
 // Moves and scales the plane: drag the ground, turn the wheel, follow the keyboard's focus.
-const MARGIN = 40;
+const MARGIN = 32;
 const LARGEST = 2;
 const SMALLEST = 0.15;
 

@@ -1,0 +1,227 @@
+"""Pages as a user sees them, in process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from nicegui import ui
+from nicegui.testing import User
+
+
+def texts(user: User, marker: str) -> list[str]:
+    found = user.find(marker=marker).elements
+    return [element.text for element in sorted(found, key=lambda element: element.id)]
+
+
+def rows(user: User) -> dict[str, Any]:
+    found = user.find(marker="flow-row").elements
+    return {row.props["data-flow"]: row for row in sorted(found, key=lambda row: row.id)}
+
+
+def below(row: ui.element, marker: str) -> Any:
+    return next(e for e in row.descendants() if marker in e._markers)
+
+
+def click(user: User, element: ui.element) -> None:
+    with user:
+        for listener in element._event_listeners.values():
+            if listener.type == "click":
+                element._handle_event({"listener_id": listener.id, "args": {}})
+
+
+async def until(condition: Callable[[], object], deadline_s: float = 5.0) -> None:
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, "did not come true in time"
+        await asyncio.sleep(0.02)
+
+
+def state(user: User, flow: str) -> str:
+    return str(below(rows(user)[flow], "flow-state").props["data-state"])
+
+
+async def test_overview_lists_flows_by_area_and_name(user: User) -> None:
+    await user.open("/")
+    assert list(rows(user)) == ["line-telemetry", "production", "opcua-to-sql", "energy", "refuses"]
+    await user.should_see("Line 1 telemetry")
+    await user.should_see("plant1/utilities")
+    assert state(user, "line-telemetry") == "running"
+    assert state(user, "opcua-to-sql") == "failed"
+    await user.should_see("refused the certificate")
+
+
+async def test_figures_change_while_the_page_is_open(user: User, host: Any) -> None:
+    await user.open("/")
+    total = below(rows(user)["production"], "flow-in")
+    value = below(rows(user)["energy"], "value")
+    before = total.text, value.text
+    await until(lambda: (total.text != before[0]) and (value.text != before[1]))
+    assert host.flows.watched == {"line-telemetry", "production", "energy"}
+
+
+async def test_rows_are_changed_in_place(user: User) -> None:
+    await user.open("/")
+    row = rows(user)["energy"]
+    total = below(row, "flow-in")
+    before = total.text
+    await until(lambda: total.text != before)
+    assert rows(user)["energy"] is row
+
+
+async def test_stop_and_start_do_what_they_say(user: User, host: Any) -> None:
+    await user.open("/")
+    row = rows(user)["energy"]
+    start, stop = below(row, "flow-start"), below(row, "flow-stop")
+    assert not start.visible
+    click(user, stop)
+    await until(
+        lambda: stop.props.get("disabled") and any(getattr(e, "text", "") == "Stopping…" for e in stop.descendants())
+    )
+    await until(lambda: host.flows.states["energy"] == "stopped" and state(user, "energy") == "stopped")
+    assert not stop.visible
+    assert start.visible
+    click(user, start)
+    await until(lambda: state(user, "energy") == "running")
+    assert not stop.props.get("disabled")
+
+
+async def test_a_flow_that_cannot_start_says_why(user: User) -> None:
+    await user.open("/")
+    row = rows(user)["refuses"]
+    click(user, below(row, "flow-start"))
+    alert = below(row, "alert")
+    await until(lambda: "did you mean 'map'" in alert.text)
+    assert alert.text.startswith("Refuses to start did not start.")
+    assert below(row, "flow-start").visible
+
+
+async def test_search_and_filters_hide_what_does_not_match(user: User) -> None:
+    await user.open("/")
+
+    everything = rows(user)
+
+    def shown() -> set[str]:
+        return {flow for flow, row in everything.items() if row.visible}
+
+    user.find(marker="search").trigger("input", "line1 tele")
+    await until(lambda: shown() == {"line-telemetry"})
+    user.find(marker="search").trigger("input", "")
+    user.find(marker="filter-trouble").click()
+    await until(lambda: shown() == {"line-telemetry", "opcua-to-sql"})
+    user.find(marker="search").trigger("input", "nothing like it")
+    await user.should_see("No flow matches")
+
+
+async def test_plant_data_stays_text(user: User, fake: ModuleType) -> None:
+    await user.open("/")
+    assert fake.NASTY in texts(user, "value")
+    assert not [e for e in user.find(ui.element).elements if e.tag in ("script", "img") or "innerHTML" in e.props]
+
+
+async def test_an_empty_host_says_what_to_do(user: User, host: Any) -> None:
+    host.flows.documents.clear()
+    await user.open("/")
+    await user.should_see("No flows yet")
+    await user.should_see("flowhost demo")
+
+
+async def test_a_pasted_flow_is_imported(user: User) -> None:
+    from flowhost.ui.import_dialog import FlowText
+
+    await user.open("/")
+    user.find(marker="import").click()
+    user.find(FlowText).trigger("content", "id: x")
+    user.find(marker="import-do").click()
+    await user.should_see("the flow has no nodes")
+    user.find(FlowText).trigger("content", "id: imported\nnodes: {}")
+    user.find(marker="import-do").click()
+    await until(lambda: "imported" in rows(user))
+
+
+async def test_a_silent_host_is_said_to_be_silent(user: User, host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flowhost.errors import HostError
+
+    await user.open("/")
+    listing = host.flows.list
+
+    async def broken(principal: Any) -> Any:
+        raise HostError("the disk is full")
+
+    monkeypatch.setattr(host.flows, "list", broken)
+    await user.should_see("the disk is full")
+    monkeypatch.setattr(host.flows, "list", listing)
+    await user.should_not_see("the disk is full")
+
+
+async def test_nobody_looks_nobody_asks(user: User, host: Any) -> None:
+    await user.open("/")
+    await until(lambda: host.flows.watched)
+    assert user.client is not None
+    user.client.delete()
+    await until(lambda: not host.flows.watched)
+
+
+async def test_flow_page_shows_a_picked_node_and_no_secret(user: User) -> None:
+    from flowhost.ui.graph_view import GraphView
+
+    await user.open("/flows/line-telemetry")
+    await user.should_see("Temperatures and pressures of the filler")
+    graph = next(iter(user.find(GraphView).elements))
+    user.find(GraphView).trigger("select", "temps")
+    panel = next(iter(user.find(marker="inspector").elements))
+    words = " ".join(e.text for e in panel.descendants() if hasattr(e, "text"))
+    assert "plant/+/temp" in words
+    assert "never shown" in words
+    assert "mqtt://ann:••••••@broker/x" in words
+    assert "Every message is accounted for" in words
+    everything = " ".join(str(e.props) + str(getattr(e, "text", "")) for e in user.find(ui.element).elements)
+    assert "hunter2" not in everything
+    assert "hunter2" not in graph.props["picture"]
+    user.find(GraphView).trigger("select", "fahren")
+    await user.should_see("is text, not a number: 'n/a'")
+    user.find(GraphView).trigger("select", "")
+    await user.should_not_see(marker="inspector")
+
+
+async def test_flow_page_has_start_and_stop(user: User, host: Any) -> None:
+    await user.open("/flows/energy")
+    user.find(marker="flow-stop").click()
+    await until(lambda: host.flows.states["energy"] == "stopped")
+    user.find(marker="flow-start").click()
+    await until(lambda: host.flows.states["energy"] == "running")
+
+
+async def test_unknown_flow_and_run_lead_back(user: User) -> None:
+    await user.open("/flows/nope")
+    await user.should_see("There is no flow “nope”")
+    await user.open("/runs/99")
+    await user.should_see("There is no run 99")
+
+
+async def test_runs_are_listed_and_can_be_narrowed_to_a_flow(user: User) -> None:
+    await user.open("/runs")
+    await user.should_see("#12")
+    await user.should_see("Interrupted")
+    await user.open("/runs?flow=energy")
+    await user.should_see("Runs of Energy per 10 s")
+    await user.should_not_see("#12")
+
+
+async def test_a_run_has_events_and_figures_per_node(user: User) -> None:
+    await user.open("/runs/10")
+    await user.should_see("payload.value is text, not a number (plant/filler/temp) ×3")
+    await user.should_see("Unified namespace")
+    await user.should_see("3 older events are no longer kept.")
+
+
+async def test_plugins_say_what_they_bring_and_what_is_broken(user: User) -> None:
+    await user.open("/plugins")
+    await user.should_see("4 plugins, 8 node types, 1 left out because of errors")
+    await user.should_see("No module named 'acme_driver'")
+    await user.should_see("mqtt.broker")
+    await user.should_see("SQL write")

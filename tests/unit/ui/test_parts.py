@@ -1,0 +1,117 @@
+"""Small pure parts of the pages."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+from flowhost import ui as package
+from flowhost.graph.document import FlowDocument, NodeEntry, Wire
+from flowhost.services.views import NodeTypeView
+from flowhost.ui import config_view
+from flowhost.ui.graph_view import describe
+from flowhost.ui.overview_row import keep_places
+from flowhost.ui.overview_sums import added
+from flowhost.ui.sparkline import HEIGHT, WIDTH, curve
+from flowhost.ui.texts import TEXTS
+
+SOURCES = sorted(Path(package.__file__).parent.rglob("*.py"))
+
+
+def test_every_text_is_there_and_every_one_is_used() -> None:
+    used: set[str] = set()
+    stems: set[str] = set()
+    for path in SOURCES:
+        if path.name == "en.py":
+            continue
+        source = path.read_text()
+        used |= set(re.findall(r'["\']((?:[a-z_]+\.)+[a-z_]+)["\']', source))
+        stems |= set(re.findall(r'f"((?:[a-z_]+\.)+)\{', source))
+    wanted = {name for name in used if name.split(".")[0] in {key.split(".")[0] for key in TEXTS} and name in TEXTS}
+    asked = {
+        node.args[0].value
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "t" and isinstance(node.args[0], ast.Constant)
+    }
+    assert asked <= TEXTS.keys()
+    unused = {key for key in TEXTS if key not in wanted and not any(key.startswith(stem) for stem in stems)}
+    assert not unused
+
+
+def test_values_keep_their_line_while_newer_ones_come() -> None:
+    assert keep_places([], ["c", "a", "b", "d"], 3) == ["a", "b", "c"]
+    assert keep_places(["a", "b", "c"], ["d", "c", "a"], 3) == ["a", "d", "c"]
+    assert keep_places(["a", "b"], ["b", "a", "z"], 3) == ["a", "b", "z"]
+    assert keep_places(["a", "b", "c"], ["c"], 3) == ["c"]
+    assert keep_places(["a"], ["x", "y"], 3) == ["x", "y"]
+
+
+def test_rates_add_up_from_the_newest_on() -> None:
+    assert added([(1.0, 2.0, 3.0), (10.0,)]) == [1.0, 2.0, 13.0]
+    assert added([]) == []
+
+
+def test_a_curve_ends_at_the_right_and_starts_from_zero() -> None:
+    path = curve([0, 5, 10], 3)
+    points = [tuple(map(float, spot.split())) for spot in path[1:].split("L")]
+    assert points[0][0] == 0
+    assert points[-1] == (WIDTH, 1.5)
+    assert points[0][1] == HEIGHT - 1.5
+    assert curve([1], 60) == ""
+    assert curve([0, 0], 60) != ""
+
+
+def test_secrets_are_never_shown() -> None:
+    schema = {"properties": {"pin": {"format": "password"}, "hash": {"anyOf": [{"writeOnly": True}, {"type": "null"}]}}}
+    config = {
+        "pin": "1234", "hash": "abcd", "password": "hunter2", "auth": {"token": "t0k", "user": "ann"},
+        "list": [{"api_key": "k3y", "name": "a"}], "url": "postgresql://u:pw@h/db", "where": "payload.value > 0",
+        "broker": {"secret": "broker_password"}, "host": {"env": "HOST", "default": "127.0.0.1"}, "qos": 1,
+        "retain": False, "topics": ["a/+", "b/#"], "empty": {},
+    }  # fmt: skip
+    shown = dict(config_view.rows(config, schema))
+    text = json.dumps(shown)
+    assert not [secret for secret in ("1234", "abcd", "hunter2", "t0k", "k3y", "u:pw") if secret in text]
+    assert shown["auth.user"] == "ann"
+    assert shown["list[0].name"] == "a"
+    assert shown["broker"] == "secret “broker_password”"
+    assert shown["host"] == "environment HOST, else 127.0.0.1"
+    assert shown["topics"] == "a/+, b/#"
+    assert shown["retain"] == "no"
+    assert shown["where"] == "payload.value > 0"
+
+
+def test_the_picture_has_ports_and_wires_but_no_config() -> None:
+    kinds = {
+        "src": NodeTypeView(id="src", title="S", summary="", category="", icon="sensors", kind="source",
+                            ports=("out",), connection=None, stability="beta"),
+    }  # fmt: skip
+    flow = FlowDocument(
+        id="f",
+        nodes={
+            "a": NodeEntry(id="a", type="src", config={"password": "hunter2"}),
+            "b": NodeEntry(id="b", type="gone.type"),
+        },
+        wires=(Wire(source="a", target="b"), Wire(source="a", target="b", port="error"), Wire(source="a", target="x")),
+        layout={"nodes": {"a": [10, 20], "b": "wrong"}},
+    )
+    text = describe(flow, kinds)
+    picture = json.loads(text)
+    assert "hunter2" not in text
+    assert [port["name"] for port in picture["nodes"][0]["ports"]] == ["out", "error"]
+    assert picture["nodes"][0]["input"] is None
+    assert picture["nodes"][1]["kind"] == "unknown"
+    assert [wire["id"] for wire in picture["wires"]] == ["a.out>b", "a.error>b"]
+
+
+def test_pages_never_hand_data_to_html_or_javascript() -> None:
+    for path in SOURCES:
+        source = path.read_text()
+        assert "ui.html(" not in source, path
+        assert "run_javascript" not in source, path
+        assert "add_body_html" not in source, path
+    for path in Path(package.__file__).parent.rglob("*.js"):
+        assert "innerHTML" not in path.read_text(), path
