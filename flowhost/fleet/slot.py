@@ -191,11 +191,13 @@ class WorkerSlot:
             self._process = await WorkerProcess.start(self._reception.port, token)
         except OSError as error:
             return f"the system does not start a process: {error}"
+        reason = "the host is stopping"
         try:
-            return await self._serve(self._process, token)
+            reason = await self._serve(self._process, token)
         finally:
             self._process.kill()
-            self._lose_runs()
+            self._lose_runs(reason)
+        return reason
 
     async def _serve(self, process: WorkerProcess, token: str) -> str:
         end = asyncio.create_task(process.gone(), name=f"end of {self.name}")
@@ -266,19 +268,18 @@ class WorkerSlot:
         if self._process is not None:
             self._process.kill()
 
-    def _lose_runs(self) -> None:
+    def _lose_runs(self, reason: str) -> None:
         """The process is gone: whoever waits for an answer hears it, all others through the listener."""
         self._link, self._state = None, "restarting"
         self._ready.clear()
-        reason = self._kill_reason or "its worker went away"
         starting = {run: answer for run, answer in self._answers.items() if not answer.done()}
         lost = [run for run in self._over if run not in starting]
         for answer in starting.values():
-            answer.set_exception(HostError(f"the worker went away while the flow started: {reason}"))
+            answer.set_exception(HostError(f"its worker went away while the flow started: {reason}"))
         for run in list(self._over):
             self._run_over(run)
         if lost:
-            self._listener.runs_lost(lost, reason)
+            self._listener.runs_lost(lost, f"its worker went away: {reason}")
 
 
 def _now() -> float:
