@@ -305,3 +305,22 @@ def app() -> Any:
 
 
 __all__ = ["NASTY", "FakeHost", "app", "replace"]
+
+
+def main() -> None:
+    """Serve the pages on a free port and print it once it answers."""
+    import socket
+
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            print(sockets[0].getsockname()[1], flush=True)
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    Server(uvicorn.Config(app(), log_level="warning", ws_per_message_deflate=False)).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()

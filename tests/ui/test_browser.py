@@ -1,0 +1,158 @@
+"""The pages in a real browser: live values, start and stop, the picture of a flow, light and dark, lost connection."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+
+class Watched(Protocol):
+    """The fixture: a page whose complaints fail the test."""
+
+    page: Page
+
+    def open(self, path: str) -> Page: ...
+
+
+def test_overview_lists_flows_and_values_change_by_themselves(watched: Watched) -> None:
+    page = watched.open("/")
+    expect(page.get_by_test_id("flow-row")).to_have_count(5)
+    row = page.locator("[data-flow=energy]")
+    value = row.get_by_test_id("value").first
+    before, total = value.inner_text(), row.get_by_test_id("flow-in").inner_text()
+    row.evaluate("row => (row.dataset.same = 'yes')")
+    expect(value).not_to_have_text(before)
+    expect(row.get_by_test_id("flow-in")).not_to_have_text(total)
+    expect(row).to_have_attribute("data-same", "yes")  # changed in place, not drawn anew
+    assert page.evaluate("window.hacked") is None
+
+
+def test_stop_and_start(watched: Watched) -> None:
+    page = watched.open("/")
+    row = page.locator("[data-flow=energy]")
+    row.get_by_test_id("flow-stop").click()
+    expect(row.get_by_test_id("flow-state")).to_have_text("Stopped")
+    expect(row.get_by_test_id("flow-stop")).to_be_hidden()
+    row.get_by_test_id("flow-start").click()
+    expect(row.get_by_test_id("flow-state")).to_have_text("Running")
+
+
+def test_a_refusal_is_shown_in_words(watched: Watched) -> None:
+    page = watched.open("/")
+    row = page.locator("[data-flow=refuses]")
+    row.get_by_test_id("flow-start").click()
+    expect(row.get_by_test_id("alert")).to_contain_text("did you mean 'map'?")
+    row.get_by_text("Dismiss").click()
+    expect(row.get_by_test_id("alert")).to_be_hidden()
+
+
+def test_search_and_filter(watched: Watched) -> None:
+    page = watched.open("/")
+    page.get_by_test_id("search").press_sequentially("line1")
+    expect(page.get_by_test_id("flow-row").locator("visible=true")).to_have_count(2)
+    page.get_by_test_id("search").fill("")
+    page.get_by_test_id("filter-trouble").click()
+    expect(page.get_by_test_id("flow-row").locator("visible=true")).to_have_count(2)
+    expect(page.locator("[data-flow=opcua-to-sql]")).to_be_visible()
+
+
+def test_import_by_paste_and_by_file(watched: Watched) -> None:
+    page = watched.open("/")
+    page.get_by_test_id("import").click()
+    page.get_by_test_id("import-text").fill("id: x")
+    page.get_by_test_id("import-do").click()
+    expect(page.get_by_test_id("alert").locator("visible=true")).to_contain_text("the flow has no nodes")
+    file = {"name": "flow.yaml", "mimeType": "text/yaml", "buffer": b"id: imported\nnodes: {}\n"}
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_test_id("import-text")).to_have_value("id: imported\nnodes: {}\n")
+    page.get_by_test_id("import-do").click()
+    expect(page.locator("[data-flow=imported]")).to_be_visible()
+
+
+def test_picture_of_a_flow_with_live_figures(watched: Watched) -> None:
+    page = watched.open("/flows/line-telemetry")
+    expect(page.get_by_test_id("node")).to_have_count(8)
+    expect(page.get_by_test_id("wire")).to_have_count(9)
+    expect(page.locator("[data-node=sort] [data-testid=port][data-direction=out]")).to_have_count(3)
+    rate = page.locator("[data-node=temps] .fh-node-rate")
+    expect(rate).not_to_have_text(rate.inner_text())
+    boxes = [node.bounding_box() for node in page.get_by_test_id("node").all()]
+    frame = page.get_by_test_id("canvas").bounding_box()
+    assert frame is not None
+    for box in boxes:
+        assert box is not None
+        assert box["x"] >= frame["x"]
+        assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+
+
+def test_a_node_is_picked_by_mouse_and_by_keyboard(watched: Watched) -> None:
+    page = watched.open("/flows/line-telemetry")
+    page.locator("[data-node=temps]").click()
+    panel = page.get_by_test_id("inspector")
+    expect(panel).to_contain_text("Receives messages of topics from a broker.")
+    expect(panel).to_contain_text("plant/+/temp")
+    assert "hunter2" not in page.content()
+    page.locator("[data-node=fahren]").focus()
+    page.keyboard.press("Enter")
+    expect(panel.get_by_test_id("last-error")).to_contain_text("is text, not a number")
+    page.get_by_test_id("canvas").click(position={"x": 15, "y": 15})
+    expect(panel).to_have_count(0)
+
+
+def test_zoom_and_drag(watched: Watched) -> None:
+    page = watched.open("/flows/line-telemetry")
+    plane = page.locator(".fh-graph-plane")
+    expect(plane).to_have_attribute("style", re.compile("scale"))
+    before = plane.get_attribute("style")
+    page.get_by_role("button", name="Zoom in").click()
+    assert plane.get_attribute("style") != before
+    box = page.get_by_test_id("canvas").bounding_box()
+    assert box is not None
+    zoomed = plane.get_attribute("style")
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 140, box["y"] + 90, steps=4)
+    page.mouse.up()
+    assert plane.get_attribute("style") != zoomed
+    page.get_by_role("button", name="Fit the whole flow").click()
+    assert plane.get_attribute("style") == before
+
+
+def test_dark_follows_the_system_and_the_switch_is_remembered(watched: Watched, chromium: Browser) -> None:
+    page = watched.open("/")
+
+    def ground() -> str:
+        return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+    light = ground()
+    page.emulate_media(color_scheme="dark")
+    dark = ground()
+    assert dark != light
+    page.get_by_test_id("theme").click()  # from the system's setting to light
+    assert ground() == light
+    watched.open("/runs")
+    assert ground() == light
+
+
+def test_runs_and_plugins(watched: Watched) -> None:
+    page = watched.open("/runs")
+    page.get_by_role("link", name="#10").click()
+    expect(page.get_by_test_id("run")).to_contain_text("refused the certificate")
+    watched.open("/plugins")
+    page.get_by_text("Traceback, for the vendor").click()
+    expect(page.get_by_text("ModuleNotFoundError")).to_be_visible()
+
+
+def test_a_lost_connection_is_said(watched: Watched) -> None:
+    page = watched.open("/")
+    expect(page.get_by_test_id("flow-row")).to_have_count(5)
+    banner = page.locator("#fh-lost")
+    expect(banner).to_be_hidden()
+    page.evaluate("window.socket.io.engine.close()")
+    expect(banner).to_be_visible()
+    expect(banner).to_be_hidden()  # the browser has reconnected by itself
