@@ -60,6 +60,11 @@ class Assembly:
     queued: dict[str, QueuedStation] = field(default_factory=dict)
     direct: dict[str, DirectStation] = field(default_factory=dict)
 
+    def waiting_nodes(self) -> list[WaitingNode]:
+        """Sinks and asynchronous transforms."""
+        queued = [station.waiting for station in self.queued.values()]
+        return [*queued, *(station.waiting for station in self.direct.values())]
+
 
 class Assembler:
     """Builds an `Assembly`; raises `ConfigError` with the place before anything is opened."""

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from typing_extensions import override
+
 from flowhost.engine.backoff import Backoff
 from flowhost.engine.failure import reason_of
 from flowhost.engine.notices import History, NoticeBoard
@@ -23,6 +25,7 @@ class ConnectionBoard(NoticeBoard):
         super().__init__(f"connection {name}", log, history)
         self.state = ConnectionSnapshot(type="", up=False, text="not opened yet")
 
+    @override
     def notice(self, kind: NoticeKind, text: str) -> None:
         """Log the text, keep it with the run, and remember whether the link stands."""
         if kind in ("lost", "restored"):

@@ -9,6 +9,7 @@ from flowhost.engine.assembly import Assembler, Assembly
 from flowhost.engine.failure import reason_of
 from flowhost.engine.options import RunOptions
 from flowhost.engine.snapshot import FlowSnapshot, RunState, ValueSnapshot
+from flowhost.engine.source_loop import SourceLoop
 from flowhost.engine.stations import WaitingNode
 from flowhost.engine.tasks import TaskKeeper
 from flowhost.engine.ticker import Ticker
@@ -51,7 +52,7 @@ class FlowRunner:
             self._tasks.start(self._ticker.run(), "ticker")
         for source in parts.sources:
             self._tasks.start(source.confirm(), f"confirm {source.node_id}")
-        self._source_tasks = [self._tasks.start(s.run(), f"source {s.node_id}") for s in parts.sources]
+        self._source_tasks = [self._tasks.task(s.run(), f"source {s.node_id}") for s in parts.sources]
         self._tasks.start(self._await_sources(), "await sources")
         self._state = "running"
 
@@ -126,7 +127,7 @@ class FlowRunner:
         for source in parts.sources:
             await self._within(source.finish())
         await self._tasks.cancel_all()
-        for waiting in self._waiting_nodes():
+        for waiting in self._parts.waiting_nodes():
             await self._within(waiting.close())
         await self._within(parts.pool.close())
         for node_id, counters in parts.counters.items():
@@ -164,10 +165,7 @@ class FlowRunner:
         return list(values.values())
 
     def _station_values(self) -> Iterator[tuple[tuple[str, str], ValueSnapshot]]:
-        for keeper in (*self._parts.sources, *self._waiting_nodes()):
+        keepers: list[SourceLoop | WaitingNode] = [*self._parts.sources, *self._parts.waiting_nodes()]
+        for keeper in keepers:
             for place, message in keeper.last.items():
                 yield place, value_snapshot(*place, message)
-
-    def _waiting_nodes(self) -> list[WaitingNode]:
-        stations = (*self._parts.queued.values(), *self._parts.direct.values())
-        return [station.waiting for station in stations]

@@ -49,7 +49,7 @@ class KernelSegment:
     """
 
     def __init__(self, node_id: str, process: Callable[[Sequence[Message]], Any], counters: NodeCounters) -> None:
-        self.nodes = (node_id,)
+        self.nodes: tuple[str, ...] = (node_id,)
         self._process = process
         self._counters = counters
         self._traced: dict[tuple[str, str], Message] = {}

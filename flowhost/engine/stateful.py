@@ -25,7 +25,7 @@ class StatefulSegment:
     def __init__(
         self, node_id: str, node: StatefulTransform[Any], counters: NodeCounters, now_ns: Callable[[], int]
     ) -> None:
-        self.nodes = (node_id,)
+        self.nodes: tuple[str, ...] = (node_id,)
         self._node = node
         self._counters = counters
         self._now_ns = now_ns

@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from typing_extensions import override
+
 from flowhost.engine.counters import NodeCounters
 from flowhost.engine.delivery import Delivery, open_until_ready
 from flowhost.engine.edge import Edge
@@ -156,6 +158,7 @@ class JointToken(Token):
             token.split()
         self._tokens = tokens
 
+    @override
     def done(self) -> None:
         """One branch has ended; with the last one, all source batches lose theirs."""
         super().done()

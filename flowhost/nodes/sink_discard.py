@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from typing_extensions import override
+
 from flowhost import sdk
 from flowhost.sdk import Message, NodeSpec, Sink, WriteOutcome
 
@@ -21,6 +23,7 @@ class Discard(Sink[DiscardConfig]):
     )  # fmt: skip
     Config = DiscardConfig
 
+    @override
     async def write(self, messages: Sequence[Message]) -> Sequence[WriteOutcome] | None:  # noqa: ARG002
         """All confirmed."""
         return None

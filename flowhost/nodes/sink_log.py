@@ -6,6 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from typing_extensions import override
+
 from flowhost import sdk
 from flowhost.sdk import EvaluationError, Message, NodeSpec, Ok, Reject, Sink, Template, WriteOutcome, setting
 
@@ -31,6 +33,7 @@ class Log(Sink[LogConfig]):
     )  # fmt: skip
     Config = LogConfig
 
+    @override
     async def write(self, messages: Sequence[Message]) -> Sequence[WriteOutcome] | None:
         """Write the lines; a template that fails on a message refuses that message."""
         level, text = LEVELS[self.config.level], self.config.text

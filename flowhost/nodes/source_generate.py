@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from typing_extensions import override
+
 from flowhost import sdk
 from flowhost.sdk import Emit, Message, Meta, NodeSpec, Source, setting
 
@@ -40,6 +42,7 @@ class Generate(Source[GenerateConfig]):
     Config = GenerateConfig
     replayable = True
 
+    @override
     async def run(self, emit: Emit) -> None:
         """Send batches at the pace asked for."""
         config, clock = self.config, self.context.clock

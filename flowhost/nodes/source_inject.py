@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from typing_extensions import override
+
 from flowhost import sdk
 from flowhost.sdk import Emit, Message, Meta, NodeSpec, Quality, Source, setting
 
@@ -47,6 +49,7 @@ class Inject(Source[InjectConfig]):
     Config = InjectConfig
     replayable = True
 
+    @override
     async def run(self, emit: Emit) -> None:
         """Send once, or again and again."""
         round_number = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from flowhost import sdk
 from flowhost.sdk import Emit, Message, Meta, NodeSpec, Source, setting
 
@@ -24,6 +26,7 @@ class Schedule(Source[ScheduleConfig]):
     )  # fmt: skip
     Config = ScheduleConfig
 
+    @override
     async def run(self, emit: Emit) -> None:
         """Fire until stopped."""
         clock, gap_ns = self.context.clock, round(self.config.every_s * SECOND_NS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from flowhost import sdk
 from flowhost.nodes.keyed import key_source
 from flowhost.sdk import CodeWriter, Expression, InlineTransform, NodeSpec, setting
@@ -27,6 +29,7 @@ class Changed(InlineTransform[ChangedConfig]):
     )  # fmt: skip
     Config = ChangedConfig
 
+    @override
     def write_code(self, writer: CodeWriter) -> None:
         """Compare, remember, drop what is the same."""
         value = writer.evaluate(self.config.value) if self.config.value else writer.payload()

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic import model_validator
+from typing_extensions import override
 
 from flowhost import sdk
 from flowhost.expr import affine
@@ -42,6 +43,7 @@ class Convert(InlineTransform[ConvertConfig]):
     )  # fmt: skip
     Config = ConvertConfig
 
+    @override
     def write_code(self, writer: CodeWriter) -> None:
         """Convert the value and set the unit."""
         value, result = writer.local("value"), writer.local("converted")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import model_validator
+from typing_extensions import override
 
 from flowhost import sdk
 from flowhost.nodes.keyed import key_source, number
@@ -43,6 +44,7 @@ class Deadband(InlineTransform[DeadbandConfig]):
     )  # fmt: skip
     Config = DeadbandConfig
 
+    @override
     def write_code(self, writer: CodeWriter) -> None:
         """Compare, remember, drop what is too close."""
         config = self.config

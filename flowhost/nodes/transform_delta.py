@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from flowhost import sdk
 from flowhost.nodes.keyed import key_source, number
 from flowhost.sdk import CodeWriter, Expression, InlineTransform, NodeSpec, setting
@@ -34,6 +36,7 @@ class Delta(InlineTransform[DeltaConfig]):
     )  # fmt: skip
     Config = DeltaConfig
 
+    @override
     def write_code(self, writer: CodeWriter) -> None:
         """Take the difference; drop what has no predecessor."""
         config = self.config

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from flowhost import sdk
 from flowhost.sdk import CodeWriter, Expression, InlineTransform, MessageError, NodeSpec, setting
 
@@ -27,6 +29,7 @@ class Filter(InlineTransform[FilterConfig]):
     )  # fmt: skip
     Config = FilterConfig
 
+    @override
     def write_code(self, writer: CodeWriter) -> None:
         """Drop the message unless the condition holds."""
         with writer.block(f"if not {truth(writer, self.config.where)}"):

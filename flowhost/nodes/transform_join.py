@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic import model_validator
+from typing_extensions import override
 
 from flowhost import sdk
 from flowhost.nodes.keyed import as_key
@@ -53,10 +54,12 @@ class Join(StatefulTransform[JoinConfig]):
     )  # fmt: skip
     Config = JoinConfig
 
+    @override
     def key_of(self, message: Message) -> str:
         """The value of `by`."""
         return super().key_of(message) if self.config.by is None else as_key(self.config.by.evaluate(message))
 
+    @override
     def process(self, messages: Sequence[Message], state: Any, now_ns: int) -> Step:  # noqa: ARG002 - part of the contract
         """Renew fields; send the set when it is whole."""
         known: dict[str, Any] = dict(state or {})

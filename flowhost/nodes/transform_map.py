@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import model_validator
+from typing_extensions import override
 
 from flowhost import sdk
 from flowhost.sdk import CodeWriter, Expression, InlineTransform, MessageError, NodeSpec, setting
@@ -51,6 +52,7 @@ class Map(InlineTransform[MapConfig]):
     )  # fmt: skip
     Config = MapConfig
 
+    @override
     def write_code(self, writer: CodeWriter) -> None:
         """Evaluate everything, then change payload and meta."""
         fields = {name: writer.evaluate(expression) for name, expression in self.config.set.items()}

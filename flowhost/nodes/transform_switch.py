@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import field_validator
+from typing_extensions import override
 
 from flowhost import sdk
 from flowhost.nodes.transform_filter import truth
@@ -54,10 +55,12 @@ class Switch(InlineTransform[SwitchConfig]):
     Config = SwitchConfig
 
     @classmethod
+    @override
     def output_ports(cls, config: SwitchConfig) -> tuple[str, ...]:
         """One per rule, and `else`."""
         return (*(rule.port for rule in config.rules), "else")
 
+    @override
     def write_code(self, writer: CodeWriter) -> None:
         """Test the rules and send."""
         if self.config.mode == "first":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from flowhost import sdk
 from flowhost.sdk import CodeWriter, InlineTransform, NodeSpec, Template, setting
 
@@ -24,6 +26,7 @@ class TemplateNode(InlineTransform[TemplateConfig]):
     )  # fmt: skip
     Config = TemplateConfig
 
+    @override
     def write_code(self, writer: CodeWriter) -> None:
         """Render and set."""
         text = writer.render(self.config.text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from flowhost import sdk
 from flowhost.nodes.keyed import key_source
 from flowhost.sdk import CodeWriter, Expression, InlineTransform, NodeSpec, setting
@@ -30,6 +32,7 @@ class Throttle(InlineTransform[ThrottleConfig]):
     )  # fmt: skip
     Config = ThrottleConfig
 
+    @override
     def write_code(self, writer: CodeWriter) -> None:
         """Drop what comes too early."""
         due = writer.bind(is_due, "is_due")

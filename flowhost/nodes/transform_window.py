@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic import PrivateAttr, field_validator, model_validator
+from typing_extensions import override
 
 from flowhost import sdk
 from flowhost.errors import ExpressionError
@@ -80,10 +81,12 @@ class Window(StatefulTransform[WindowConfig]):
         self._length_ns = round(config.every_s * SECOND_NS)
         self._late_ns = round(config.late_s * SECOND_NS)
 
+    @override
     def key_of(self, message: Message) -> str:
         """The value of `by`."""
         return super().key_of(message) if self.config.by is None else as_key(self.config.by.evaluate(message))
 
+    @override
     def process(self, messages: Sequence[Message], state: Any, now_ns: int) -> Step:
         """Add messages of one key to their windows; close what they show to be over."""
         key = self.key_of(messages[0])
@@ -97,6 +100,7 @@ class Window(StatefulTransform[WindowConfig]):
             passed=len(late) if wired else 0, dropped=0 if wired else len(late),
         )  # fmt: skip
 
+    @override
     def due(self, state: Any) -> int | None:
         """When the oldest open window is over if the key stays quiet."""
         if not state[OPEN]:
@@ -104,12 +108,14 @@ class Window(StatefulTransform[WindowConfig]):
         over = min(state[OPEN]) + self._length_ns + self._late_ns
         return int(state[SEEN_AT] + max(0, over - state[NEWEST]))
 
+    @override
     def tick(self, state: Any, now_ns: int) -> Step:
         """Source time has gone on as long as the key has been quiet."""
         fresh = [*state[:OPEN], dict(state[OPEN])]
         out, used = self._close_over(self._key_in(state), fresh, state[NEWEST] + now_ns - state[SEEN_AT])
         return Step(fresh, out, used=used)
 
+    @override
     def flush(self, state: Any) -> Step:
         """Send what is open, marked as partial."""
         out, used = [], 0

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from typing_extensions import override
 
 from flowhost.errors import ExpressionError
 from flowhost.expr import CompiledExpression, CompiledTemplate, compile_expression, compile_template
@@ -59,7 +60,7 @@ def setting(
         "choices_from": choices_from,
         "since": since,
     }
-    extra = {name: value for name, value in facts.items() if value}
+    extra: dict[str, Any] = {name: value for name, value in facts.items() if value}
     examples = None if example is None else [example]
     if default_factory is not None:
         return Field(default_factory=default_factory, examples=examples, json_schema_extra=extra, **constraints)
@@ -86,12 +87,15 @@ class Expression:
         """The value for this message. Raises `EvaluationError` that names the missing or wrong field."""
         return self.compiled.evaluate(message.payload, message.meta)
 
+    @override
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
 
+    @override
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Expression) and other.text == self.text
 
+    @override
     def __hash__(self) -> int:
         return hash(("expression", self.text))
 
@@ -131,12 +135,15 @@ class Template:
         """The text for this message. Raises `EvaluationError` that names the missing or wrong field."""
         return self.compiled.render(message.payload, message.meta)
 
+    @override
     def __repr__(self) -> str:
         return f"Template({self.text!r})"
 
+    @override
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Template) and other.text == self.text
 
+    @override
     def __hash__(self) -> int:
         return hash(("template", self.text))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from flowhost.sdk.connection import Connection
@@ -77,5 +77,5 @@ class NodeContext:
     log: logging.Logger | logging.LoggerAdapter[logging.Logger]
     clock: Clock
     board: NoticeBoard
-    connection: Connection | None = None
+    connection: Connection[Any] | None = None
     wired_ports: frozenset[str] = field(default=frozenset())

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
+from typing_extensions import override
 
 from flowhost.sdk.config import Config
 from flowhost.sdk.context import NodeContext
@@ -125,6 +126,7 @@ class MessageTransform(Transform[C]):
         """One message in; none, one or several out."""
         raise NotImplementedError
 
+    @override
     def process(self, messages: Sequence[Message]) -> Outputs:
         """Run `process_one` over the batch."""
         out: list[Message] = []

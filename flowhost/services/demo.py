@@ -8,6 +8,7 @@ import json
 import logging
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -86,11 +87,10 @@ def addresses_as_environ(ready: dict[str, Any]) -> dict[str, str]:
 
 
 def gallery() -> list[Path]:
-    """Flow files that come with FlowHost: inside the installed package, else beside it in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    folder = package / "gallery"
+    """Flow files that come with FlowHost: those of the checkout this runs from, else the installed ones."""
+    folder = Path(__file__).resolve().parents[2] / "flows"
     if not folder.is_dir():
-        folder = package.parent / "flows"
+        folder = Path(sysconfig.get_path("data")) / "share" / "flowhost" / "flows"
     return sorted(folder.glob(f"*/{FLOW_FILE}"))
 
 

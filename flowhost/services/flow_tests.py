@@ -12,7 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from flowhost.catalog import load_catalog
 from flowhost.errors import ConfigError, FlowFileError
@@ -138,7 +139,7 @@ async def run_case(case: Mapping[str, Any], flow: FlowDocument, library: NodeLib
 
 def given_messages(case: Mapping[str, Any]) -> list[tuple[int, str, str, Message]]:
     """Messages in the order of their time; those without `at` come at the start, in the order of the file."""
-    timed = []
+    timed: list[tuple[int, str, str, Message]] = []
     for node_id, items in (case.get("given") or {}).items():
         for item in items:
             moment_ns = moment_of(item.get("at"))

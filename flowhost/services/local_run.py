@@ -17,9 +17,21 @@ from flowhost.errors import ConfigError
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.edit import apply_settings
 from flowhost.graph.lint import Problem, lint
+from flowhost.graph.references import EnvironmentSecrets
 from flowhost.graph.text import load_flow
 
-SECRET_PREFIX = "FLOWHOST_SECRET_"  # noqa: S105 - the prefix of variable names, not a secret
+__all__ = [
+    "COUNTERS",
+    "FlowDocument",
+    "FlowSnapshot",
+    "Interrupts",
+    "RunEvent",
+    "RunReport",
+    "RunRequest",
+    "prepare",
+    "run_flow",
+]
+
 STATUS_EVERY_S = 2.0
 COUNTERS = ("in", "out", "made", "used", "filtered", "dead", "dropped", "pending", "errors")
 
@@ -131,7 +143,7 @@ def run_flow(
         on_event(event)
 
     options = RunOptions(
-        base_dir=request.path.resolve().parent, secrets=secrets_from(os.environ), environ=os.environ, on_event=keep
+        base_dir=request.path.resolve().parent, secrets=EnvironmentSecrets(os.environ), environ=os.environ, on_event=keep
     )
 
     async def main() -> FlowSnapshot:
@@ -169,12 +181,6 @@ def problems_error(path: Path, problems: Sequence[Problem]) -> ConfigError:
     """All problems in one error, each with its line."""
     lines = [f"{path}:{p.line or 0}:{p.column or 0}: {p.place}: {p.message}" for p in problems]
     return ConfigError("\n".join(lines))
-
-
-def secrets_from(environ: Mapping[str, str]) -> dict[str, str]:
-    """Secrets for a run without a host: `{secret: broker_password}` is FLOWHOST_SECRET_BROKER_PASSWORD."""
-    prefix = SECRET_PREFIX
-    return {name[len(prefix) :].lower(): value for name, value in environ.items() if name.startswith(prefix)}
 
 
 async def _supervise(

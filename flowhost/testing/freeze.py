@@ -15,14 +15,14 @@ def _refuse(*_args: object, **_kwargs: object) -> NoReturn:
 class FrozenDict(dict[Any, Any]):
     """A dict that refuses changes."""
 
-    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _refuse
 
 
 class FrozenList(list[Any]):
     """A list that refuses changes."""
 
-    __setitem__ = __delitem__ = append = clear = extend = insert = pop = remove = reverse = sort = _refuse  # type: ignore[assignment]
-    __iadd__ = __imul__ = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+    __iadd__ = __imul__ = _refuse
 
 
 def freeze(value: Any) -> Any:

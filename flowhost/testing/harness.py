@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from flowhost.engine.assembly import Assembler
 from flowhost.engine.failure import Failure
 from flowhost.engine.options import RunOptions
@@ -17,7 +19,7 @@ from flowhost.engine.ticker import Ticker
 from flowhost.engine.token import Token
 from flowhost.graph.document import FlowDocument, NodeEntry
 from flowhost.graph.library import NodeLibrary
-from flowhost.sdk import Config, Emit, Message, Node, NodeSpec, Sink, Source, WriteOutcome
+from flowhost.sdk import Config, Emit, Message, Node, NodeContext, NodeSpec, Sink, Source, WriteOutcome
 from flowhost.testing.clock import VirtualClock
 from flowhost.testing.freeze import freeze_message
 
@@ -28,6 +30,7 @@ class GivenSource(Source[Config]):
     spec = NodeSpec(id="testing.given", title="Given", summary="Messages a test hands in.", category="debug")
     Config = Config
 
+    @override
     async def run(self, emit: Emit) -> None:
         """Nothing comes by itself."""
 
@@ -41,10 +44,11 @@ class Recorder(Sink[Config]):
     )  # fmt: skip
     Config = Config
 
-    def __init__(self, config: Config, context: Any) -> None:
+    def __init__(self, config: Any, context: NodeContext) -> None:
         super().__init__(config, context)
         self.received: list[Message] = []
 
+    @override
     async def write(self, messages: Sequence[Message]) -> Sequence[WriteOutcome] | None:
         """Keep them."""
         self.received.extend(messages)
@@ -93,8 +97,8 @@ class FlowHarness:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for station in (*self._parts.queued.values(), *self._parts.direct.values()):
-            await station.waiting.close()
+        for waiting in self._parts.waiting_nodes():
+            await waiting.close()
 
     async def feed(self, source: str, messages: Sequence[Message], port: str = "out") -> None:
         """Let messages come out of a source and everything that follows from them happen."""
