@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from typing_extensions import override
+
 Disabled = Literal["block", "pass"]
 
 
@@ -39,6 +41,7 @@ class Wire:
     target: str
     port: str = "out"
 
+    @override
     def __str__(self) -> str:
         start = self.source if self.port == "out" else f"{self.source}.{self.port}"
         return f"{start} -> {self.target}"

@@ -109,8 +109,8 @@ class _Editor:
         """Remove, change and insert items."""
         if piece.kind != "sequence" or len(piece.items) != len(old) or not old or not new:
             raise _NotInPlaceError
-        keys = [repr_of(item) for item in old], [repr_of(item) for item in new]
-        for kind, start, end, new_start, new_end in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
+        matcher = SequenceMatcher(None, list(map(repr, old)), list(map(repr, new)), autojunk=False)
+        for kind, start, end, new_start, new_end in matcher.get_opcodes():
             if kind == "replace" and end - start == new_end - new_start:
                 for index in range(end - start):
                     self._in_parts(piece.items[start + index], old[start + index], new[new_start + index])
@@ -207,12 +207,7 @@ class _Editor:
 
     def _end(self, piece: Piece, key: Piece | None = None) -> int:
         """Where the value's own characters end: blank lines behind a block of text are not part of it."""
-        end = (
-            len(self._text[: piece.end].rstrip()) if piece.style in ("|", ">") or piece.kind != "scalar" else piece.end
-        )
+        end = piece.end
+        if piece.style in ("|", ">") or piece.kind != "scalar":
+            end = len(self._text[:end].rstrip())
         return max(end, key.end + 1) if key is not None and piece.start == piece.end else end
-
-
-def repr_of(item: Any) -> str:
-    """A hashable stand-in for a JSON-like value, for comparing lists."""
-    return repr(item)

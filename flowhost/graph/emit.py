@@ -109,4 +109,4 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff
 
 _LINE = r"[^\W\d_][^\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*(?<! )"
 _LITERAL = re.compile(rf"{_LINE}(?:\n+ *{_LINE})+\n?|{_LINE}\n")
-"""Text of several lines that reads the same as a literal block: none ends in a blank, the first begins with a letter."""
+"""Lines that read the same as a literal block: none ends in a blank, the first begins with a letter."""

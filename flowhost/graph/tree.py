@@ -187,7 +187,7 @@ class _Builder:
     def _value(self, event: Event, place: Place, *, in_flow: bool) -> Piece:
         self._check_tag(event)
         if isinstance(event, ScalarEvent):
-            piece = _scalar(event)
+            piece = self._scalar(event)
             piece.flow = in_flow
         elif isinstance(event, SequenceStartEvent):
             piece = self._sequence(event, place, in_flow=in_flow or bool(event.flow_style))
@@ -235,6 +235,17 @@ class _Builder:
             mapping.entries[name] = Entry(key, value)
         return max(key.end, value.end)
 
+    def _scalar(self, event: ScalarEvent) -> Piece:
+        piece = _new_piece("scalar", event)
+        piece.style = event.style or ""
+        piece.value = event.value if piece.style else plain_scalar(event.value)
+        if _SURROGATE.search(event.value):
+            try:  # JSON writes characters beyond the first 65,536 as two escapes
+                piece.value = event.value.encode("utf-16", "surrogatepass").decode("utf-16")
+            except UnicodeDecodeError:
+                raise self._refuse(event, "half a character (\\ud800 to \\udfff); write the character itself") from None
+        return piece
+
     def _measure(self, piece: Piece) -> int:
         """Number of values in it, aliases written out. Children are measured before their parents."""
         if piece.target is not None:
@@ -263,6 +274,7 @@ def _end(event: Event, ends: list[int], *, flow: bool) -> int:
     return end
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NULL = re.compile(r"~|null|Null|NULL|")
 _TRUE = re.compile(r"true|True|TRUE")
 _FALSE = re.compile(r"false|False|FALSE")
@@ -271,13 +283,6 @@ _BASED_INT = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITE = re.compile(r"([-+]?)\.(inf|Inf|INF)")
 _NAN = re.compile(r"\.(nan|NaN|NAN)")
-
-
-def _scalar(event: ScalarEvent) -> Piece:
-    piece = _new_piece("scalar", event)
-    piece.style = event.style or ""
-    piece.value = event.value if piece.style else plain_scalar(event.value)
-    return piece
 
 
 def plain_scalar(text: str) -> Any:

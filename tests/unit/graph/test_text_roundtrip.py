@@ -20,17 +20,16 @@ texts = st.one_of(
         ["x\ny", "x\ny\n", "x\n\n  y\n", " x\n", "x \n", "x\n\n", "\n", "a\tb\n", "a\u2028b", "\x85", "\ufeff"]
     ),
 )
+keys = texts.filter(lambda text: text != "<<")
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(-(10**12), 10**12), st.floats(allow_nan=False, allow_infinity=False), texts
 )
 values = st.recursive(
     scalars,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(texts.filter(lambda t: t != "<<"), inner, max_size=3)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)),
     max_leaves=8,
 )
-configs = st.dictionaries(texts.filter(lambda t: t != "<<"), values, max_size=4)
+configs = st.dictionaries(keys, values, max_size=4)
 node_ids = st.sampled_from(["a", "b", "c", "temps", "out"])
 
 
