@@ -46,12 +46,18 @@ def fresh_nicegui() -> Iterator[None]:
 
 
 @pytest.fixture
-async def user(host: Any, fresh_nicegui: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[User]:
+def app(host: Any, fresh_nicegui: None, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+    """The pages on an app, made before there is a loop, as `flowhost serve` does."""
     from flowhost.ui import install, live
 
     monkeypatch.setattr(live, "PERIOD_S", 0.05)
-    app = FastAPI()
-    install(app, host)
+    made = FastAPI()
+    install(made, host)
+    return made
+
+
+@pytest.fixture
+async def user(app: FastAPI) -> AsyncIterator[User]:
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
