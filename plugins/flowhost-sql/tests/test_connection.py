@@ -76,7 +76,7 @@ async def test_closing_is_safe_at_any_time(connect: Any) -> None:
     await connection.open()
     assert await connection.run(lambda _: 1) == 1
     await connection.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("sql-plant") and thread.is_alive()]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("sql-plant")]
 
 
 async def test_closing_waits_for_a_running_transaction(database: Any, peek: Any) -> None:

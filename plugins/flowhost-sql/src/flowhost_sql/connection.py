@@ -58,10 +58,8 @@ class DatabaseConnection(Connection[DatabaseConfig]):
         if thread is None or database is None:
             return
         closing = thread.submit(database.close)
-        try:
-            await asyncio.wrap_future(closing)
-        finally:
-            thread.shutdown(wait=closing.done())  # an idle thread ends at once
+        await asyncio.to_thread(thread.shutdown)  # joining the thread here would hold up the loop
+        closing.result()
 
     @override
     def health(self) -> str:
