@@ -1,0 +1,180 @@
+"""Lint: says before anything starts what is wrong with a flow, where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowhost.errors import ConfigError
+from flowhost.graph.clear_text import report_clear_text
+from flowhost.graph.config_check import check_config
+from flowhost.graph.document import FlowDocument, NodeEntry
+from flowhost.graph.library import NodeLibrary
+from flowhost.graph.place import Place
+from flowhost.graph.problem import Problem, Severity, did_you_mean, listing
+from flowhost.graph.report import Report
+from flowhost.graph.text import FlowFile
+from flowhost.graph.wiring import Wireable, check_wiring
+from flowhost.sdk import Node, Sink
+
+__all__ = ["Problem", "Severity", "check_or_raise", "lint"]
+
+FIRST_PARTY = {"mqtt", "opcua", "modbus", "sql"}
+"""Beginnings of type ids whose plugin is called `flowhost-<beginning>`."""
+
+DELIVERY_KEYS = ("outbox",)
+
+
+def lint(
+    flow: FlowFile | FlowDocument,
+    library: NodeLibrary,
+    environ: Mapping[str, str] | None = None,
+    host_connections: Mapping[str, str] | None = None,
+) -> list[Problem]:
+    """Everything wrong with a flow, in file order; empty where it may start.
+
+    Args:
+        flow: as read from a file (problems then have line and column), or as data.
+        library: the installed types.
+        environ: environment variables, for `{env: NAME}`; None where those of the run are not known.
+        host_connections: type id by name of connections the host knows beside those of the flow.
+    """
+    file = flow if isinstance(flow, FlowFile) else None
+    document = flow.document if isinstance(flow, FlowFile) else flow
+    linter = _Linter(Report(file), document, library, environ)
+    linter.connections(host_connections or {})
+    check_wiring(linter.report, document, {node_id: linter.node(entry) for node_id, entry in document.nodes.items()})
+    return linter.report.problems()
+
+
+def check_or_raise(
+    flow: FlowFile | FlowDocument,
+    library: NodeLibrary,
+    environ: Mapping[str, str] | None = None,
+    host_connections: Mapping[str, str] | None = None,
+) -> list[Problem]:
+    """Lint, for callers that need a sound flow.
+
+    Returns:
+        The warnings.
+
+    Raises:
+        ConfigError: the first error, and how many follow.
+    """
+    problems = lint(flow, library, environ, host_connections)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise ConfigError(errors[0].message + more, errors[0].place)
+    return problems
+
+
+class _Linter:
+    def __init__(
+        self, report: Report, document: FlowDocument, library: NodeLibrary, environ: Mapping[str, str] | None
+    ) -> None:
+        self.report = report
+        self._document = document
+        self._library = library
+        self._environ = environ
+        self._connection_types: dict[str, str] = {}
+
+    def connections(self, host_connections: Mapping[str, str]) -> None:
+        """Check the connections the flow declares."""
+        declared = {name: entry.type for name, entry in self._document.connections.items()}
+        self._connection_types = {**host_connections, **declared}
+        used = {entry.connection for entry in self._document.nodes.values()}
+        for name, entry in self._document.connections.items():
+            place: Place = ("connections", name)
+            connection_type = self._library.connections.get(entry.type)
+            if connection_type is None:
+                self._unknown_type((*place, "type"), entry.type, self._library.connections, "connection type")
+                report_clear_text(self.report, (*place, "config"), None, entry.config)
+            else:
+                self._config((*place, "config"), connection_type.Config, entry.config)
+            if name not in used:
+                self.report.warning(place, "unused-connection", f"no node uses {name!r}; remove it", at_key=True)
+
+    def node(self, entry: NodeEntry) -> Wireable:
+        """Check one node by itself."""
+        place: Place = ("nodes", entry.id)
+        node_type = self._library.nodes.get(entry.type)
+        self._delivery(place, entry, node_type)
+        if node_type is None:
+            self._unknown_type((*place, "type"), entry.type, self._library.nodes, "node type")
+            report_clear_text(self.report, (*place, "config"), None, entry.config)
+            return Wireable(node_type=None, ports=None)
+        if node_type.spec.stability == "deprecated":
+            self.report.warning((*place, "type"), "deprecated-type", f"{entry.type} will be removed in a later version")
+        self._connection(place, entry, node_type)
+        config = self._config((*place, "config"), node_type.Config, entry.config)
+        return Wireable(node_type=node_type, ports=self._ports(place, node_type, config))
+
+    def _config(self, place: Place, config_class: type[Any], written: Mapping[str, Any]) -> Any | None:
+        return check_config(self.report, place, config_class, written, self._library.functions, self._environ)
+
+    def _ports(self, place: Place, node_type: type[Node[Any]], config: Any | None) -> tuple[str, ...] | None:
+        if config is None:
+            overridden = node_type.output_ports.__func__ is not Node.output_ports.__func__  # type: ignore[attr-defined]  # classmethods have it
+            return None if overridden else tuple(port.name for port in node_type.spec.ports)
+        try:
+            return tuple(node_type.output_ports(config))
+        except Exception as error:  # noqa: BLE001 - plugin code: its fault becomes a problem, lint of the rest goes on
+            message = f"finding its ports failed in the plugin: {type(error).__name__}: {error}"
+            self.report.error(place, "plugin-fault", message, at_key=True)
+            return None
+
+    def _unknown_type(self, place: Place, type_id: str, known: Mapping[str, Any], what: str) -> None:
+        if not type_id:
+            return  # reported with the shape
+        beginning = type_id.partition(".")[0]
+        hint = did_you_mean(type_id, known)
+        neighbours = [name for name in known if name.partition(".")[0] == beginning]
+        if "." in type_id and not hint and not neighbours:
+            package = f"flowhost-{beginning}" if beginning in FIRST_PARTY else f"the plugin that brings '{beginning}.*'"
+            message = f"{what} {type_id!r} is not installed; install {package}, or see `flowhost plugin list`"
+            self.report.error(place, "missing-plugin", message)
+            return
+        self.report.error(
+            place, "unknown-type", f"unknown {what} {type_id!r}{hint}; known: {listing(neighbours or known)}"
+        )
+
+    def _delivery(self, place: Place, entry: NodeEntry, node_type: type[Node[Any]] | None) -> None:
+        place = (*place, "delivery")
+        for key in entry.delivery:
+            if key not in DELIVERY_KEYS:
+                message = (
+                    f"unknown delivery key {key!r}{did_you_mean(key, DELIVERY_KEYS)}; known: {listing(DELIVERY_KEYS)}"
+                )
+                self.report.error((*place, key), "unknown-key", message, at_key=True)
+        outbox = entry.delivery.get("outbox")
+        if outbox is not None and not isinstance(outbox, bool):
+            self.report.error((*place, "outbox"), "wrong-value", "must be true or false")
+        if entry.delivery and node_type is not None and not issubclass(node_type, Sink):
+            message = f"only sinks deliver; {entry.type} is none, remove 'delivery'"
+            self.report.error(place, "delivery-without-sink", message, at_key=True)
+
+    def _connection(self, place: Place, entry: NodeEntry, node_type: type[Node[Any]]) -> None:
+        needed = node_type.spec.connection
+        place = (*place, "connection")
+        if needed is None:
+            if entry.connection is not None:
+                self.report.error(place, "connection-not-used", f"{entry.type} uses no connection; remove this line")
+            return
+        fitting = [name for name, type_id in self._connection_types.items() if type_id == needed]
+        if entry.connection is None:
+            message = (
+                f"{entry.type} needs a connection of type {needed}; add 'connection: ...', fitting: {listing(fitting)}"
+            )
+            self.report.error(place, "connection-missing", message)
+            return
+        given = self._connection_types.get(entry.connection)
+        if given is None:
+            hint = did_you_mean(entry.connection, self._connection_types)
+            message = f"unknown connection {entry.connection!r}{hint}; known: {listing(self._connection_types)}"
+            self.report.error(place, "unknown-connection", message)
+        elif given != needed:
+            message = (
+                f"{entry.connection!r} is of type {given}, {entry.type} needs {needed}; fitting: {listing(fitting)}"
+            )
+            self.report.error(place, "wrong-connection-type", message)
