@@ -149,6 +149,7 @@ class OpcUaConnection(Connection[ClientConfig]):
             pause_s = min(pause_s * 2, self.config.reconnect_max_s)
 
     async def _new_link(self, *, supervised: bool = True) -> Link:
+        await asyncio.to_thread(_load_driver)
         from flowhost_opcua.link import Identity, Link
 
         pki_dir = self.context.base_dir / Path(self.config.pki_dir)
@@ -182,3 +183,8 @@ class OpcUaConnection(Connection[ClientConfig]):
 
     def _notice(self, kind: Literal["lost", "restored", "warning", "error"], text: str) -> None:
         self.context.board.notice(kind, text)
+
+
+def _load_driver() -> None:
+    """Import all that needs the driver; half a second at first, which the event loop does not have."""
+    import flowhost_opcua.watchlist  # noqa: F401

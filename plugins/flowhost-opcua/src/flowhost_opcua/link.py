@@ -24,7 +24,8 @@ T = TypeVar("T")
 
 SESSION_MS = 60_000
 """A server forgets a session we lost after a minute; with the driver's hour a small PLC runs out of sessions."""
-CLOSE_S = 3.0
+CLOSE_S = 2.0
+"""The engine gives a closing node or connection three seconds."""
 TICK_S = 1.0
 MOST_PER_RESPONSE = 1_000
 """Decoding one response stops everything else for its duration: about 10 ms at this size."""
