@@ -31,20 +31,18 @@ LIBRARY = SimpleNamespace(
 
 
 def _flow(endpoint: str) -> FlowDocument:
+    items = {"items": ["ns=2;s=Line1.Counter"], "sampling_ms": 50, "publish_ms": 50}
+    config = {"endpoint": endpoint, "security": "none"}
+    nodes = [
+        NodeEntry(id="speed", type="opcua.subscribe", connection="plc", config=items),
+        NodeEntry(id="values", type="keep"),
+        NodeEntry(id="holes", type="keep"),
+    ]
     return FlowDocument(
         id="line",
-        connections={"plc": ConnectionEntry("plc", "opcua.client", {"endpoint": endpoint, "security": "none"})},
-        nodes={
-            "speed": NodeEntry(
-                "speed",
-                "opcua.subscribe",
-                connection="plc",
-                config={"items": ["ns=2;s=Line1.Counter"], "sampling_ms": 50, "publish_ms": 50},
-            ),
-            "values": NodeEntry("values", "keep"),
-            "holes": NodeEntry("holes", "keep"),
-        },
-        wires=(Wire("speed", "values"), Wire("speed", "holes", "gaps")),
+        connections={"plc": ConnectionEntry(name="plc", type="opcua.client", config=config)},
+        nodes={node.id: node for node in nodes},
+        wires=(Wire(source="speed", target="values"), Wire(source="speed", target="holes", port="gaps")),
     )
 
 
