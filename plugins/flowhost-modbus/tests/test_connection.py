@@ -50,7 +50,11 @@ async def test_refused_connection_says_why(connect: Any, free_port: int, board: 
     connection = connect(free_port)
     with pytest.raises(NotConnectedError, match=f"127.0.0.1:{free_port}: connection refused; check the port"):
         await connection.open()
-    assert connection.health().startswith("no link: ")
+    assert board.kinds() == []  # the engine says that a connection does not open; later losses are ours to say
+    for _ in range(3):
+        with pytest.raises(NotConnectedError):
+            await connection.read("holding", 1, 0, 1)
+    assert connection.health().startswith("no link: cannot connect")
     assert board.kinds() == ["lost"]
 
 

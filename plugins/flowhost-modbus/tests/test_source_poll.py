@@ -114,9 +114,8 @@ async def test_a_float_that_is_no_number_is_null(plant: Any, connect: Any, node:
 async def test_nothing_readable_is_a_temporary_error(plant: Any, connect: Any, node: Any, outlet: Any) -> None:
     plant.refuse = lambda function, address, count: 6
     source = node(connect(plant.port), [{"name": "a", "address": 0}, {"name": "b", "address": 200}])
-    await source.open()
     with pytest.raises(TemporaryError, match=r"no tag could be read; .*device busy") as caught:
-        await source.run(outlet)
+        await source.open()
     assert caught.value.after_s == 0.5
     assert outlet.messages == []
 
@@ -125,10 +124,9 @@ async def test_a_device_that_starts_is_not_cut_to_pieces(plant: Any, connect: An
     """While everything is refused nothing is learned; one request per scan remains the plan."""
     plant.refuse = lambda function, address, count: 2
     source = node(connect(plant.port), [{"name": f"t{i}", "address": i} for i in range(8)])
-    await source.open()
     for _ in range(3):
         with pytest.raises(TemporaryError):
-            await source.run(outlet)
+            await source.open()
     assert len(plant.asked) < 20
     plant.refuse = lambda function, address, count: None
     plant.asked.clear()
@@ -156,9 +154,8 @@ async def test_silence_ends_a_scan_early(raw: Any, connect: Any, node: Any, outl
 
     raw.answer = never
     source = node(connect(raw.port, timeout_s=0.1), [{"name": str(i), "address": 100 * i} for i in range(20)])
-    await source.open()
     with pytest.raises(TemporaryError, match="did not answer"):
-        await source.run(outlet)
+        await source.open()
     assert len(asked) == 2
 
 
@@ -167,7 +164,7 @@ async def test_loss_gap_and_return(plant: Any, connect: Any, node: Any, outlet: 
     await poll(source, outlet, 2)
     await plant.stop()
     with pytest.raises(NotConnectedError):
-        await source.run(outlet)
+        await source.open()
     await plant.start()
     waits: list[float | None] = []
     before = len(outlet.messages)
@@ -183,7 +180,17 @@ async def test_loss_gap_and_return(plant: Any, connect: Any, node: Any, outlet: 
                 break
     assert all(wait and 0.5 <= wait <= 10 for wait in waits)
     assert board.kinds() == ["lost", "restored", "gap"]
-    assert board.notices[-1][1].startswith("poll: no values between 2")
+    assert board.notices[-1][1].startswith("no values between 2")
+
+
+async def test_a_link_lost_while_scanning_ends_the_run(plant: Any, connect: Any, node: Any, outlet: Any) -> None:
+    source = node(connect(plant.port), [{"name": "a", "address": 1}])
+    await source.open()
+    running = asyncio.create_task(source.run(outlet))
+    await outlet.wait(2)
+    await plant.stop()
+    with pytest.raises(NotConnectedError, match="connection refused"):
+        await asyncio.wait_for(running, 5)
 
 
 async def test_missed_scans_are_counted_and_said_once(
@@ -194,7 +201,7 @@ async def test_missed_scans_are_counted_and_said_once(
     await poll(source, outlet, 4)
     assert source.missed_scans >= 4
     assert board.kinds() == ["warning"]
-    assert "skipped; lengthen period_ms" in board.notices[0][1]
+    assert "lengthen period_ms" in board.notices[0][1]
     assert "scans skipped" in source.health()
 
 

@@ -46,8 +46,9 @@ class ModbusConnection(Connection[ModbusClientConfig]):
     async def open(self) -> None:
         """Connect. Raises `NotConnectedError` with the reason."""
         async with self._turn:
-            self._next_attempt = 0.0
-            await self._linked()
+            self._hang_up()
+            self._link = await self._dialled()
+            self._found()
 
     @override
     async def close(self) -> None:
@@ -132,16 +133,21 @@ class ModbusConnection(Connection[ModbusClientConfig]):
         if wait_s > 0:
             msg = f"{self._loss}; next attempt in {wait_s:.1f} s"
             raise NotConnectedError(msg, wait_s)
+        try:
+            link = self._link = await self._dialled()
+        except NotConnectedError as error:
+            raise self._lost(str(error)) from error
+        self._found()
+        return link
+
+    async def _dialled(self) -> Link:
+        """A new link. Raises `NotConnectedError`."""
         link = Link(self.config.host, self.config.port, self.config.timeout_s)
         try:
             await link.open()
-        except NotConnectedError as error:
-            raise self._lost(str(error)) from error
         except BaseException:
             link.close()
             raise
-        self._link = link
-        self._found()
         return link
 
     def _hang_up(self) -> None:
@@ -153,22 +159,22 @@ class ModbusConnection(Connection[ModbusClientConfig]):
         delay = self._back_off.failed()
         self._next_attempt = asyncio.get_running_loop().time() + delay
         if not self._loss:
-            self.context.board.notice("lost", f"{self.context.name}: {reason}")
+            self.context.board.notice("lost", reason)
         self._loss = reason
         return NotConnectedError(reason, delay)
 
     def _found(self) -> None:
         if self._loss:
-            self.context.board.notice("restored", f"{self.context.name}: connected to {self._where} again")
+            self.context.board.notice("restored", f"connected to {self._where} again")
         self._loss = ""
         self._back_off.succeeded()
 
     def _note_silence(self, unit_id: int, reason: str) -> None:
         if unit_id not in self._silent_units:
-            self.context.board.notice("lost", f"{self.context.name}: {reason}; check unit id, power and wiring")
+            self.context.board.notice("lost", f"{reason}; check unit id, power and wiring")
         self._silent_units.add(unit_id)
 
     def _note_answer(self, unit_id: int) -> None:
         if unit_id in self._silent_units:
-            self.context.board.notice("restored", f"{self.context.name}: unit {unit_id} answers again")
+            self.context.board.notice("restored", f"unit {unit_id} answers again")
         self._silent_units.discard(unit_id)

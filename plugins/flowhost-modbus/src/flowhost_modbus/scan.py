@@ -48,12 +48,16 @@ class Scanner:
     """
 
     def __init__(self, tags: Sequence[Tag], unit_id: int, blocks: Sequence[Block]) -> None:
-        self.blocks = tuple(blocks)
+        self.blocks = self._plan = tuple(blocks)
         self._unit_id = unit_id
         self._names = tuple(tag.name for tag in tags)
         self._decoders = {tag.name: decoder(tag) for tag in tags}
         self._refused: dict[tuple[Table, int, int], int] = {}
         self._silent_in_row = 0
+
+    def start_over(self) -> None:
+        """Forget what was learned about gaps: after a loss the device may be another, or have finished starting."""
+        self.blocks = self._plan
 
     async def scan(self, reader: Reader) -> ScanResult:
         """Read every block once.

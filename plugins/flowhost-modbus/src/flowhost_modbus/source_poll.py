@@ -42,6 +42,7 @@ class ModbusPoll(Source[PollConfig]):
         self.missed_scans = 0
         self._scanner: Scanner | None = None
         self._back_off = BackOff()
+        self._first: Message | None = None
         self._last_scan_ns = 0
         self._failing = False
         self._faulty: frozenset[str] = frozenset()
@@ -49,20 +50,23 @@ class ModbusPoll(Source[PollConfig]):
 
     @override
     async def open(self) -> None:
-        """Plan the requests; what an earlier life learned about gaps is forgotten, the device may be another."""
+        """Plan the requests and make the first scan: the node counts as open once something can be read.
+
+        What an earlier life learned about gaps is forgotten, the device may be another. Raises `NotConnectedError`
+        when the link is lost and `TemporaryError` when nothing can be read; both say after how many seconds (0.5 to
+        10) it makes sense to try again.
+        """
         connection = self._connection()
-        config = self.config
-        limits = Limits(config.max_gap, config.max_registers, config.max_bits)
-        self._scanner = Scanner(config.tags, config.unit_id, plan_blocks(config.tags, limits))
-        topic = config.topic or f"{connection.context.name}/{config.unit_id}"
-        units = {tag.unit for tag in config.tags}
-        self._meta = Meta(
-            topic=topic,
-            key=topic,
-            unit=units.pop() if len(units) == 1 else "",
-            headers={f"unit.{tag.name}": tag.unit for tag in config.tags if tag.unit},
-        )
-        self.context.log.info("%s", describe(self._scanner.blocks))
+        if self._scanner is None:
+            self._scanner = self._planned(connection.context.name)
+            self.context.log.info("%s", describe(self._scanner.blocks))
+        self._scanner.start_over()
+        self._first = self._message(await self._scan())
+
+    @override
+    async def close(self) -> None:
+        """Forget the first scan if nobody took it."""
+        self._first = None
 
     @override
     def health(self) -> str:
@@ -78,18 +82,29 @@ class ModbusPoll(Source[PollConfig]):
 
     @override
     async def run(self, emit: Emit) -> None:
-        """Scan until cancelled.
-
-        Raises `NotConnectedError` when the link is lost and `TemporaryError` when nothing can be read; both say
-        after how many seconds (0.5 to 10) it makes sense to try again.
-        """
+        """Scan until cancelled. Raises as `open` does."""
         clock, loop = self.context.clock, asyncio.get_running_loop()
         rate = FixedRate(self.config.period_ms / 1000, loop.time())
+        message, self._first = self._first, None
         while True:
-            await emit([self._message(await self._scan())])
+            await emit([message or self._message(await self._scan())])
+            message = None
             due, missed = rate.next_due(loop.time())
             self._note_missed(missed)
             await clock.sleep(max(0.0, due - loop.time()))
+
+    def _planned(self, connection_name: str) -> Scanner:
+        config = self.config
+        topic = config.topic or f"{connection_name}/{config.unit_id}"
+        units = {tag.unit for tag in config.tags}
+        self._meta = Meta(
+            topic=topic,
+            key=topic,
+            unit=units.pop() if len(units) == 1 else "",
+            headers={f"unit.{tag.name}": tag.unit for tag in config.tags if tag.unit},
+        )
+        limits = Limits(config.max_gap, config.max_registers, config.max_bits)
+        return Scanner(config.tags, config.unit_id, plan_blocks(config.tags, limits))
 
     async def _scan(self) -> ScanResult:
         if self._scanner is None:
@@ -128,7 +143,7 @@ class ModbusPoll(Source[PollConfig]):
     def _note_gap(self, now_ns: int) -> None:
         if self._failing and self._last_scan_ns:
             lost_s = (now_ns - self._last_scan_ns) / 1e9
-            text = f"{self.context.node}: no values between {_clock(self._last_scan_ns)} and {_clock(now_ns)}"
+            text = f"no values between {_clock(self._last_scan_ns)} and {_clock(now_ns)}"
             self.context.board.notice("gap", f"{text} ({lost_s:.1f} s)")
         self._failing = False
         self._last_scan_ns = now_ns
@@ -138,17 +153,17 @@ class ModbusPoll(Source[PollConfig]):
         faulty = frozenset(errors)
         if faulty - self._faulty:
             new = {name: reason for name, reason in errors.items() if name not in self._faulty}
-            self.context.board.notice("warning", f"{self.context.node}: {errors_text(new)}")
+            self.context.board.notice("warning", errors_text(new))
         elif self._faulty - faulty:
             well = ", ".join(sorted(self._faulty - faulty))
-            self.context.board.notice("info", f"{self.context.node}: can be read again: {well}")
+            self.context.board.notice("info", f"can be read again: {well}")
         self._faulty = faulty
 
     def _note_missed(self, missed: int) -> None:
         if missed and not self.missed_scans:
             text = (
-                f"{self.context.node}: a scan and its way on took longer than {self.config.period_ms} ms, so {missed} "
-                "were skipped; lengthen period_ms or read fewer tags (further ones are only counted)"
+                f"a scan and its way on took longer than {self.config.period_ms} ms; scans skipped: {missed}; lengthen "
+                "period_ms or read fewer tags (further ones are only counted)"
             )
             self.context.board.notice("warning", text)
         self.missed_scans += missed
