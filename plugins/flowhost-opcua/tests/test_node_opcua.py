@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from flowhost_opcua import monitoring
 from flowhost_opcua.inbox import Inbox
 
 from flowhost.sdk import PermanentError
@@ -82,6 +83,21 @@ async def test_items_are_asked_for_in_chunks_the_server_takes(start_peer, open_c
     items = [f"nsu=http://flowhost.test/line;s=Tag{number}" for number in range(20)]  # it takes 7 per call
     await running.subscribe(items=[*items, "nsu=http://flowhost.test/line;s=Nope"], sampling_ms=50, publish_ms=50)
     await until(lambda: len({message.meta.topic for message in running.out}) == 20)
+
+
+async def test_a_server_that_hides_its_limit_is_asked_for_less_at_a_time(
+    start_peer, open_connection, board, until, monkeypatch
+):
+    async def says_nothing(_link):
+        return 500
+
+    monkeypatch.setattr(monitoring, "chunk_size", says_nothing)
+    peer = await start_peer()
+    running = await open_connection(endpoint=peer.endpoint)
+    items = [f"nsu=http://flowhost.test/line;s=Tag{number}" for number in range(20)]
+    await running.subscribe(items=items, sampling_ms=50, publish_ms=50)
+    await until(lambda: len({message.meta.topic for message in running.out}) == 20)
+    assert not board.of("lost")
 
 
 async def test_killed_and_started_again(start_peer, open_connection, board, until):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
@@ -16,7 +17,7 @@ from flowhost.sdk import PermanentError
 COUNTER = "ns=2;s=Line1.Counter"
 
 
-def _trust_by_the_book(error: BaseException) -> None:
+def _trust_by_the_book(error: object) -> None:
     """Do what the message says: `mv FILE FOLDER`."""
     file, folder = str(error).rpartition(": mv ")[2].split(" ")
     shutil.move(file, folder)
@@ -64,6 +65,25 @@ async def test_another_certificate_than_the_trusted_one_is_refused(start_plant, 
     await plant.start(pki=str(tmp_path / "somebody-else"))
     with pytest.raises(PermanentError, match="is not trusted yet"):
         await open_connection(**config)
+
+
+async def test_a_new_certificate_after_an_outage_is_said_once_and_works_as_soon_as_it_is_trusted(
+    start_plant, open_connection, tmp_path, board, until
+):
+    plant = await start_plant(pki=str(tmp_path / "server"))
+    config = {"endpoint": plant.endpoint, "security": "sign", "reconnect_max_s": 1}
+    with pytest.raises(PermanentError) as caught:
+        await open_connection(**config)
+    _trust_by_the_book(caught.value)
+    running = await open_connection(**config)
+    await plant.kill()
+    await plant.start(pki=str(tmp_path / "renewed"))
+    said = await until(lambda: board.of("warning"))
+    assert "is not trusted yet" in running.connection.health()
+    await asyncio.sleep(2)  # two more attempts
+    assert len(board.of("warning")) == 1
+    _trust_by_the_book(said[0])
+    await until(lambda: board.of("restored"))
 
 
 async def test_a_server_that_does_not_trust_us_says_which_file_it_needs(start_plant, open_connection, tmp_path):

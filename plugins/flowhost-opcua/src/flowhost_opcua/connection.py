@@ -55,6 +55,7 @@ class OpcUaConnection(Connection[ClientConfig]):
         self._failed: NodeError | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._said: set[str] = set()
+        self._trouble = ""
 
     @override
     async def open(self) -> None:
@@ -89,7 +90,9 @@ class OpcUaConnection(Connection[ClientConfig]):
             return str(self._failed)
         if self._link is None:
             return ""
-        return f"{'reconnecting to' if self._link.is_lost else 'connected to'} {self.config.endpoint}"
+        if self._link.is_lost:
+            return f"reconnecting to {self.config.endpoint}: {self._trouble or self._link.reason}"
+        return f"connected to {self.config.endpoint}"
 
     async def test(self) -> str:
         """Open a session of its own, read what the server says about itself, end it."""
@@ -135,7 +138,11 @@ class OpcUaConnection(Connection[ClientConfig]):
             self._notice("restored", f"link to {self.config.endpoint} is back after {seconds:.1f} s")
 
     async def _reconnect(self) -> Link:
-        """Try until it works. A server that is starting may refuse for a while what it accepts later."""
+        """Try until it works.
+
+        A server that is starting may refuse for a while what it accepts later, and a person may trust its new
+        certificate meanwhile; so what needs a person is said, once, and tried again.
+        """
         pause_s = FIRST_PAUSE_S
         while True:
             try:
@@ -143,8 +150,9 @@ class OpcUaConnection(Connection[ClientConfig]):
             except AuthenticationError:
                 raise
             except NodeError as error:
-                kind = "certificate" if isinstance(error, PermanentError) else "link"
-                self.context.log.debug("%s not back yet: %s", kind, error)
+                if isinstance(error, PermanentError) and str(error) != self._trouble:
+                    self._notice("warning", str(error))
+                self._trouble = str(error)
             await self.context.clock.sleep(pause_s * random.uniform(0.75, 1.0))  # noqa: S311 - spreads attempts, guards nothing
             pause_s = min(pause_s * 2, self.config.reconnect_max_s)
 
@@ -159,7 +167,7 @@ class OpcUaConnection(Connection[ClientConfig]):
         return link
 
     def _accept(self, link: Link) -> None:
-        self._link = link
+        self._link, self._trouble = link, ""
         for change in self.namespaces.update(link.namespaces):
             self._notice("warning", f"{self.config.endpoint}: {change}; items follow the namespace, not the number")
         for remark in link.remarks:

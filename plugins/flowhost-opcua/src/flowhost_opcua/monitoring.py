@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from flowhost.sdk import TemporaryError
 from flowhost_opcua import driver as ua
 from flowhost_opcua.faults import status_text
 from flowhost_opcua.link import Link
@@ -18,6 +19,14 @@ _NO_FILTER = frozenset(
         ua.StatusCodes.BadMonitoredItemFilterUnsupported,
         ua.StatusCodes.BadMonitoredItemFilterInvalid,
         ua.StatusCodes.BadDeadbandFilterInvalid,
+    }
+)
+_TOO_MUCH = frozenset(
+    {
+        ua.StatusCodes.BadTooManyOperations,
+        ua.StatusCodes.BadRequestTooLarge,
+        ua.StatusCodes.BadResponseTooLarge,
+        ua.StatusCodes.BadEncodingLimitsExceeded,
     }
 )
 
@@ -67,9 +76,21 @@ async def watch(link: Link, subscription_id: int, wanted: Sequence[Wanted]) -> l
     """Create the monitored items; one answer for each, in order. Raises as `Link.request` does."""
     size = await chunk_size(link)
     answers: list[Answer] = []
-    for start in range(0, len(wanted), size):
-        answers += await _watch_chunk(link, subscription_id, wanted[start : start + size])
+    while len(answers) < len(wanted):
+        chunk = wanted[len(answers) : len(answers) + size]
+        try:
+            answers += await _watch_chunk(link, subscription_id, chunk)
+        except TemporaryError as error:
+            if len(chunk) == 1 or not _too_many(error):
+                raise
+            size = len(chunk) // 2
     return answers
+
+
+def _too_many(error: TemporaryError) -> bool:
+    """The server takes less in one request than it says, or says nothing."""
+    cause = error.__cause__
+    return isinstance(cause, ua.UaStatusCodeError) and cause.code in _TOO_MUCH
 
 
 async def _watch_chunk(link: Link, subscription_id: int, wanted: Sequence[Wanted]) -> list[Answer]:
