@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import math
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
@@ -11,8 +10,10 @@ from typing import Any
 
 from flowhost.errors import ExpressionError
 from flowhost.expr import tree
+from flowhost.expr.calls import signature_problem, unit_problem
 from flowhost.expr.functions import BUILTINS
 from flowhost.expr.scope import PathKey
+from flowhost.expr.surroundings import parts_of
 from flowhost.expr.syntax import Parsed
 from flowhost.expr.words import REFUSED, REFUSED_OPERATORS, nearest
 
@@ -31,7 +32,7 @@ _ROOT_KINDS: Mapping[str, tree.Kind] = {
     "topic": "text", "time": "text", "quality": "text", "unit": "text", "key": "text", "id": "text",
     "headers": "object", "start": "text", "end": "text",
 }  # fmt: skip
-_WITHOUT_FIELDS = frozenset({"text", "number", "float", "bool", "null"})
+_WITHOUT_FIELDS = frozenset({"number", "float", "bool", "null"})
 
 
 class Checker:
@@ -100,6 +101,8 @@ class Checker:
         return f"{name} is unknown{hint}"
 
     def sequence(self, node: ast.List | ast.Tuple) -> tree.Node:
+        if isinstance(node, ast.Tuple) and not self.span(node).words.startswith("("):
+            raise self.error("a list stands in brackets, [a, b]; a number has a decimal point, 1.5", node)
         return tree.Sequence(self.span(node), tuple(map(self.check, node.elts)), is_tuple=False)
 
     def object(self, node: ast.Dict) -> tree.Node:
@@ -131,7 +134,8 @@ class Checker:
 
     def _look_up(self, node: ast.expr, container: tree.Node, key: tree.Node) -> tree.Node:
         constant = _constant_key(key)
-        if container.kind in _WITHOUT_FIELDS and (isinstance(constant, str) or container.kind != "text"):
+        positions_only = container.kind in {"text", "list"} and isinstance(constant, str)
+        if positions_only or container.kind in _WITHOUT_FIELDS:
             raise self.error(f"{_shown(container)} has no fields", node)
         if constant is None and (isinstance(key, tree.Constant) or key.kind in {"float", "bool", "list", "object"}):
             raise self.error("a key in brackets is a field name in quotes or a whole number", node)
@@ -198,7 +202,7 @@ class Checker:
         rest: list[tuple[str, tree.Node]] = []
         for operator, operand in zip(node.ops, node.comparators, strict=True):
             sign = _COMPARISONS[type(operator)]
-            if sign.startswith("is") and (rest or isinstance(first, tree.Constant)):
+            if sign.startswith("is") and (rest or not _reads_anything(first)):
                 raise self.error("`is` compares one value with None, True or False; write == to compare", operand)
             rest.append(self._comparison(sign, operand))
         return tree.Compare(self.span(node), first, tuple(rest))
@@ -237,7 +241,8 @@ class Checker:
         arguments, named = self._arguments(node)
         function = extra if extra is not None else builtin.call if builtin is not None else None
         assert function is not None
-        self._check_signature(name, function, node)
+        if problem := signature_problem(name, function, node):
+            raise self.error(problem, node)
         if name == "convert" and extra is None and not named:
             return self._convert(node, arguments)
         kind = builtin.kind if builtin is not None and extra is None else "any"
@@ -263,17 +268,6 @@ class Checker:
             named[keyword.arg] = self.check(keyword.value)
         return tuple(map(self.check, node.args)), tuple(named.items())
 
-    def _check_signature(self, name: str, function: Callable[..., Any], node: ast.Call) -> None:
-        try:
-            signature = inspect.signature(function)
-        except (TypeError, ValueError):
-            return
-        try:
-            signature.bind(*node.args, **{keyword.arg or "": None for keyword in node.keywords})
-        except TypeError as error:
-            shown = BUILTINS[name].signature if name in BUILTINS else f"{name}{_plain(signature)}"
-            raise self.error(f"{error}: write {shown}", node) from None
-
     def _convert(self, node: ast.Call, arguments: tuple[tree.Node, ...]) -> tree.Node:
         from flowhost.expr.units import affine, load
 
@@ -283,22 +277,13 @@ class Checker:
             load()  # pint takes a second to import: here, not at the first message
             return tree.Call(self.span(node), "convert", BUILTINS["convert"].call, arguments, (), "float")
         for unit, part in ((source, node.args[1]), (target, node.args[2])):
-            self._check_unit(unit.value, part)
+            if problem := unit_problem(unit.value):
+                raise self.error(problem, part)
         try:
             factor, offset = affine(source.value, target.value)
         except ValueError as error:
             raise self.error(str(error), node.args[2]) from None
         return tree.Affine(self.span(node), value, factor, offset)
-
-    def _check_unit(self, unit: Any, node: ast.expr) -> None:
-        from flowhost.expr.units import check
-
-        if not isinstance(unit, str):
-            raise self.error("a unit is text in quotes, such as 'Cel'", node)
-        try:
-            check(unit)
-        except ValueError as error:
-            raise self.error(str(error), node) from None
 
 
 _CHECKS: Mapping[type[ast.expr], str] = {
@@ -316,6 +301,11 @@ _CHECKS: Mapping[type[ast.expr], str] = {
     ast.IfExp: "choice",
     ast.Call: "call",
 }
+
+
+def _reads_anything(node: tree.Node) -> bool:
+    """Whether the value is not known before the message: Python itself warns of `1 is None`."""
+    return any(isinstance(part, tree.Data | tree.Call) for part in parts_of(node))
 
 
 def _kind_of(value: Any) -> tree.Kind | None:
@@ -340,7 +330,3 @@ def _sum_kind(left: tree.Kind, right: tree.Kind) -> tree.Kind:
 def _shown(node: tree.Node) -> str:
     words = node.span.words
     return words if len(words) <= 40 else words[:37] + "..."
-
-
-def _plain(signature: inspect.Signature) -> str:
-    return "(" + ", ".join(signature.parameters) + ")"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -60,7 +60,10 @@ def _packed(value: Any) -> Any:
 
 def _unpacked(value: Any) -> Any:
     if isinstance(value, dict) and len(value) == 1 and isinstance(value.get(_DECIMAL), str):
-        return Decimal(value[_DECIMAL])
+        try:
+            return Decimal(value[_DECIMAL])
+        except InvalidOperation:  # a payload that looks like ours
+            return value
     return value
 
 

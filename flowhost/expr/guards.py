@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
+
+from flowhost.expr.values import NUMBER_TYPES
 
 INT_BITS = 4096
 """Whole numbers an expression may make by raising to a power."""
@@ -12,6 +13,8 @@ TEXT_LIMIT = 1_000_000
 """Characters or items a function may make of smaller ones."""
 
 _CONTAINERS = (dict, list, str, bytes, tuple)
+_SEQUENCES = (list, str, bytes, tuple)
+_KEYS = (str, int)
 
 
 def power(base: Any, exponent: Any) -> Any:
@@ -21,7 +24,7 @@ def power(base: Any, exponent: Any) -> Any:
         TypeError: not numbers, or Decimal with float.
         ValueError: the result would be too large, or no real number.
     """
-    if not all(isinstance(value, int | float | Decimal) for value in (base, exponent)):
+    if not isinstance(base, NUMBER_TYPES) or not isinstance(exponent, NUMBER_TYPES):
         raise TypeError("** takes two numbers")
     if isinstance(base, int) and isinstance(exponent, int) and _power_bits(base, exponent) > INT_BITS:
         raise ValueError(f"the power is too large: more than {INT_BITS} bits")
@@ -45,7 +48,7 @@ def item(container: Any, key: Any) -> Any:
     """
     if not isinstance(container, _CONTAINERS):
         raise TypeError("fields and positions exist in objects, lists and text only")
-    if isinstance(key, bool) or not isinstance(key, str | int):
+    if isinstance(key, bool) or not isinstance(key, _KEYS):
         raise TypeError("a key is a field name or a position")
     return container[key]  # type: ignore[index]  # the wrong pair raises TypeError, which is explained
 
@@ -56,7 +59,7 @@ def part(container: Any, start: Any, stop: Any) -> Any:
     Raises:
         TypeError: nothing to cut, or positions that are no whole numbers.
     """
-    if not isinstance(container, str | list | tuple | bytes):
+    if not isinstance(container, _SEQUENCES):
         raise TypeError("only text and lists can be cut with [from:to]")
     for position in (start, stop):
         if position is not None and (isinstance(position, bool) or not isinstance(position, int)):

@@ -9,6 +9,7 @@ from flowhost.expr.values import describe
 
 _STEP = re.compile(r"\.|\[(\d+)\]")
 _MISSING = object()
+_LISTS = (list, tuple)
 
 
 def get(x: Any, path: Any, default: Any = None) -> Any:
@@ -48,7 +49,7 @@ def length(x: Any) -> int:
 
 
 def is_list(x: Any) -> bool:
-    return isinstance(x, list | tuple)
+    return isinstance(x, _LISTS)
 
 
 def is_object(x: Any) -> bool:
@@ -66,7 +67,8 @@ def _find(x: Any, path: Any, name: str) -> Any:
         raise TypeError(f"{name}(): a path is text such as 'a.b', got {describe(path)}")
     if isinstance(x, dict) and path in x:
         return x[path]
-    for step in _steps(path):
+    steps = (path,) if path.isidentifier() else _steps(path)
+    for step in steps:
         x = _step(x, step)
         if x is _MISSING:
             return _MISSING
@@ -76,7 +78,7 @@ def _find(x: Any, path: Any, name: str) -> Any:
 def _step(x: Any, step: str | int) -> Any:
     if isinstance(x, dict):
         return x.get(step, _MISSING)
-    if isinstance(x, list | tuple) and (isinstance(step, int) or step.isdecimal()):
+    if isinstance(x, _LISTS) and (isinstance(step, int) or step.isdecimal()):
         place = int(step)
         return x[place] if -len(x) <= place < len(x) else _MISSING
     return _MISSING

@@ -7,7 +7,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, TypeGuard
 
-from flowhost.expr.values import describe
+from flowhost.expr.values import NUMBER_TYPES, describe
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,100}", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(?:[0-9]{1,100}\.?[0-9]{0,100}|\.[0-9]{1,100})(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
@@ -16,7 +16,7 @@ _MAX_EXPONENT = 1000
 
 
 def is_number(value: Any) -> TypeGuard[int | float | Decimal]:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return isinstance(value, NUMBER_TYPES) and not isinstance(value, bool)
 
 
 def absolute(x: Any) -> Any:
@@ -117,7 +117,7 @@ def mean(x: Any) -> Any:
 
 def _checked(name: str, x: Any) -> Any:
     """The number, if it is one of sane size: whole numbers of a Decimal such as 1E+999999 would fill the memory."""
-    if not isinstance(x, int | float | Decimal):
+    if not isinstance(x, NUMBER_TYPES):
         raise TypeError(f"{name}() takes a number, got {describe(x)}")
     if isinstance(x, float):
         if not math.isfinite(x) and name in {"floor", "ceil", "round", "int", "decimal"}:
@@ -158,6 +158,6 @@ def _numbers(name: str, x: Any) -> Any:
     if not isinstance(x, list | tuple):
         raise TypeError(f"{name}() takes a list, got {describe(x)}")
     for place, value in enumerate(x):
-        if not isinstance(value, int | float | Decimal):
+        if not isinstance(value, NUMBER_TYPES):
             raise TypeError(f"{name}(): item {place} is {describe(value)}, not a number")
     return x

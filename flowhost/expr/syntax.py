@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import threading
 import tokenize
 import warnings
@@ -16,6 +17,7 @@ from flowhost.expr.words import slip
 MAX_LENGTH = 4000
 """Characters of one expression."""
 
+_WORD = re.compile(r"\w+|\S")
 _warning_filter = threading.Lock()
 
 
@@ -104,11 +106,14 @@ def _syntax_error(source: SourceText, error: SyntaxError, indent: int) -> Expres
         return source.error("the expression is nested too deeply")
     if known := slip(source.text):
         return source.error(*known)
-    position = max(0, (error.offset or 1) - 1) + indent
-    position = min(position, max(0, len(source.text) - 1))
+    if not error.offset:
+        return source.error("the expression ends too early", len(source.text.rstrip()))
+    position = min(error.offset - 1 + indent, len(source.text))
     if "null bytes" in reason:
         return source.error("the expression holds characters that are no text", position)
-    return source.error(f"this is no expression: {reason.removesuffix('. Perhaps you forgot a comma?')}", position)
+    if reason.startswith("invalid syntax") and (found := _WORD.match(source.text, position)):
+        return source.error(f"`{found[0]}` does not fit here", position)
+    return source.error(f"this is no expression: {reason}", position)
 
 
 def _refuse_inner_comment(source: SourceText, line: str, indent: int) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from typing_extensions import override
 
-from flowhost.errors import EvaluationError
+from flowhost.errors import EvaluationError, ExpressionError
 from flowhost.expr import tree
 from flowhost.expr.language import check, explain
 from flowhost.expr.scope import ROOTS, DataPath, MetaLike, Scope
@@ -110,7 +111,24 @@ def _part(text: str, start: int, end: int, functions: Mapping[str, Callable[...,
     inner = SourceText(text[start + 1 : end], text, start + 1)
     if not inner.text.strip():
         raise SourceText(text, text).error("{} holds no expression; write {{ and }} for braces", start)
-    return check(inner, functions, ROOTS)
+    try:
+        return check(inner, functions, ROOTS)
+    except ExpressionError as error:
+        if not any(part in error.reason for part in ("unknown", "function", "field")):
+            _refuse_format(inner)
+        raise
+
+
+_FORMAT = re.compile(r"(?:![rsa])?(?::[^:'\"()\[\]]*)?\s*$")
+
+
+def _refuse_format(inner: SourceText) -> None:
+    """Who knows Python's f-strings writes `{x:.2f}`."""
+    found = _FORMAT.search(inner.text)
+    if found and found[0].strip():
+        raise inner.error(
+            "formats are not part of the language; write fixed(x, 2), round(x, 2) or text(x)", found.start()
+        )
 
 
 def _next_brace(text: str, place: int) -> int:

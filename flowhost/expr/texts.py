@@ -9,11 +9,10 @@ import msgspec
 
 from flowhost.expr.guards import TEXT_LIMIT
 from flowhost.expr.numbers import decimal
-from flowhost.expr.values import as_text, describe
+from flowhost.expr.values import as_json, as_text, describe
 
 _MAX_WIDTH = 1000
 _MAX_DIGITS = 15
-_JSON = msgspec.json.Encoder(decimal_format="number")
 
 
 def is_text(x: Any) -> bool:
@@ -99,7 +98,7 @@ def fixed(x: Any, digits: Any = 2) -> str:
 
 
 def json_text(x: Any) -> str:
-    return _JSON.encode(x).decode()
+    return as_json(x)
 
 
 def json_parse(text: Any) -> Any:

@@ -117,9 +117,10 @@ _METRIC: Mapping[str, str] = {
     "m": "meter", "g": "gram", "s": "second", "K": "kelvin", "A": "ampere", "mol": "mole", "cd": "candela",
     "rad": "radian", "sr": "steradian", "Hz": "hertz", "N": "newton", "Pa": "pascal", "J": "joule", "W": "watt",
     "C": "coulomb", "V": "volt", "F": "farad", "Ohm": "ohm", "S": "siemens", "Wb": "weber", "T": "tesla",
-    "H": "henry", "lm": "lumen", "lx": "lux", "Bq": "becquerel", "Gy": "gray", "Sv": "sievert", "kat": "katal", "bar": "bar",
-    "l": "liter", "L": "liter", "t": "metric_ton", "P": "poise", "St": "stokes", "cal": "calorie",
-    "eV": "electron_volt", "m[Hg]": "_mercury", "m[H2O]": "_water", "Cel": "degree_Celsius", "ar": "_are", "var": "_var", "Gal": "_gal",
+    "H": "henry", "lm": "lumen", "lx": "lux", "Bq": "becquerel", "Gy": "gray", "Sv": "sievert", "kat": "katal",
+    "bar": "bar", "l": "liter", "L": "liter", "t": "metric_ton", "P": "poise", "St": "stokes", "cal": "calorie",
+    "eV": "electron_volt", "m[Hg]": "_mercury", "m[H2O]": "_water", "Cel": "degree_Celsius", "ar": "_are",
+    "var": "_var", "Gal": "_gal",
 }  # fmt: skip
 
 _OTHER: Mapping[str, str] = {

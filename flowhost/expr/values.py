@@ -10,6 +10,10 @@ import msgspec
 _JSON = msgspec.json.Encoder(decimal_format="number")
 _PREVIEW = 40
 
+NUMBER_TYPES = (int, float, Decimal)
+"""For isinstance on the hot path: a union of types would be built anew at every call."""
+_JSON_LIMIT = 10_000_000
+
 
 def as_text(value: Any) -> str:
     """As a template shows it: text as it is, numbers in their shortest form, everything else as JSON.
@@ -27,7 +31,20 @@ def as_text(value: Any) -> str:
         return str(value)
     if kind is bytes:
         return _from_bytes(value)
-    return _JSON.encode(value).decode()
+    return as_json(value)
+
+
+def as_json(value: Any) -> str:
+    """As JSON text; bounded, because JSON in JSON doubles its backslashes each time.
+
+    Raises:
+        ValueError: longer than 10 million characters.
+        TypeError: not JSON-like.
+    """
+    data = _JSON.encode(value)
+    if len(data) > _JSON_LIMIT:
+        raise ValueError(f"the JSON text would be longer than {_JSON_LIMIT:,} characters")
+    return data.decode()
 
 
 def describe(value: Any) -> str:
