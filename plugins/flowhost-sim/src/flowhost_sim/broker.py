@@ -3,13 +3,16 @@
 MQTT 3.1.1 only, and nothing survives its end: for trying things out, never for a plant.
 """
 
+import asyncio
 import logging
 
 # amqtt is annotated but ships no py.typed marker
 from amqtt.broker import Broker  # type: ignore[import-untyped]
 from amqtt.errors import BrokerError  # type: ignore[import-untyped]
+from typing_extensions import override
 
-_CONFIG_PLUGINS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+_PLUGINS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+_GOODBYE_S = 1.0
 
 
 class EmbeddedBroker:
@@ -18,7 +21,7 @@ class EmbeddedBroker:
     def __init__(self, host: str, port: int) -> None:
         self.host = host
         self.port = port
-        self._broker: Broker | None = None
+        self._broker: _Broker | None = None
 
     async def start(self) -> None:
         """Listens.
@@ -31,7 +34,7 @@ class EmbeddedBroker:
                 logging.CRITICAL
             )  # every client that goes away would be an error in the log
         listener = {"type": "tcp", "bind": f"{self.host}:{self.port}", "max_connections": -1}
-        broker = Broker({"listeners": {"default": listener}, "plugins": dict(_CONFIG_PLUGINS)})
+        broker = _Broker({"listeners": {"default": listener}, "plugins": dict(_PLUGINS)})
         try:
             await broker.start()
         except BrokerError as error:
@@ -42,6 +45,32 @@ class EmbeddedBroker:
         broker, self._broker = self._broker, None
         if broker is not None:
             await broker.shutdown()
+            await broker.hang_up()
 
     async def update(self) -> None:
         """Nothing to do: a broker passes on what it is given."""
+
+
+class _Broker(Broker):  # type: ignore[misc]  # untyped, see above
+    """Knows its connections: amqtt leaves those open that have sent no CONNECT yet, or stay after the shutdown."""
+
+    def __init__(self, config: dict[str, object]) -> None:
+        super().__init__(config)
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    @override
+    async def stream_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections[task] = writer
+        task.add_done_callback(self._connections.pop)
+        await super().stream_connected(reader, writer, listener_name)
+
+    async def hang_up(self) -> None:
+        tasks = list(self._connections)
+        for writer in self._connections.values():
+            writer.close()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_GOODBYE_S)

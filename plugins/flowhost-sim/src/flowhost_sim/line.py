@@ -142,8 +142,8 @@ class Line:
             self.stop = None
         if entered is State.RESETTING and self.order.done:
             self.order = next_order(self._rng, self.order)
-        if self.state is not State.EXECUTE:
-            return
+        if entered is not None or self.state is not State.EXECUTE:
+            return  # what is entered is seen for a slice at least
         if self.order.done:
             self.orders_done += 1
             self._model.enter(State.COMPLETING)

@@ -44,14 +44,19 @@ class Register:
     scale: float = 1.0
     swapped: bool = False
 
+    @property
+    def size(self) -> int:
+        """Number of registers."""
+        return _TEXT_BYTES // 2 if self.layout == "string16" else struct.calcsize(_CODES[self.layout]) // 2
+
     def words(self, line: Line) -> list[int]:
         value = self.read(line)
         if isinstance(value, str):
-            data = value.encode().ljust(16, b"\0")
+            data = value.encode().ljust(_TEXT_BYTES, b"\0")
         elif self.layout.startswith("float"):
             data = struct.pack(_CODES[self.layout], value)
         else:
-            data = struct.pack(_CODES[self.layout], int(value / self.scale) % 2 ** (8 * _size(self.layout)))
+            data = struct.pack(_CODES[self.layout], int(value / self.scale) % 2 ** (16 * self.size))
         words = list(struct.unpack(f">{len(data) // 2}H", data))
         return words[::-1] if self.swapped else words
 
@@ -124,8 +129,5 @@ def _cabinet_temperature(line: Line) -> float:
     return line.hall.temperature + 4 + 0.12 * line.supply.demand_kw
 
 
+_TEXT_BYTES = 16
 _CODES = {"float32": ">f", "float64": ">d", "uint16": ">H", "int16": ">H", "uint32": ">I", "uint64": ">Q"}
-
-
-def _size(layout: str) -> int:
-    return struct.calcsize(_CODES[layout])

@@ -15,6 +15,8 @@ from flowhost_sim.topics import Sensor, sensors
 
 _log = logging.getLogger(__name__)
 _MOST_QUEUED = 500
+_SEQ_ZERO_S = 1_767_225_600  # 2026-01-01
+_SEQ_PER_S = 4  # the quickest sensor counts 2.5 a second
 _ALIVE = "plant/line1/sensors/alive"
 
 
@@ -25,7 +27,8 @@ class MqttSensors:
         self.host = host
         self.port = port
         self._line = line
-        self._sensors = [_Due(sensor) for sensor in sensors()]
+        first = first_seq(time.time())
+        self._sensors = [_Due(sensor, first) for sensor in sensors()]
         self._client: Client | None = None
         self._lost = False
 
@@ -42,7 +45,7 @@ class MqttSensors:
         client.max_queued_messages_set(_MOST_QUEUED)
         client.will_set(_ALIVE, "false", qos=1, retain=True)
         client.connect_async(self.host, self.port, keepalive=15)
-        client.loop_start()
+        await asyncio.to_thread(client.loop_start)  # on Windows and elsewhere it waits for a socket of its own
         self._client = client
 
     async def stop(self) -> None:
@@ -86,13 +89,18 @@ class MqttSensors:
             _log.warning("Sensors lost broker %s:%s (%s); they go on trying", self.host, self.port, reason)
 
 
+def first_seq(clock_s: float) -> int:
+    """Where sequence numbers begin: above all that an earlier run can have reached, so topic and number stay unique."""
+    return int((clock_s - _SEQ_ZERO_S) * _SEQ_PER_S)
+
+
 class _Due:
     """When a sensor speaks next."""
 
-    def __init__(self, sensor: Sensor) -> None:
+    def __init__(self, sensor: Sensor, seq: int) -> None:
         self.sensor = sensor
         self.shown: str | None = None
-        self._seq = 0
+        self._seq = seq
         self._next = 0.0
 
     def take(self, line: Line, clock: float, now: str, connected: bool) -> str | None:

@@ -38,7 +38,7 @@ def sensors() -> tuple[Sensor, ...]:
 
 def _plain_sensors() -> Iterator[Sensor]:
     """`plant/<place>/temp`: the smallest payload a sensor can send and still be counted."""
-    form = '{"value": 21.4, "seq": 17}'
+    form = '{"value": 21.4, "seq": 112030417}'
     for index, kind in enumerate(MACHINES):
         name = kind.name.lower()
         compose = _short(_bearing(index))
@@ -49,7 +49,7 @@ def _plain_sensors() -> Iterator[Sensor]:
 
 def _sensors_of_line1() -> Iterator[Sensor]:
     """`plant/line1/<place>/<quantity>`: value, sequence number and the sensor's own time."""
-    form = '{"value": 21.4, "seq": 17, "ts": "2026-01-31T06:00:00.000Z"}'
+    form = '{"value": 21.4, "seq": 112030417, "ts": "2026-01-31T06:00:00.000Z"}'
     for index, kind in enumerate(MACHINES):
         name = kind.name.lower()
         yield Sensor(f"plant/line1/{name}/temp", form, "main bearing, Cel", 1.0, _full(_bearing(index)))
