@@ -77,7 +77,8 @@ class ManagedConnection:
             await self.connection.close()
         except Exception as error:  # noqa: BLE001 - everything else must still be closed
             self.board.notice("warning", f"closing failed: {reason_of(error)}")
-        self.board.state.up = False
+        if self.board.state.up:
+            self.board.state.up, self.board.state.text = False, "closed"
 
     def snapshot(self) -> ConnectionSnapshot:
         """State in words."""
@@ -106,7 +107,8 @@ class ManagedConnection:
         if backoff.tries == 0:
             self.board.notice("lost", f"cannot connect, trying again: {reason}")
         await self.connection.close()
-        await asyncio.sleep(getattr(error, "after_s", None) or backoff.next_s())
+        pause_s = backoff.next_s()
+        await asyncio.sleep(getattr(error, "after_s", None) or pause_s)
 
 
 class ConnectionPool:

@@ -35,7 +35,7 @@ def reason_of(error: BaseException) -> str:
     """The error in words, with its class where it is not one of ours."""
     text = str(error).strip()
     if isinstance(error, KeyError):
-        text = f"{text} is missing"
+        return f"field {text} is missing"
     if not text:
         return type(error).__name__
     module = type(error).__module__

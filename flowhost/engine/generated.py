@@ -13,7 +13,7 @@ from flowhost.engine.failure import Failure
 from flowhost.engine.segment import Ported, failure_of
 from flowhost.engine.writer import NodePlace, SegmentWriter
 from flowhost.errors import EvaluationError, MessageError
-from flowhost.sdk import InlineTransform, Message, Meta
+from flowhost.sdk import InlineTransform, Message, Meta, Template
 
 _serial = count(1)
 
@@ -181,8 +181,9 @@ def explain(error: Exception, place: NodePlace, payload: object, meta: Meta) -> 
     if isinstance(error, MessageError):
         return error
     for expression in place.expressions:
+        again = expression.render if isinstance(expression, Template) else expression.evaluate
         try:
-            expression.compiled.explain(error, payload, meta)
+            again(Message(payload, meta))
         except EvaluationError as explained:
             return explained
     return error

@@ -84,7 +84,8 @@ class SourceLoop:
             self._board.notice("lost", reason)
         self._counters.state, self._counters.text = "retrying", reason
         await self._node.close()
-        await asyncio.sleep(getattr(error, "after_s", None) or backoff.next_s())
+        pause_s = backoff.next_s()
+        await asyncio.sleep(getattr(error, "after_s", None) or pause_s)
 
     def _fail(self, error: Exception) -> None:
         reason = reason_of(error)
@@ -147,7 +148,7 @@ class SourceLoop:
             await self._node.close()
         except Exception as error:  # noqa: BLE001 - the rest must still be closed
             self._board.notice("warning", f"closing failed: {reason_of(error)}")
-        if self._counters.state not in ("failed", "ended"):
+        if self._counters.state == "running":
             self._counters.state = "stopped"
 
     async def _tell(self, positions: Sequence[Any], settlement: Settlement) -> None:

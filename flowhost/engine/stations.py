@@ -54,7 +54,7 @@ class WaitingNode:
             await self._node.close()
         except Exception as error:  # noqa: BLE001 - the rest must still be closed
             self._board.notice("warning", f"closing failed: {reason_of(error)}")
-        if self._counters.state != "failed":
+        if self._counters.state == "running":
             self._counters.state = "stopped"
 
     async def bring(self, messages: Sequence[Message], tokens: Sequence[Token]) -> int:

@@ -138,24 +138,15 @@ class SegmentWriter:
 
     def set_payload(self, source: str) -> None:
         """Another payload from here on."""
-        name = self.local("p")
-        self.line(f"{name} = {source}")
-        self._view.set_payload(name)
+        self._view.set_payload(self._held(source, "p"))
 
     def set_fields(self, fields: Mapping[str, str]) -> None:
         """An object payload whose fields are local variables from here on."""
-        names = {}
-        for field, source in fields.items():
-            names[field] = self.local()
-            self.line(f"{names[field]} = {source}")
-        self._view.set_fields(names)
+        self._view.set_fields({field: self._held(source, "v") for field, source in fields.items()})
 
     def update_fields(self, fields: Mapping[str, str]) -> None:
         """Some fields of an object payload are local variables from here on."""
-        names = {}
-        for field, source in fields.items():
-            names[field] = self.local()
-            self.line(f"{names[field]} = {source}")
+        names = {field: self._held(source, "v") for field, source in fields.items()}
         base = self._view.base()
         if base is not None:
             self.line(f"if {base}.__class__ is not dict: {self.bind(require_object, 'require_object')}({base})")
@@ -164,9 +155,15 @@ class SegmentWriter:
     def set_meta(self, **sources: str) -> None:
         """Other meta fields from here on."""
         for field, source in sources.items():
-            name = self.local(field)
-            self.line(f"{name} = {source}")
-            self._view.set_meta(field, name)
+            self._view.set_meta(field, self._held(source, field))
+
+    def _held(self, source: str, hint: str) -> str:
+        """A variable with the value; the source itself if it is one already."""
+        if source.isidentifier():
+            return source
+        name = self.local(hint)
+        self.line(f"{name} = {source}")
+        return name
 
     def send(self, port: str) -> None:
         """Hand the current message to a port."""

@@ -18,7 +18,7 @@ class CodeWriter(Protocol):
     """Writes one node's part of a generated function.
 
     Everything returned as text is Python source that is valid at this point of the function. Source text must never be
-    built from config values: bind them.
+    built from config values: bind them. A variable is assigned once: its name may stand for its value from then on.
     """
 
     def evaluate(self, expression: Expression) -> str:

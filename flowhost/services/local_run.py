@@ -15,9 +15,9 @@ from flowhost.engine import FlowRunner, FlowSnapshot, RunEvent, RunOptions, tune
 from flowhost.engine.loop import loop_factory
 from flowhost.errors import ConfigError
 from flowhost.graph.document import FlowDocument
-from flowhost.graph.edit import apply_settings
 from flowhost.graph.lint import Problem, lint
 from flowhost.graph.references import EnvironmentSecrets
+from flowhost.graph.settings import apply_settings
 from flowhost.graph.text import load_flow
 
 __all__ = [
