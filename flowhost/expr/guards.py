@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from flowhost.expr.values import NUMBER_TYPES
@@ -28,7 +29,7 @@ def power(base: Any, exponent: Any) -> Any:
         raise TypeError("** takes two numbers")
     if isinstance(base, int) and isinstance(exponent, int) and _power_bits(base, exponent) > INT_BITS:
         raise ValueError(f"the power is too large: more than {INT_BITS} bits")
-    result = base**exponent
+    result = operator.pow(base, exponent)
     if isinstance(result, complex):
         raise ValueError("a negative number has no real root")
     return result
