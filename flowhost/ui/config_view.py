@@ -36,7 +36,9 @@ def _flat(name: str, value: Any, secret: bool) -> Iterator[tuple[str, str]]:
             yield from _flat(f"{name}.{key}", inner, secret=False)
     elif isinstance(value, list) and any(isinstance(inner, Mapping) for inner in value):
         for index, inner in enumerate(value):
-            yield from _flat(f"{name}[{index}]", inner, secret=False)
+            fields = _flat(name, inner, secret=False)
+            lines = [f"{key.removeprefix(name).lstrip('.')} {text}".strip() for key, text in fields]
+            yield f"{name}[{index}]", "\n".join(lines)
     else:
         yield name, _plain(value)
 

@@ -39,7 +39,7 @@ def rate(per_s: float) -> str:
         return "0"
     if per_s < 0.01:
         return "<0.01"
-    if per_s < 1:
+    if per_s < 0.995:
         return f"{per_s:.2f}"
     if per_s < 99.95:
         return f"{per_s:.1f}"
@@ -79,7 +79,15 @@ def unit(ucum: str) -> str:
 
 
 def value(payload: Any, text: str) -> str:
-    """A payload in a narrow column: numbers to five digits or one decimal, all else as the host shortened it."""
+    """A payload in a narrow column: numbers to five digits or one decimal, the fields of an object side by side.
+
+    Args:
+        payload: as it is.
+        text: as the host shortened it; shown where nothing better is known.
+    """
+    if isinstance(payload, dict) and payload:
+        fields = [(key, inner) for key, inner in payload.items() if not isinstance(inner, dict | list)]
+        return " · ".join(f"{key} {value(inner, _word(inner))}" for key, inner in fields) or text
     if isinstance(payload, bool) or not isinstance(payload, int | float | Decimal):
         return text
     if isinstance(payload, int):
@@ -89,6 +97,17 @@ def value(payload: Any, text: str) -> str:
     if -10_000 < payload < 10_000:
         return f"{payload:.5g}"
     return f"{payload:,.1f}".replace(",", THIN)
+
+
+def reading(payload: Any) -> tuple[Any, str]:
+    """The figure and its unit of an object that holds one: `{"value": 38.4, "unit": "Cel", ...}`; else `(None, "")`."""
+    if not isinstance(payload, dict):
+        return None, ""
+    figure = payload.get("value", payload.get("v"))
+    if isinstance(figure, bool) or not isinstance(figure, int | float | Decimal):
+        return None, ""
+    sign = payload.get("unit", payload.get("u", ""))
+    return figure, sign if isinstance(sign, str) else ""
 
 
 def clock(moment: datetime, zone: tzinfo | None = None, now: datetime | None = None) -> str:
@@ -107,6 +126,13 @@ def exact(moment: datetime) -> str:
     """The moment to the millisecond in UTC, for the hover text."""
     utc = moment.astimezone(UTC)
     return f"{utc:%Y-%m-%d %H:%M:%S}.{utc.microsecond // 1000:03d} UTC"
+
+
+def _word(inner: Any) -> str:
+    """A field's text without quotes."""
+    if inner is None:
+        return "–"
+    return str(inner).lower() if isinstance(inner, bool) else str(inner)
 
 
 def _three_digits(number: float) -> str:

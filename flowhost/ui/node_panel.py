@@ -10,12 +10,15 @@ from flowhost.graph.document import NodeEntry
 from flowhost.services.views import NodeTypeView, NodeView, ValueView
 from flowhost.ui import config_view
 from flowhost.ui import format as fmt
+from flowhost.ui.icons import bundled
 from flowhost.ui.state_mark import StateMark
 from flowhost.ui.table import Cell, Column, DataTable
 from flowhost.ui.tags import Tag, icon
 from flowhost.ui.texts import t
 
 VALUES_SHOWN = 8
+LONG = 26
+"""Characters from which on a setting stands below its name."""
 COUNTERS = ("in_total", "made", "out", "used", "filtered", "dead", "dropped", "pending")
 
 
@@ -53,7 +56,7 @@ class NodePanel(Tag):
 
     def _head(self, entry: NodeEntry, kind: NodeTypeView | None, on_close: Callable[[], None]) -> None:
         with Tag("div", "", "fh-panel-head"):
-            icon(kind.icon if kind else "extension_off", "fh-node-icon")
+            icon(bundled(kind.icon, kind.kind) if kind else "extension_off", "fh-node-icon")
             with Tag("div", "", "fh-grow"):
                 Tag("h2", entry.name or entry.id)
                 Tag("div", entry.type, "fh-mono fh-sub")
@@ -144,14 +147,15 @@ def _settings(entry: NodeEntry, kind: NodeTypeView | None) -> None:
             facts.insert(0, (t("node.disabled"), t(f"node.disabled.{entry.disabled}")))
         with Tag("dl", "", "fh-facts fh-settings"):
             for name, text in facts:
-                with Tag("div", "", "fh-fact"):
+                with Tag("div", "", "fh-fact fh-fact-long" if len(text) > LONG else "fh-fact"):
                     Tag("dt", name)
                     Tag("dd", text, "fh-mono")
 
 
 def _value_cells(value: ValueView, now: datetime) -> tuple[Cell, Cell, Cell]:
-    unit = fmt.unit(value.unit)
-    figure = fmt.value(value.payload, value.text) + (f"{fmt.THIN}{unit}" if unit else "")
+    inner, inner_unit = fmt.reading(value.payload)
+    unit = fmt.unit(value.unit or inner_unit)
+    figure = fmt.value(value.payload if inner is None else inner, value.text) + (f"{fmt.THIN}{unit}" if unit else "")
     tone = {"bad": "fh-bad", "uncertain": "fh-warn"}.get(value.quality, "")
     topic = value.topic or t("value.no_topic")
     return (

@@ -103,7 +103,8 @@ class _ValueLine(Tag):
         super().__init__("div", "", "fh-value", data_testid="flow-value")
         self.visible = False
         with self:
-            self._topic = Tag("span", "", "fh-topic")
+            with Tag("span", "", "fh-topic") as self._place:
+                self._topic = Tag("bdi")
             self._figure = Tag("span", "", "fh-value-figure", data_testid="value")
             self._unit = Tag("span", "", "fh-unit")
             self._quality = Tag("span")
@@ -113,11 +114,14 @@ class _ValueLine(Tag):
         self.show_if(value)
         if value is None:
             return
-        self._topic.set_text(value.topic or t("value.no_topic")).put("title", value.topic)
-        number = isinstance(value.payload, int | float) and not isinstance(value.payload, bool)
-        self._figure.set_text(fmt.value(value.payload, value.text)).put("title", value.text)
+        self._topic.set_text(value.topic or t("value.no_topic"))
+        self._place.put("title", f"{value.topic} ({value.node})")
+        figure, unit = fmt.reading(value.payload)
+        payload = value.payload if figure is None else figure
+        number = isinstance(payload, int | float) and not isinstance(payload, bool)
+        self._figure.set_text(fmt.value(payload, value.text)).put("title", value.text)
         self._figure.look(f"fh-value-figure {'fh-value-number' if number else ''}".strip())
-        self._unit.set_text(fmt.unit(value.unit))
+        self._unit.set_text(fmt.unit(value.unit or unit))
         doubtful = value.quality in ("bad", "uncertain")
         self._quality.set_text(t(f"value.{value.quality}") if doubtful else "")
         self._quality.look(f"fh-quality fh-quality-{value.quality}" if doubtful else "")

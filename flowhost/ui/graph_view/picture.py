@@ -9,6 +9,7 @@ from typing import Any
 
 from flowhost.graph.document import FlowDocument, Wire
 from flowhost.services.views import NodeTypeView
+from flowhost.ui.icons import bundled
 from flowhost.ui.layout import Box, Picture, Place, arrange
 
 WIDTH = 200.0
@@ -92,7 +93,7 @@ def _node(
         "id": node,
         "title": entry.name or node,
         "type": entry.type,
-        "icon": known.icon if known else "extension_off",
+        "icon": bundled(known.icon, known.kind) if known else "extension_off",
         "kind": known.kind if known else "unknown",
         "off": entry.disabled or "",
         "x": round(place.x, 1),

@@ -8,6 +8,7 @@ from nicegui import ui
 
 from flowhost.services.views import NodeTypeView, PluginView
 from flowhost.ui.caller import caller
+from flowhost.ui.icons import bundled
 from flowhost.ui.live import Live
 from flowhost.ui.shell import empty_state, frame
 from flowhost.ui.tags import Tag, icon
@@ -78,7 +79,7 @@ def plugin_card(plugin: PluginView, types: Mapping[str, NodeTypeView]) -> None:
 
 def _node_type(name: str, kind: NodeTypeView | None) -> None:
     with Tag("li", "", "fh-type", title=kind.summary if kind else ""):
-        icon(kind.icon if kind else "extension", f"fh-node-icon fh-kind-{kind.kind if kind else 'unknown'}")
+        icon(bundled(kind.icon, kind.kind) if kind else "extension", "fh-node-icon")
         with Tag("div", "", "fh-type-text"):
             with Tag("div"):
                 Tag("span", kind.title if kind else name, "fh-type-title")

@@ -29,7 +29,8 @@ def test_short_count(given: int, shown: str) -> None:
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
-        (0, "0"), (-1, "0"), (float("nan"), "0"), (0.004, "<0.01"), (0.25, "0.25"), (4.21, "4.2"), (99.96, "100"),
+        (0, "0"), (-1, "0"), (float("nan"), "0"), (0.004, "<0.01"), (0.25, "0.25"), (0.9996, "1.0"),
+        (4.21, "4.2"), (99.96, "100"),
         (311.6, "312"), (12_345.0, "12.3k"),
     ],
 )  # fmt: skip
@@ -79,7 +80,7 @@ def test_unit(given: str, shown: str) -> None:
     ("payload", "text", "shown"),
     [
         (21.123456789, "21.123456789", "21.123"), (120000, "120000", f"120{S}000"), (True, "true", "true"),
-        ({"a": 1}, '{"a": 1}', '{"a": 1}'), (float("nan"), "NaN", "NaN"), (Decimal("12.50"), "12.50", "12.50"),
+        ([1, 2], "[1, 2]", "[1, 2]"), (float("nan"), "NaN", "NaN"), (Decimal("12.50"), "12.50", "12.50"),
         (12345678.9, "12345678.9", f"12{S}345{S}678.9"),
     ],
 )  # fmt: skip
@@ -94,3 +95,13 @@ def test_times_are_local_to_the_plant_and_exact_in_utc() -> None:
     assert fmt.clock(moment, zone, now=moment + timedelta(days=2)) == "23 Nov 00:30:05"
     assert fmt.clock(moment, zone, now=moment + timedelta(days=400)) == "23 Nov 2026 00:30"
     assert fmt.exact(moment) == "2026-11-22 23:30:05.123 UTC"
+
+
+def test_an_object_is_shown_by_its_fields() -> None:
+    payload = {"power_kw": 36.99905, "phase": "L1", "on": True, "at": None, "deep": {"x": 1}}
+    assert fmt.value(payload, "{...}") == "power_kw 36.999 · phase L1 · on true · at –"
+    assert fmt.value({"deep": {}}, "{...}") == "{...}"
+    assert fmt.reading({"value": 38.4, "unit": "Cel"}) == (38.4, "Cel")
+    assert fmt.reading({"v": 2, "u": 7}) == (2, "")
+    assert fmt.reading({"value": True}) == (None, "")
+    assert fmt.reading(12) == (None, "")

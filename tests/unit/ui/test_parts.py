@@ -12,6 +12,7 @@ from flowhost.graph.document import FlowDocument, NodeEntry, Wire
 from flowhost.services.views import NodeTypeView
 from flowhost.ui import config_view
 from flowhost.ui.graph_view import describe
+from flowhost.ui.icons import bundled
 from flowhost.ui.overview_row import keep_places
 from flowhost.ui.overview_sums import added
 from flowhost.ui.sparkline import HEIGHT, WIDTH, curve
@@ -76,7 +77,7 @@ def test_secrets_are_never_shown() -> None:
     text = json.dumps(shown)
     assert not [secret for secret in ("1234", "abcd", "hunter2", "t0k", "k3y", "u:pw") if secret in text]
     assert shown["auth.user"] == "ann"
-    assert shown["list[0].name"] == "a"
+    assert shown["list[0]"] == "api_key •••••• (set, never shown)\nname a"
     assert shown["broker"] == "secret “broker_password”"
     assert shown["host"] == "environment HOST, else 127.0.0.1"
     assert shown["topics"] == "a/+, b/#"
@@ -115,3 +116,12 @@ def test_pages_never_hand_data_to_html_or_javascript() -> None:
         assert "add_body_html" not in source, path
     for path in Path(package.__file__).parent.rglob("*.js"):
         assert "innerHTML" not in path.read_text(), path
+
+
+def test_icons_are_those_of_the_bundled_font() -> None:
+    assert bundled("sensors") == "sensors"
+    assert bundled("database") == "storage"
+    assert bundled("no_such_icon", "sink") == "output"
+    for path in SOURCES:
+        for name in re.findall(r'\bicon\("([a-z_]+)"', path.read_text()):
+            assert bundled(name) == name
