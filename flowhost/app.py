@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import signal
@@ -76,7 +77,8 @@ def serve(settings: Settings, say: Callable[[str], None] = print, ready: Callabl
 
         def announce() -> None:
             host.folder.announce(address)
-            say(f"FlowHost runs at {settings.public_url or address}  (Ctrl-C stops it)")
+            public = f", for others at {settings.public_url}" if settings.public_url else ""
+            say(f"FlowHost runs at {address}{public}  (Ctrl-C stops it)")
             if ready is not None:
                 ready(host)
 
@@ -104,7 +106,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._announce()
+            await asyncio.to_thread(self._announce)
 
     @override
     @contextlib.contextmanager

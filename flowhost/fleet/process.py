@@ -31,7 +31,13 @@ class WorkerProcess:
     async def start(cls, port: int, token: str) -> WorkerProcess:
         """Start a process that calls the host back. Raises `OSError` where the system refuses."""
         ticket = json.dumps({"port": port, "token": token}).encode() + b"\n"
-        process = await asyncio.to_thread(_spawn, ticket)
+        spawning = asyncio.create_task(asyncio.to_thread(_spawn, ticket), name="start a worker")
+        try:
+            process = await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            # a process that came into being meanwhile must not be left behind
+            await asyncio.to_thread(_discard, await spawning)
+            raise
         return cls(process, asyncio.get_running_loop())
 
     @property
@@ -77,10 +83,16 @@ def _spawn(ticket: bytes) -> subprocess.Popen[bytes]:
         process.stdin.write(ticket)
         process.stdin.flush()
     except OSError:
-        process.kill()
-        process.wait()
+        _discard(process)
         raise
     return process  # type: ignore[no-any-return]  # as above
+
+
+def _discard(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def _environment() -> dict[str, str]:

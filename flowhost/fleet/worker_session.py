@@ -49,7 +49,11 @@ class WorkerSession:
 
     async def serve(self) -> None:
         """Returns when all runs have stopped, because the host said so or is gone."""
-        reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        except OSError as error:
+            log.info("the host that started this worker is gone: %s", error)
+            return
         self._send(Hello(self._token, os.getpid(), __version__))
         pulse = asyncio.create_task(self._pulse(), name="pulse")
         drain_s = HOST_LOST_DRAIN_S

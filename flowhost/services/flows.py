@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -66,7 +67,7 @@ class FlowService:
         demand(principal, "flow.operate")
         live = self._flow(flow_id)
         async with live.lock:
-            await self._keeper.stop(live, self._drain_s)
+            await self._keeper.stop(live, principal.name, self._drain_s)
         return overview(live)
 
     async def import_file(self, principal: Principal, source: Path | str, base_dir: Path | None = None) -> FlowOverview:
@@ -154,7 +155,7 @@ class FlowService:
 
     async def _look_over(self, live: LiveFlow) -> tuple[Problem, ...]:
         """Lint in a thread: a large flow with units takes a while."""
-        problems = tuple(await asyncio.to_thread(lint, live.document, self._library))
+        problems = tuple(await asyncio.to_thread(lint, live.document, self._library, os.environ))
         live.problems = tuple(
             ProblemView(place=problem.place, message=problem.message, severity=problem.severity) for problem in problems
         )

@@ -70,7 +70,7 @@ class Host:
             SettingsError: the data folder is in use.
             HostError: a database cannot be opened.
         """
-        self.claim()
+        await asyncio.to_thread(self.claim)
         self._started = time.monotonic()
         try:
             store = self._store = await Store.open(self.settings.data_dir)
@@ -90,7 +90,7 @@ class Host:
         store, self._store = self._store, None
         if store is not None:
             await store.close()
-        self.folder.release()
+        await asyncio.to_thread(self.folder.release)
 
     async def not_ready(self) -> tuple[str, ...]:
         """What keeps the host from doing all it promises, in words; empty when nothing does."""

@@ -77,18 +77,20 @@ class FlowKeeper(FleetListener):
             return
         await self._desire(live, running=True)
         try:
-            await self._begin(live, by)
+            run = await self._begin(live, by)
         except ConfigError:
             await self._desire(live, running=False)
             raise
         except HostError:
             self._background(self._bring_back(live, first=1), f"bring back {live.id}")
             raise
+        self._note(live, _event(run, "info", f"started by {by}"))
 
-    async def stop(self, live: LiveFlow, drain_s: float) -> None:
+    async def stop(self, live: LiveFlow, by: str, drain_s: float) -> None:
         """Stop a flow, also for the time after a restart; returns once it has. The caller holds the flow's lock."""
         await self._desire(live, running=False)
         if live.run is not None:
+            self._note(live, _event(live.run, "info", f"stopped by {by}"))
             await self._fleet.stop(live.run, drain_s)
         else:
             live.finish("stopped", "", None)
@@ -96,6 +98,7 @@ class FlowKeeper(FleetListener):
     async def restart(self, live: LiveFlow, by: str, drain_s: float) -> None:
         """Go on with the revision deployed now. The caller holds the flow's lock. Raises as `start` does."""
         if live.run is not None:
+            self._note(live, _event(live.run, "info", f"revision {live.record.revision} deployed by {by}"))
             await self._fleet.stop(live.run, drain_s)
         await self.start(live, by)
 
@@ -127,6 +130,8 @@ class FlowKeeper(FleetListener):
         live = self._by_run.get(run)
         if live is None:
             return
+        if outcome == "stopped" and self._closing:
+            reason = reason or "the host was stopped"
         self._run_over(live, outcome, outcome, reason, snapshot)
         if outcome == "ended" and not self._closing:
             # a flow that came to its end was not running when the host stops: it does not run again by itself

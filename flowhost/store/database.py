@@ -35,9 +35,9 @@ class DatabaseThread:
         """
         return await asyncio.wrap_future(self._pool.submit(work))
 
-    def close(self) -> None:
-        """Finish what was handed over, then end the thread. Blocks; called once all work was awaited."""
-        self._pool.shutdown(wait=True)
+    async def close(self) -> None:
+        """Finish what was handed over, then end the thread."""
+        await asyncio.to_thread(self._pool.shutdown, wait=True)
 
 
 class Database:

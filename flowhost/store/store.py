@@ -48,7 +48,7 @@ class Store:
         try:
             app, history = await thread.call(both)
         except BaseException:
-            thread.close()
+            await thread.close()
             raise
         return cls(app, history, thread)
 
@@ -61,4 +61,4 @@ class Store:
         """Close both files; all work handed over before is finished first."""
         for database in self._databases:
             await self._thread.call(database.close)
-        self._thread.close()
+        await self._thread.close()

@@ -60,6 +60,7 @@ async def test_last_values_come_only_while_somebody_watches(fleet, notebook, ord
 
 
 @unix_only
+@pytest.mark.expects_error_log
 async def test_killed_worker_is_replaced_and_its_runs_are_lost_once(fleet, notebook, order, until) -> None:
     await fleet.start(order(1))
     (before,) = fleet.workers()
@@ -75,6 +76,7 @@ async def test_killed_worker_is_replaced_and_its_runs_are_lost_once(fleet, noteb
 
 
 @unix_only
+@pytest.mark.expects_error_log
 async def test_worker_that_hangs_is_killed_and_replaced(fleet, notebook, order, until, monkeypatch) -> None:
     monkeypatch.setattr(slot, "HEARTBEAT_TIMEOUT_S", 1.5)
     await fleet.start(order(1))

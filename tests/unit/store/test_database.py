@@ -55,7 +55,7 @@ async def test_all_calls_run_in_one_thread_in_their_order() -> None:
     await asyncio.gather(*(thread.call(lambda n=n: seen.append((n, threading.get_ident()))) for n in range(50)))
     assert [n for n, _ in seen] == list(range(50))
     assert len({ident for _, ident in seen} - {threading.get_ident()}) == 1
-    thread.close()
+    await thread.close()
 
 
 async def test_ping_tells_when_a_file_is_gone_bad(tmp_path: Path) -> None:
