@@ -40,7 +40,7 @@ def _no_leaked_task(request: pytest.FixtureRequest) -> Iterator[None]:
     """An asynchronous test ends the tasks it started."""
     if inspect.iscoroutinefunction(getattr(request, "function", None)):
         request.getfixturevalue("_task_guard")
-    yield
+    return
 
 
 @pytest.fixture

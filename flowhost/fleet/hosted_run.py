@@ -43,7 +43,9 @@ class HostedRun:
     async def live(self) -> None:
         """Start, run until the flow ends or `stop` is called, tell the host how it went."""
         try:
-            self._runner = runner = FlowRunner(self._order.document, self._library, self._options())
+            # reading units and drivers takes a moment: not on the loop that other flows run on
+            runner = await asyncio.to_thread(FlowRunner, self._order.document, self._library, self._options())
+            self._runner = runner
             if self._order.watch:
                 runner.watch(True)
             await runner.start()

@@ -24,6 +24,6 @@ class Discard(Sink[DiscardConfig]):
     Config = DiscardConfig
 
     @override
-    async def write(self, messages: Sequence[Message]) -> Sequence[WriteOutcome] | None:  # noqa: ARG002
+    async def write(self, messages: Sequence[Message]) -> Sequence[WriteOutcome] | None:
         """All confirmed."""
         return None

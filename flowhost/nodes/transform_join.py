@@ -60,7 +60,7 @@ class Join(StatefulTransform[JoinConfig]):
         return super().key_of(message) if self.config.by is None else as_key(self.config.by.evaluate(message))
 
     @override
-    def process(self, messages: Sequence[Message], state: Any, now_ns: int) -> Step:  # noqa: ARG002 - part of the contract
+    def process(self, messages: Sequence[Message], state: Any, now_ns: int) -> Step:
         """Renew fields; send the set when it is whole."""
         known: dict[str, Any] = dict(state or {})
         out = []
