@@ -15,7 +15,7 @@ from flowhost.graph.report import Report
 from flowhost.sdk import Expression, Template
 
 _SECRET_NAME = re.compile(
-    r"(?:.*[_-])?(?:password|passwd|passphrase|pwd|secret|token|api_?key|access_?key|private_?key|credentials?)",
+    r"(?:.*[_-])?(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)",
     re.IGNORECASE,
 )
 _PASSWORD_IN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@'\"]*:[^/\s@'\"]+@")

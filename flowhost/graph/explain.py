@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from flowhost.graph.annotations import fields_by_key, models_at, types_at
 from flowhost.graph.place import Place
-from flowhost.graph.problem import did_you_mean, listing
+from flowhost.graph.problem import closest, did_you_mean, listing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +23,14 @@ class Finding:
         message: in plain words.
         code: `missing-field`, `unknown-field`, `wrong-value` or `expression`.
         column: 1-based column within the expression.
+        meant: the known field an unknown one is close to.
     """
 
     place: Place
     message: str
     code: str
     column: int | None = None
+    meant: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +72,8 @@ def explain(
             findings += [_finding(detail, config_class, hide) for detail in group]
         else:
             findings += _of_union(group, fork, config_class, hide)
-    return findings
+    misspelt = {(*found.place[:-1], found.meant) for found in findings if found.meant}
+    return [found for found in findings if found.code != "missing-field" or found.place not in misspelt]
 
 
 def _locate(error: dict[str, Any], data: Any) -> _Detail:
@@ -125,7 +128,7 @@ def _finding(detail: _Detail, config_class: type[BaseModel], hide: Callable[[Pla
     if kind == "missing":
         return Finding(place=place, message=_missing(place, config_class), code="missing-field")
     if kind == "extra_forbidden":
-        return Finding(place=place, message=_unknown(detail, config_class), code="unknown-field")
+        return _unknown(detail, config_class)
     if kind == "expression":
         context = detail.error.get("ctx", {})
         column = context.get("column")
@@ -144,12 +147,13 @@ def _missing(place: Place, config_class: type[BaseModel]) -> str:
     return f"{name!r} is missing"
 
 
-def _unknown(detail: _Detail, config_class: type[BaseModel]) -> str:
+def _unknown(detail: _Detail, config_class: type[BaseModel]) -> Finding:
     name = str(detail.place[-1])
     models = models_at(config_class, detail.place[:-1])
     named = [model for model in models if model.__name__ == detail.member] or models
     known = [key for model in named for key in fields_by_key(model)]
-    return f"unknown field {name!r}{did_you_mean(name, known) or '.'} Known fields: {listing(known)}"
+    message = f"unknown field {name!r}{did_you_mean(name, known)}; known fields: {listing(known)}"
+    return Finding(place=detail.place, message=message, code="unknown-field", meant=closest(name, known))
 
 
 def first_sentence(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from flowhost.graph.shape import FORMAT, read_shape
 
 
 def to_json(document: FlowDocument) -> dict[str, Any]:
-    """The flow as plain data; what is empty is left out."""
+    """The flow as plain data of its own, safe to change; what is empty is left out."""
     optional = {
         "name": document.name,
         "area": document.area,
@@ -25,7 +26,7 @@ def to_json(document: FlowDocument) -> dict[str, Any]:
         "exchange": document.exchange,
         "layout": document.layout,
     }
-    return {
+    data = {
         "flowhost": FORMAT,
         "id": document.id,
         **_filled(optional),
@@ -33,6 +34,7 @@ def to_json(document: FlowDocument) -> dict[str, Any]:
         "wires": [str(wire) for wire in document.wires],
         **_filled(behind),
     }
+    return copy.deepcopy(data)
 
 
 def from_json(data: Mapping[str, Any]) -> FlowDocument:

@@ -92,7 +92,7 @@ class _Linter:
                 report_clear_text(self.report, (*place, "config"), None, entry.config)
             else:
                 self._config((*place, "config"), connection_type.Config, entry.config)
-            if name not in used:
+            if name not in used and not self.report.has(place):
                 self.report.warning(place, "unused-connection", f"no node uses {name!r}; remove it", at_key=True)
 
     def node(self, entry: NodeEntry) -> Wireable:
@@ -161,6 +161,8 @@ class _Linter:
             if entry.connection is not None:
                 self.report.error(place, "connection-not-used", f"{entry.type} uses no connection; remove this line")
             return
+        if self.report.has(place):
+            return
         fitting = [name for name, type_id in self._connection_types.items() if type_id == needed]
         if entry.connection is None:
             message = (
@@ -173,7 +175,7 @@ class _Linter:
             hint = did_you_mean(entry.connection, self._connection_types)
             message = f"unknown connection {entry.connection!r}{hint}; known: {listing(self._connection_types)}"
             self.report.error(place, "unknown-connection", message)
-        elif given != needed:
+        elif given != needed and given in self._library.connections:
             message = (
                 f"{entry.connection!r} is of type {given}, {entry.type} needs {needed}; fitting: {listing(fitting)}"
             )

@@ -39,10 +39,15 @@ class Problem:
         return f"{where}{self.severity}: {thing}{self.message} [{self.code}]"
 
 
+def closest(word: str, known: Iterable[str]) -> str:
+    """The known word this one is close to, or nothing."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), "")
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` where a known word is close, else nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    found = closest(word, known)
+    return f"; did you mean {found!r}?" if found else ""
 
 
 def listing(words: Iterable[str]) -> str:

@@ -1,4 +1,7 @@
-"""References in a config: `{secret: name}` and `{env: NAME, default: value}`, anywhere in it."""
+"""References in a config: `{secret: name}` and `{env: NAME, default: value}`, anywhere in it.
+
+A variable is text; beside a default that is a number or truth value it is read as one, so that `QOS=1` is 1.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing_extensions import override
 
 from flowhost.errors import ConfigError
 from flowhost.graph.place import Place, format_place, parse_place
+from flowhost.graph.tree import plain_scalar
 
 SECRET_PREFIX = "FLOWHOST_SECRET_"  # noqa: S105 - the beginning of a variable's name, not a secret
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -148,7 +152,8 @@ def _secret(reference: Reference, secrets: Mapping[str, str]) -> str:
 
 def _variable(reference: Reference, environ: Mapping[str, str]) -> Any:
     if reference.name in environ:
-        return environ[reference.name]
+        text = environ[reference.name]
+        return plain_scalar(text) if isinstance(reference.default, int | float) else text
     if reference.has_default:
         return reference.default
     raise ConfigError(

@@ -31,6 +31,10 @@ class Report:
         """Worth a look; the flow starts."""
         self._add("warning", place, code, message, at_key=at_key, column=None)
 
+    def has(self, place: Place) -> bool:
+        """Whether something is wrong with this place already; what would follow from it is not said."""
+        return any(problem.place == format_place(place) for problem in self._problems)
+
     def problems(self) -> list[Problem]:
         """All of them, in file order."""
         return sorted(self._problems, key=lambda problem: (problem.line or 0, problem.column or 0))

@@ -59,7 +59,7 @@ class _Reader:
             self._say("the first line of a flow file is 'flowhost: 1'; add it", ("flowhost",), "missing-field")
         elif top["flowhost"] != FORMAT or isinstance(top["flowhost"], bool):
             self._say(
-                f"this FlowHost reads form {FORMAT} of flow files, not {top['flowhost']!r}",
+                f"this FlowHost reads form {FORMAT} of flow files, not {_written(top['flowhost'])}",
                 ("flowhost",),
                 "wrong-value",
             )
@@ -163,7 +163,7 @@ class _Reader:
     def _known(self, owner: Mapping[str, Any], known: tuple[str, ...], place: Place) -> None:
         for key in owner:
             if key not in known:
-                message = f"unknown key {key!r}{did_you_mean(str(key), known) or '.'} Known keys: {listing(known)}"
+                message = f"unknown key {key!r}{did_you_mean(str(key), known)}; known keys: {listing(known)}"
                 self._say(message, (*place, str(key)), "unknown-key")
 
     def _node_id(self, name: str, place: Place) -> None:

@@ -39,7 +39,7 @@ class FlowFile:
     def place_line(self, place: str) -> tuple[int, int] | None:
         """Line and column, from 1, of what stands at this place; None where nothing does.
 
-        A simple value is found where it begins, an object or list where its key begins.
+        A simple value is found where it begins; an object, a list or an empty value where its key begins.
         """
         return self.position(parse_place(place))
 
@@ -48,7 +48,7 @@ class FlowFile:
         piece, entry = self.tree.piece(place), self.tree.entry(place)
         if piece is None:
             return None
-        if entry is not None and (at_key or piece.kind in ("mapping", "sequence")):
+        if entry is not None and (at_key or piece.kind in ("mapping", "sequence") or piece.start == piece.end):
             piece = entry.key
         return piece.line, piece.column
 

@@ -256,7 +256,8 @@ class _Builder:
     def _check_tag(self, event: Event) -> None:
         tag = getattr(event, "tag", None)
         if tag is not None and str(tag) != "!":
-            raise self._refuse(event, f"tag {tag} is not used in flow files; remove it")
+            shown = str(tag).replace("tag:yaml.org,2002:", "!!")
+            raise self._refuse(event, f"tag {shown} is not used in flow files; remove it")
 
     def _refuse(self, event: Event, message: str) -> FlowFileError:
         mark = event.start_mark

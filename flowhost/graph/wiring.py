@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flowhost.graph.document import FlowDocument, Wire
@@ -42,7 +42,12 @@ def check_wiring(report: Report, document: FlowDocument, nodes: Mapping[str, Wir
     for node_id, node in nodes.items():
         _check_outputs(report, document, node_id, node)
         _check_input(report, document, node_id, node)
-    _check_cycle(report, document, places)
+    into_nodes = [
+        (place, wire)
+        for place, wire in zip(places, document.wires, strict=True)
+        if wire.target in nodes and not _is(nodes[wire.target], Source)
+    ]
+    _check_cycle(report, document, into_nodes)
 
 
 def _check_ends(report: Report, place: Place, wire: Wire, nodes: Mapping[str, Wireable]) -> None:
@@ -101,14 +106,12 @@ def _check_input(report: Report, document: FlowDocument, node_id: str, node: Wir
         report.error(("nodes", node_id), "no-input", message, at_key=True)
 
 
-def _check_cycle(report: Report, document: FlowDocument, places: list[Place]) -> None:
-    cycle = find_cycle(document)
+def _check_cycle(report: Report, document: FlowDocument, wires: list[tuple[Place, Wire]]) -> None:
+    cycle = find_cycle(replace(document, wires=tuple(wire for _, wire in wires)))
     if cycle is None:
         return
     closing = (cycle[-2], cycle[-1])
-    place = next(
-        place for place, wire in zip(places, document.wires, strict=True) if (wire.source, wire.target) == closing
-    )
+    place = next(place for place, wire in wires if (wire.source, wire.target) == closing)
     message = f"a cycle: {' -> '.join(cycle)}; a flow goes one way, remove one of these wires"
     report.error(place, "cycle", message)
 

@@ -58,7 +58,7 @@ def says(text: str, document: FlowDocument) -> bool:
 
 
 @given(flows())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 def test_a_fresh_file_says_the_flow(document: FlowDocument) -> None:
     text = dump_flow(document)
     assert says(text, document)
@@ -66,7 +66,7 @@ def test_a_fresh_file_says_the_flow(document: FlowDocument) -> None:
 
 
 @given(flows())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_json_says_the_flow(document: FlowDocument) -> None:
     data = json.loads(json.dumps(to_json(document)))
     assert same(to_json(from_json(data)), to_json(document))
@@ -76,7 +76,7 @@ def test_json_says_the_flow(document: FlowDocument) -> None:
 
 
 @given(flows(), flows(), st.booleans())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 def test_an_edited_file_says_the_new_flow(old: FlowDocument, new: FlowDocument, as_json: bool) -> None:
     text = json.dumps(to_json(old), ensure_ascii=True, indent=2) if as_json else dump_flow(old)
     if says(text, old):
