@@ -64,7 +64,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print, ready: Callabl
     Args:
         settings: of the host.
         say: takes lines for the person who started this.
-        ready: called once the address answers.
+        ready: called on the event loop once the address answers.
 
     Raises:
         SettingsError: the data folder is in use, or the port is.
@@ -79,6 +79,8 @@ def serve(settings: Settings, say: Callable[[str], None] = print, ready: Callabl
             host.folder.announce(address)
             public = f", for others at {settings.public_url}" if settings.public_url else ""
             say(f"FlowHost runs at {address}{public}  (Ctrl-C stops it)")
+
+        def answers() -> None:
             if ready is not None:
                 ready(host)
 
@@ -90,7 +92,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print, ready: Callabl
             timeout_graceful_shutdown=CONNECTION_GRACE_S,
             server_header=False,
         )
-        _Server(config, announce).run(sockets=[listener])
+        _Server(config, announce, answers).run(sockets=[listener])
     finally:
         host.folder.release()
 
@@ -98,15 +100,17 @@ def serve(settings: Settings, say: Callable[[str], None] = print, ready: Callabl
 class _Server(uvicorn.Server):
     """Says when it answers; a signal that ended it in order is not raised a second time."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None], answers: Callable[[], None]) -> None:
         super().__init__(config)
         self._announce = announce
+        self._answers = answers
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             await asyncio.to_thread(self._announce)
+            self._answers()
 
     @override
     @contextlib.contextmanager
