@@ -16,34 +16,40 @@ from flowhost.ui.tags import Tag, link
 from flowhost.ui.texts import t
 
 VALUES_SHOWN = 3
+COLUMNS = 9
 
 
 class FlowRow(Tag):
     """A flow's row; `show` changes only what differs."""
 
     def __init__(self, live: Live, flow: FlowOverview) -> None:
-        super().__init__("tr", "", "fh-flow-row", data_testid="flow-row", data_flow=flow.id)
+        super().__init__("tbody", "", "fh-flow-row", data_testid="flow-row", data_flow=flow.id)
         self.flow = flow
         with self:
-            with Tag("td"):
-                self._state = StateMark(flow.state, data_testid="flow-state")
-            with Tag("td", "", "fh-flow-cell"):
-                self._name = link(flow.name, f"/flows/{flow.id}", "fh-flow-name")
-                self._area = Tag("div", "", "fh-sub")
-                self._trouble = Tag("div", "", "fh-trouble")
-                self._alert = Alert()
-            with Tag("td", "", "num fh-rate-cell"), Tag("div", "", "fh-rate"):
-                self._spark = Sparkline()
-                self._rate = Tag("span", "", "fh-figure", data_testid="flow-rate")
-            with Tag("td", "", "num"):
-                self._in = Tag("div", data_testid="flow-in")
-                self._out = Tag("div", "", "fh-sub", data_testid="flow-out")
-            self._pending, self._errors, self._dead = Tag("td"), Tag("td"), Tag("td")
-            with Tag("td"):
-                self._values = ValueLines()
-            with Tag("td", "", "fh-actions"):
-                self._switch = FlowSwitch(live, flow, self.show, self._failed)
+            with Tag("tr"):
+                self._make_cells(live, flow)
+            with Tag("tr").show_if(condition=False) as self._alert_row, Tag("td", colspan=COLUMNS):
+                self._alert = Alert(lambda: self._failed(""))
         self.show(flow)
+
+    def _make_cells(self, live: Live, flow: FlowOverview) -> None:
+        with Tag("td"):
+            self._state = StateMark(flow.state, data_testid="flow-state")
+        with Tag("td", "", "fh-flow-cell"):
+            self._name = link(flow.name, f"/flows/{flow.id}", "fh-flow-name")
+            self._area = Tag("div", "", "fh-sub")
+            self._trouble = Tag("div", "", "fh-trouble")
+        with Tag("td", "", "num fh-rate-cell"), Tag("div", "", "fh-rate"):
+            self._spark = Sparkline()
+            self._rate = Tag("span", "", "fh-figure", data_testid="flow-rate")
+        with Tag("td", "", "num"):
+            self._in = Tag("div", data_testid="flow-in")
+            self._out = Tag("div", "", "fh-sub", data_testid="flow-out")
+        self._pending, self._errors, self._dead = Tag("td"), Tag("td"), Tag("td")
+        with Tag("td"):
+            self._values = ValueLines()
+        with Tag("td", "", "fh-actions"):
+            self._switch = FlowSwitch(live, flow, self.show, self._failed)
 
     def show(self, flow: FlowOverview) -> None:
         """Bring the row up to date."""
@@ -69,6 +75,7 @@ class FlowRow(Tag):
         self._switch.show(flow)
 
     def _failed(self, text: str) -> None:
+        self._alert_row.show_if(text)
         if text:
             self._alert.say(text)
         else:

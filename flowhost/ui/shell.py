@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from nicegui import ui
@@ -113,15 +113,19 @@ def not_found(title: str, text: str, back: str, target: str) -> None:
 
 
 class Alert(Tag):
-    """An error in plain words, shown until dismissed or put right."""
+    """An error in plain words, shown until dismissed or put right.
 
-    def __init__(self) -> None:
+    Args:
+        on_dismiss: called when the user has read it; hides it if left out.
+    """
+
+    def __init__(self, on_dismiss: Callable[[], None] | None = None) -> None:
         super().__init__("div", "", "fh-alert", role="alert")
         self.visible = False
         with self:
             icon("error_outline")
             self._words = Tag("div", "", "fh-alert-text", data_testid="alert")
-            Button(t("error.dismiss"), "close", self.take_back, "fh-quiet")
+            Button(t("error.dismiss"), "close", on_dismiss or self.take_back, "fh-quiet")
 
     def say(self, text: str) -> None:
         """Show this error."""

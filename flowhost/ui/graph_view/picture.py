@@ -15,8 +15,14 @@ from flowhost.ui.layout import Box, Picture, Place, arrange
 WIDTH = 200.0
 HEAD = 82.0
 """Height of a node with one output."""
-FIRST_PORT_Y = 26.0
-PORT_STEP = 28.0
+MIDDLE_Y = 26.0
+"""Where the input sits, and a single output: level, so that chains are straight lines."""
+FIRST_PORT_Y = 64.0
+PORT_STEP = 22.0
+"""Several outputs stand below each other with their names."""
+FOOT = 34.0
+LEVEL = 18.0
+"""A wire that rises less than this is level: its figures stand above it, else on it."""
 
 
 def describe(document: FlowDocument, types: Mapping[str, NodeTypeView]) -> str:
@@ -54,15 +60,12 @@ def _ports(document: FlowDocument, node: str, types: Mapping[str, NodeTypeView])
 
 
 def _height(ports: Sequence[str]) -> float:
-    return max(HEAD, FIRST_PORT_Y + PORT_STEP * len(ports) + 14) if len(ports) > 2 else HEAD
+    return FIRST_PORT_Y + PORT_STEP * (len(ports) - 1) + 10 + FOOT if len(ports) > 1 else HEAD
 
 
-def _port_y(ports: Sequence[str], port: str, height: float) -> float:
-    """Where an output sits on the right edge: a single one where inputs are, several spread below each other."""
-    if len(ports) == 1:
-        return FIRST_PORT_Y
-    room = height - FIRST_PORT_Y - 20
-    return FIRST_PORT_Y + room * ports.index(port) / (len(ports) - 1)
+def _port_y(ports: Sequence[str], port: str) -> float:
+    """Where an output sits on the right edge."""
+    return MIDDLE_Y if len(ports) == 1 else FIRST_PORT_Y + PORT_STEP * ports.index(port)
 
 
 def _given(document: FlowDocument) -> dict[str, tuple[float, float]] | None:
@@ -100,21 +103,20 @@ def _node(
         "y": round(place.y, 1),
         "w": box.width,
         "h": box.height,
-        "input": FIRST_PORT_Y if fed or (known is not None and known.kind != "source") else None,
-        "ports": [{"name": port, "y": round(_port_y(ports, port, box.height), 1)} for port in ports],
+        "input": MIDDLE_Y if fed or (known is not None and known.kind != "source") else None,
+        "ports": [{"name": port, "y": round(_port_y(ports, port), 1)} for port in ports],
         "named": len(ports) > 1,
     }
 
 
 def _wire(wire: Wire, picture: Picture, ports: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     start, end = picture.places[wire.source], picture.places[wire.target]
-    height = _height(ports[wire.source])
     points = [
-        Place(start.x + WIDTH, start.y + _port_y(ports[wire.source], wire.port, height)),
+        Place(start.x + WIDTH, start.y + _port_y(ports[wire.source], wire.port)),
         *picture.bends.get((wire.source, wire.target), ()),
-        Place(end.x, end.y + FIRST_PORT_Y),
+        Place(end.x, end.y + MIDDLE_Y),
     ]
-    x, y = label_spot(points[-2], points[-1]) if len(points) > 2 else label_spot(points[0], points[1])
+    x, y = label_spot(points[-2], points[-1])
     return {
         "id": wire_id(wire.source, wire.port, wire.target),
         "source": wire.source,
@@ -123,12 +125,13 @@ def _wire(wire: Wire, picture: Picture, ports: Mapping[str, Sequence[str]]) -> d
         "path": path(points),
         "x": round(x, 1),
         "y": round(y, 1),
+        "level": abs(points[-1].y - points[-2].y) < LEVEL,
     }
 
 
 def label_spot(a: Place, b: Place) -> tuple[float, float]:
-    """Where a wire's figures stand: on the curve, a little past its middle, clear of the names of ports."""
-    at, pull = 0.6, _pull(a, b)
+    """Where a wire's figures stand: on the curve, a little past its middle, where wires of one origin are apart."""
+    at, pull = 0.56, _pull(a, b)
     ways = ((1 - at) ** 3, 3 * (1 - at) ** 2 * at, 3 * (1 - at) * at**2, at**3)
     xs, ys = (a.x, a.x + pull, b.x - pull, b.x), (a.y, a.y, b.y, b.y)
     return sum(w * x for w, x in zip(ways, xs, strict=True)), sum(w * y for w, y in zip(ways, ys, strict=True))

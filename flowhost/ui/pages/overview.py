@@ -17,6 +17,8 @@ from flowhost.ui.tags import Button, Tag
 from flowhost.ui.texts import t
 
 FILTERS = ("all", "running", "stopped", "trouble")
+HEAD_PARTS = 2
+"""What stands in the table before the rows: column widths and headings."""
 COLUMNS = (
     ("state", ""), ("flow", ""), ("rate", "num"), ("totals", "num"), ("waiting", "num"), ("errors", "num"),
     ("dead", "num"), ("values", ""), ("actions", ""),
@@ -70,12 +72,13 @@ class Overview(Tag):
         for index, flow in enumerate(self._flows):
             row = self._rows.get(flow.id)
             if row is None:
-                with self._body:
+                with self._table:
                     row = self._rows[flow.id] = FlowRow(self._live, flow)
             else:
                 row.show(flow)
-            if self._body.default_slot.children[index] is not row:
-                row.move(target_index=index)
+            place = index + HEAD_PARTS
+            if self._table.default_slot.children[place] is not row:
+                row.move(target_index=place)
         self._apply_filter()
 
     def _bar(self) -> None:
@@ -105,7 +108,6 @@ class Overview(Tag):
                 for name, look in COLUMNS:
                     hint = t(f"hint.{name}") if name not in ("state", "flow", "actions") else None
                     Tag("th", t(f"column.{name}"), look, scope="col", title=hint)
-            self._body = Tag("tbody")
 
     def _empty_state(self) -> Tag:
         box = empty_state("account_tree", t("overview.empty.title"), t("overview.empty.text"))

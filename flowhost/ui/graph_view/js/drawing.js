@@ -62,7 +62,7 @@ function drawWire(svg, plane, wire) {
   root.dataset.testid = "wire";
   root.dataset.wire = wire.id;
   root.appendChild(shape("path", { d: wire.path }));
-  const label = element(plane, "div", "fh-wire-label");
+  const label = element(plane, "div", `fh-wire-label${wire.level ? " fh-wire-level" : ""}`);
   Object.assign(label.style, { left: `${wire.x}px`, top: `${wire.y}px` });
   const rate = element(label, "span", "fh-wire-rate");
   const waiting = element(label, "span", "fh-wire-waiting");
