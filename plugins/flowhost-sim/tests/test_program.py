@@ -11,6 +11,7 @@ from flowhost_sim.mqtt_sensors import first_seq
 from flowhost_sim.options import HOST, PortTakenError, SimOptions
 from flowhost_sim.ports import is_free
 from flowhost_sim.program import SimProgram
+from flowhost_sim.states import State
 from flowhost_sim.topics import sensors
 from paho.mqtt.client import Client, MQTTMessage, topic_matches_sub
 from paho.mqtt.enums import CallbackAPIVersion
@@ -131,8 +132,15 @@ async def test_a_server_that_stops_drops_its_clients(program: SimProgram, eventu
     meter.close()
 
 
+def test_who_looks_at_the_line_finds_it_running() -> None:
+    line = SimProgram().line
+    assert line.state is State.EXECUTE
+    assert line.good > 0
+
+
 async def test_values_move_by_themselves(program: SimProgram, eventually: Callable) -> None:
-    await eventually(lambda: program.line.good > 0, within_s=20)
+    good = program.line.good
+    await eventually(lambda: program.line.good > good, within_s=20)
     async with OpcUaClient(program.addresses.opcua_endpoint) as client:
         node = client.get_node("ns=2;s=Line1.Energy.Total")
         before = await node.read_value()

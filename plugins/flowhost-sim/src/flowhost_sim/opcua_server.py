@@ -68,6 +68,7 @@ class OpcUaServer:
     async def stop(self) -> None:
         server, self._server = self._server, None
         if server is not None:
+            await _stop_clock(server.iserver)
             await server.stop()
 
     async def update(self) -> None:
@@ -123,6 +124,14 @@ def _internal_server() -> InternalServer:
     server.subscription_service = _Subscriptions(server.aspace, iserver=server)
     server.isession.subscription_service = server.subscription_service
     return server
+
+
+async def _stop_clock(server: InternalServer) -> None:
+    """Ends the server's clock at once; asyncua would wait for its next tick, up to a second."""
+    clock, server.time_task = server.time_task, None
+    if clock is not None:
+        clock.cancel()
+        await asyncio.wait([clock])
 
 
 def _sample(tag: Tag, line: Line) -> tuple[bool | int | float | str, Condition]:

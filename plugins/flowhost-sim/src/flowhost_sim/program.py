@@ -19,6 +19,7 @@ PartName = Literal["broker", "opcua", "modbus", "mqtt_sensors"]
 ServerName = Literal["broker", "opcua", "modbus"]
 
 _ATTEMPTS = 5
+_HEAD_START_S = 45.0  # who looks at the line finds it running, not starting up
 _PART_STOP_S = 1.5
 _LONGEST_PAUSE_S = 2.0
 _TITLES: dict[ServerName, tuple[str, str]] = {
@@ -48,6 +49,7 @@ class SimProgram:
     def __init__(self, options: SimOptions | None = None) -> None:
         self.options = options or SimOptions()
         self.line = Line(self.options.seed)
+        self.line.step(_HEAD_START_S)
         self._parts: dict[PartName, Part] = {}
         self._running: set[PartName] = set()
         self._ports: dict[ServerName, int] = {}
