@@ -16,6 +16,9 @@ from flowhost.sdk import Node, Sink, Source
 ERROR_PORT = "error"
 """Every node has it; unwired, failed messages become dead letters."""
 
+ELSE_PORT = "else"
+"""Where a node that sorts sends what fits nowhere; leaving it unwired says that this may end there."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wireable:
@@ -93,7 +96,7 @@ def _check_outputs(report: Report, document: FlowDocument, node_id: str, node: W
         if declared.get(port):
             message = f"port {port!r} leads nowhere; add a wire '{start} -> ...'"
             report.error(place, "unwired-port", message, at_key=True)
-        elif port not in declared:
+        elif port not in declared and port != ELSE_PORT:
             message = f"port {port!r} leads nowhere, what leaves by it ends there; add a wire '{start} -> ...'"
             report.warning(place, "unwired-port", message, at_key=True)
 

@@ -1,0 +1,205 @@
+"""A node type described from its own declaration: for palette, form, JSON and help pages."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from flowhost.graph.annotations import fields_by_key, is_model, members
+from flowhost.graph.emit import inline
+from flowhost.sdk import AsyncTransform, Expression, Node, Sink, Source, StatefulTransform, Template
+
+Kind = Literal["source", "transform", "sink"]
+
+
+def kind_of(node_type: type[Node[Any]]) -> Kind:
+    """Whether it brings messages in, changes them, or delivers them."""
+    if issubclass(node_type, Source):
+        return "source"
+    return "sink" if issubclass(node_type, Sink) else "transform"
+
+
+def describe(node_type: type[Node[Any]]) -> dict[str, Any]:
+    """Everything a palette, form or page needs to know, as JSON-like data."""
+    spec = node_type.spec
+    return {
+        "type": spec.id,
+        "kind": kind_of(node_type),
+        "title": spec.title,
+        "summary": spec.summary,
+        "category": spec.category,
+        "icon": spec.icon,
+        "keywords": list(spec.keywords),
+        "since": spec.since,
+        "stability": spec.stability,
+        "connection": spec.connection,
+        "ports": [{"name": port.name, "summary": port.summary, "required": port.required} for port in spec.ports],
+        "replayable": issubclass(node_type, Source) and node_type.replayable,
+        "leaves_machine": issubclass(node_type, Sink) and spec.leaves_machine,
+        "remembers": issubclass(node_type, StatefulTransform),
+        "waits": issubclass(node_type, AsyncTransform),
+        "docs": inspect.getdoc(node_type) or "",
+        "fields": describe_fields(node_type.Config),
+        "schema": node_type.Config.model_json_schema(),
+    }
+
+
+def describe_fields(config_class: type[BaseModel]) -> list[dict[str, Any]]:
+    """The fields of a config, in the order declared; those of inner objects under `fields`."""
+    return [_field(name, field) for name, field in fields_by_key(config_class).items()]
+
+
+def describe_markdown(node_type: type[Node[Any]]) -> str:
+    """The help page of a node type."""
+    facts = describe(node_type)
+    return "\n".join([*_head(facts), *_field_list(facts["fields"]), *_ports(facts), *_example(facts)]) + "\n"
+
+
+def _field(name: str, field: FieldInfo) -> dict[str, Any]:
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, Mapping) else {}
+    inner = [found for found in _all_members(field.annotation) if is_model(found)]
+    return {
+        "name": name,
+        "type": type_words(field.annotation),
+        "required": field.is_required(),
+        "default": _default(field),
+        "docs": " ".join((field.description or "").split()),
+        "unit": extra.get("unit", ""),
+        "advanced": bool(extra.get("advanced", False)),
+        "widget": extra.get("widget", ""),
+        "choices_from": extra.get("choices_from", ""),
+        "since": extra.get("since", ""),
+        "secret": any(found in (SecretStr, SecretBytes) for found in members(field.annotation)),
+        "example": _plain(field.examples[0]) if field.examples else None,
+        "fields": [fact for model in dict.fromkeys(inner) for fact in describe_fields(model)],
+    }
+
+
+_TYPE_WORDS: dict[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Expression: "expression",
+    Template: "template",
+    SecretStr: "secret",
+    SecretBytes: "secret",
+    Any: "any value",
+    type(None): "empty",
+}
+
+
+def type_words(annotation: Any) -> str:
+    """A type in words: `list of text`, `'a' or 'b'`."""
+    words = [_one_type(found) for found in members(annotation) if found is not type(None)]
+    return " or ".join(dict.fromkeys(words)) or "empty"
+
+
+def _one_type(found: Any) -> str:
+    origin, arguments = get_origin(found), get_args(found)
+    if origin is Literal:
+        return " or ".join(repr(value) if isinstance(value, str) else str(value).lower() for value in arguments)
+    if origin in (list, tuple, set, frozenset) and arguments:
+        return f"list of {type_words(arguments[0])}"
+    if origin is dict:
+        return f"object of {type_words(arguments[1])}"
+    if is_model(found):
+        return "object"
+    return _TYPE_WORDS.get(found) or str(getattr(found, "__name__", found)).lower()
+
+
+def _all_members(annotation: Any) -> Iterator[Any]:
+    """The types of a declaration, those within lists and objects too."""
+    for found in members(annotation):
+        yield found
+        if get_origin(found) is not Literal:
+            for argument in get_args(found):
+                yield from _all_members(argument)
+
+
+def _default(field: FieldInfo) -> Any:
+    if field.is_required():
+        return None
+    value = field.get_default(call_default_factory=True, validated_data={})
+    return None if value is PydanticUndefined else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """JSON-like; a secret default is never shown."""
+    if isinstance(value, SecretStr | SecretBytes):
+        return None
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Expression | Template):
+        return value.text
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _head(facts: dict[str, Any]) -> list[str]:
+    state = "" if facts["stability"] == "stable" else f", {facts['stability']}"
+    lines = [f"# {facts['type']}", "", facts["summary"], ""]
+    docs = facts["docs"]
+    if docs and docs != facts["summary"]:
+        lines += [docs, ""]
+    lines.append(f"{facts['title']}: a {facts['kind']} of group {facts['category']}, since {facts['since']}{state}.")
+    if facts["connection"]:
+        lines.append(f"Needs a connection of type `{facts['connection']}`.")
+    return lines
+
+
+def _field_list(fields: list[dict[str, Any]]) -> list[str]:
+    if not fields:
+        return ["", "## Config", "", "Nothing to set."]
+    return ["", "## Config", "", *(line for field in fields for line in _field_lines(field, ""))]
+
+
+def _field_lines(field: dict[str, Any], indent: str) -> Iterator[str]:
+    words = [field["type"], *([field["unit"]] if field["unit"] else [])]
+    if field["required"]:
+        words.append("required")
+    elif field["default"] not in (None, "", [], {}):
+        words.append(f"default `{inline(field['default'])}`")
+    if field["advanced"]:
+        words.append("advanced")
+    example = "" if field["example"] is None else f" Example: `{inline(field['example'])}`."
+    docs = f": {field['docs']}" if field["docs"] else ""
+    yield f"{indent}- `{field['name']}` ({', '.join(words)}){docs}{example}"
+    for inner in field["fields"]:
+        yield from _field_lines(inner, f"{indent}  ")
+
+
+def _ports(facts: dict[str, Any]) -> list[str]:
+    lines = ["", "## Outputs", ""]
+    for port in facts["ports"]:
+        required = "" if port["required"] else ", may stay unwired"
+        lines.append(f"- `{port['name']}`{': ' if port['summary'] else ''}{port['summary']}{required}")
+    return [*lines, "- `error`: messages that failed here; unwired, they become dead letters"]
+
+
+def _example_value(field: dict[str, Any]) -> Any:
+    """The field's example; of an object without one, its own fields' examples."""
+    if field["example"] is not None or not field["fields"]:
+        return "..." if field["example"] is None else field["example"]
+    shown = [inner for inner in field["fields"] if inner["required"] or inner["example"] is not None]
+    value = {inner["name"]: _example_value(inner) for inner in shown}
+    return [value] if field["type"].startswith("list of") else value
+
+
+def _example(facts: dict[str, Any]) -> list[str]:
+    """The node as it stands in a flow file, from the fields' examples."""
+    shown = [field for field in facts["fields"] if field["required"] or field["example"] is not None]
+    config = {field["name"]: _example_value(field) for field in shown}
+    entry = {"type": facts["type"], **({"connection": "..."} if facts["connection"] else {}), "config": config}
+    if not config:
+        del entry["config"]
+    name = facts["type"].partition(".")[2] or facts["type"]
+    return ["", "## In a flow", "", "```yaml", "nodes:", f"  {name}: {inline(entry)}", "```"]
