@@ -80,6 +80,8 @@ class Mosquitto:
         self._end(lambda process: process.kill())
 
     def stop(self) -> None:
+        if self._process is not None:
+            self.thaw()
         self._end(lambda process: process.terminate())
 
     def freeze(self) -> None:

@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 from flowhost_mqtt.config import BrokerConfig
 from flowhost_mqtt.connection import MqttBroker
+from flowhost_mqtt.driver import PahoClient
+from flowhost_mqtt.link import Link
+from flowhost_mqtt.sink_publish import MqttPublish
 from flowhost_mqtt.source_subscribe import MqttSubscribe
+from flowhost_mqtt.terms import ClientTerms
 
 from flowhost.sdk import AuthenticationError, ConnectionTest, NodeContext, PermanentError, TemporaryError
 
@@ -243,6 +247,43 @@ async def test_a_second_client_with_our_id_is_named(until: Any, connect: Any, br
     await two.close()
 
 
+async def test_a_silent_broker_is_noticed_by_its_missing_pings(until: Any, new_broker: Any) -> None:
+    class Owner:
+        def welcomed(self, link: Link, welcome: Any) -> None: ...
+        def arrived(self, arrivals: Any, size: int) -> None: ...
+
+    silent: Mosquitto = new_broker()
+    terms = ClientTerms(client_id="x", version="5", clean=True, keepalive_s=1)
+    link = await Link.establish("127.0.0.1", silent.port, None, terms, Owner(), 10)
+    await asyncio.sleep(2.5)  # several keep-alive times: the link lives on by its pings
+    assert link.alive
+    silent.freeze()
+    await until(lambda: not link.alive, "the end of the link")
+    assert "Keep alive timeout" in link.ended.result()
+
+
+@pytest.mark.expects_error_log
+async def test_an_unforeseen_error_while_connecting_again_does_not_end_the_attempts(
+    until: Any, connect: Any, broker: Mosquitto, board: Board, monkeypatch: Any, caplog: Any
+) -> None:
+    link = connect(broker.port, reconnect_max_s=0.5)
+    await link.open()
+    failures = []
+
+    def fail_once(self: Any, *arguments: Any) -> None:
+        if not failures:
+            failures.append(arguments)
+            raise RuntimeError("a bug")
+        hello(self, *arguments)
+
+    hello = PahoClient.hello
+    monkeypatch.setattr(PahoClient, "hello", fail_once)
+    link.link.abort("cut by the test")
+    await until(lambda: board.kinds() == ["lost", "restored"])
+    assert failures
+    assert "unforeseen" in caplog.text
+
+
 def test_config_knows_the_usual_mistakes() -> None:
     assert BrokerConfig(host="h", tls=True).effective_port == 8883
     assert BrokerConfig(host="h", tls=True, port=1883).effective_port == 1883
@@ -251,4 +292,6 @@ def test_config_knows_the_usual_mistakes() -> None:
         BrokerConfig.model_validate({"host": "h", "password": "x"})
     with pytest.raises(ValueError, match="wildcard"):
         BrokerConfig.model_validate({"host": "h", "will": {"topic": "a/#"}})
+    with pytest.raises(ValueError, match="wildcard"):
+        MqttPublish.Config.model_validate({"topic": "a/#"})
     assert "hunter2" not in repr(BrokerConfig.model_validate({"host": "h", "username": "u", "password": "hunter2"}))

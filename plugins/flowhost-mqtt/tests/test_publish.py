@@ -108,8 +108,8 @@ async def test_only_the_message_with_the_wrong_topic_is_rejected(
 
 
 async def test_a_batch_of_nothing_but_wrong_messages(start: Any) -> None:
-    sink = await start(topic="+")
-    outcomes = await sink.write([message(1), message(2)])
+    sink = await start(topic="{payload}")
+    outcomes = await sink.write([message("+"), message("#")])
     assert [type(outcome) for outcome in outcomes] == [Reject, Reject]
 
 

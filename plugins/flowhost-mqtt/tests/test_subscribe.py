@@ -248,6 +248,7 @@ async def test_a_broker_with_persistence_keeps_messages_over_its_own_death(
     await until(lambda: flow.payloads == [1, 1])
 
 
+@pytest.mark.expects_error_log
 async def test_an_error_in_the_message_handler_ends_the_link_loudly_and_loses_nothing(
     until: Any, start: Any, new_probe: Any, broker: Mosquitto, board: Board, caplog: pytest.LogCaptureFixture
 ) -> None:

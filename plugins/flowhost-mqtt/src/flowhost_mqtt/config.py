@@ -128,6 +128,14 @@ class PublishConfig(Config):
     timeout_s: float = setting(10.0, gt=0, le=300, unit="s", advanced=True)
     """How long a batch may wait for the broker's confirmation before the link is given up as dead."""
 
+    @field_validator("topic")
+    @classmethod
+    def _check_topic(cls, topic: Template) -> Template:
+        """A topic without placeholders can be checked before anything runs."""
+        if "{" not in topic.text:
+            _without(problem_of_topic(topic.text), topic.text)
+        return topic
+
 
 def _without(problem: str, topic: str) -> str:
     if problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import ssl
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from flowhost_mqtt.link import Link, LinkEndedError, LinkRefusedError
 from flowhost_mqtt.packets import Arrival
 from flowhost_mqtt.refusals import UNSUPPORTED_VERSION, Address, explain, filter_refused
 from flowhost_mqtt.terms import ClientTerms, Spoken, Welcome
+
+log = logging.getLogger(__name__)
 
 FIRST_DELAY_S = 0.5
 SETTLED_S = 5.0
@@ -206,6 +209,9 @@ class Session:
                     return
                 except NodeError as error:
                     self._note(error)
+                except Exception as error:
+                    log.exception("connecting to %s failed in an unforeseen way", self.plan.address)
+                    self._trouble = f"{type(error).__name__}: {error}"
                 else:
                     break
             self._presence.restored(self)
