@@ -57,7 +57,7 @@ def frame(live: Live, page: str, title: str) -> Iterator[Frame]:
     Tag("div", t("lost.banner"), "fh-banner fh-banner-lost", id="fh-lost", role="status")
     stale = Tag("div", "", "fh-banner", role="status", data_testid="stale").show_if(condition=False)
     live.status.follow(health.show, health.unknown)
-    with Tag("main", "", "fh-main", id="content"):
+    with Tag("div", "", "fh-main", data_testid="content").put("id", "content"):
         yield Frame(stale)
 
 

@@ -1,0 +1,105 @@
+"""The pages over a real host with a real worker: bring a flow in, start it, see values move, stop it, read its run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+SERVE = """
+import sys
+from pathlib import Path
+from flowhost.app import serve
+from flowhost.services.settings import load_settings
+if __name__ == "__main__":
+    serve(load_settings(data_dir=Path(sys.argv[1]), port=0))
+"""
+
+FLOW = """
+flowhost: 1
+id: made-up
+name: Made-up values
+area: lab
+description: Values from nowhere, counted and discarded.
+nodes:
+  values: {type: sim.generate, config: {tags: 3, rate_hz: 20}}
+  double: {type: map, config: {set: {tag: payload.tag, value: payload.value * 2}}}
+  sink: {type: discard}
+wires:
+  - values -> double
+  - double -> sink
+"""
+
+
+class Watched(Protocol):
+    """The fixture: a page whose complaints fail the test."""
+
+    page: Page
+
+    def open(self, path: str) -> Page: ...
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """Where a host of its own answers, on a fresh data folder."""
+    script = tmp_path / "serve.py"
+    script.write_text(SERVE)
+    command = [sys.executable, str(script), str(tmp_path / "data")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            found = re.search(r"http://[\d.:]+", server.stdout.readline())
+            assert found, "the server ended before it answered"
+            yield found[0]
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def test_a_flow_from_import_to_its_run(watched: Watched) -> None:
+    page = watched.open("/")
+    expect(page.get_by_text("No flows yet")).to_be_visible()
+    page.get_by_role("button", name="Import flow").click()
+    page.get_by_test_id("import-text").fill(FLOW)
+    page.get_by_test_id("import-do").click()
+    row = page.locator("[data-flow=made-up]")
+    expect(row.get_by_test_id("flow-state")).to_have_text("Stopped")
+
+    row.get_by_test_id("flow-start").click()
+    expect(row.get_by_test_id("flow-state")).to_have_text("Running")
+    expect(row.get_by_test_id("value").first).to_be_visible()
+    total = row.get_by_test_id("flow-in").inner_text()
+    expect(row.get_by_test_id("flow-in")).not_to_have_text(total)
+
+    page.get_by_role("link", name="Made-up values").click()
+    expect(page.get_by_test_id("node")).to_have_count(3)
+    expect(page.get_by_test_id("wire")).to_have_count(2)
+    page.locator("[data-node=double]").click()
+    counter = page.locator("[data-counter=out] dd")
+    expect(counter).not_to_have_text("0")
+    now = counter.inner_text()
+    expect(counter).not_to_have_text(now)
+    expect(page.get_by_test_id("inspector")).to_contain_text("payload.value * 2")
+
+    page.get_by_test_id("flow-stop").click()
+    expect(page.get_by_test_id("flow-state")).to_have_text("Stopped")
+    page.get_by_role("link", name="Runs of Made-up values").click()
+    expect(page.locator("tbody tr").first).to_contain_text("Stopped")
+    page.get_by_role("link", name=re.compile("#")).first.click()
+    expect(page.get_by_test_id("run")).to_contain_text("sim.generate")
+
+
+def test_plugins_of_this_environment(watched: Watched) -> None:
+    page = watched.open("/plugins")
+    expect(page.get_by_test_id("plugin").first).to_be_visible()
+    expect(page.get_by_text("sim.generate")).to_be_visible()
+    for icon in page.locator(".fh-node-icon").all():  # each is one glyph of the bundled font
+        assert icon.evaluate("icon => icon.scrollWidth <= icon.clientWidth"), icon.text_content()
