@@ -37,7 +37,12 @@ async def test_unknown_host(make_connection):
 
 
 async def test_something_that_is_not_opc_ua_ends_by_the_timeout(make_connection):
-    server = await asyncio.start_server(lambda reader, writer: reader.read(), "127.0.0.1", 0)
+    async def say_nothing(reader, writer):
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     connection = make_connection(endpoint=f"opc.tcp://127.0.0.1:{port}", timeout_s=5)
     started = time.monotonic()
@@ -45,6 +50,7 @@ async def test_something_that_is_not_opc_ua_ends_by_the_timeout(make_connection)
         await connection.open()
     assert 4 < time.monotonic() - started < 10
     server.close()
+    await server.wait_closed()
 
 
 async def test_user_and_password(start_plant, make_connection):

@@ -88,7 +88,8 @@ async def test_a_new_certificate_after_an_outage_is_said_once_and_works_as_soon_
 
 async def test_a_server_that_does_not_trust_us_says_which_file_it_needs(start_plant, open_connection, tmp_path):
     (tmp_path / "trusted-by-server").mkdir()
-    shutil.copy(own_certificate(tmp_path / "other-client", "urn:other").certificate, tmp_path / "trusted-by-server")
+    other = await asyncio.to_thread(own_certificate, tmp_path / "other-client", "urn:other")
+    shutil.copy(other.certificate, tmp_path / "trusted-by-server")
     plant = await start_plant(pki=str(tmp_path / "server"), trusted_clients=str(tmp_path / "trusted-by-server"))
     config = {"endpoint": plant.endpoint, "security": "sign_and_encrypt"}
     with pytest.raises(PermanentError) as caught:

@@ -190,7 +190,8 @@ class Link:
         try:
             await self.session.set_publishing_mode(params)
         except ua.UaStatusCodeError as error:
-            self.remarks.append(f"server does not hold back when the flow is slow: {plain_text(error)}")
+            # the inbox stays bounded all the same; what it drops is counted and said
+            logging.getLogger(__name__).debug("server does not hold back: %s", plain_text(error))
 
     async def _connect(self) -> None:
         if self.config.security != "none":
