@@ -14,6 +14,7 @@ from flowhost.sdk import (
     Config,
     Connection,
     ConnectionSpec,
+    ConnectionTest,
     Function,
     InlineTransform,
     MessageTransform,
@@ -69,6 +70,8 @@ def check_connection_type(connection_type: Any) -> None:
     _check_spec(connection_type, name, ConnectionSpec)
     _check_config(connection_type, name)
     _check_methods(connection_type, name, Connection)
+    if hasattr(connection_type, "test"):
+        _check_methods(connection_type, name, ConnectionTest)
 
 
 def check_function(function: Any) -> None:
@@ -134,7 +137,8 @@ def _check_methods(found: type[Any], name: str, base: type[Any]) -> None:
     for method, declared in _methods(base).items():
         own = inspect.getattr_static(found, method)
         if isinstance(declared, classmethod) != isinstance(own, classmethod):
-            raise PluginError(f"{name}.{method} must be a classmethod")
+            must = "must" if isinstance(declared, classmethod) else "must not"
+            raise PluginError(f"{name}.{method} {must} be a classmethod")
         own = inspect.unwrap(getattr(found, method))
         if not callable(own):
             raise PluginError(f"{name}.{method} must be a method")

@@ -191,6 +191,8 @@ def _example_value(field: dict[str, Any]) -> Any:
         return "..." if field["example"] is None else field["example"]
     shown = [inner for inner in field["fields"] if inner["required"] or inner["example"] is not None]
     value = {inner["name"]: _example_value(inner) for inner in shown}
+    if field["type"].startswith("object of"):
+        return {"name": value}
     return [value] if field["type"].startswith("list of") else value
 
 

@@ -161,8 +161,9 @@ def _check_hooks(plugin: Any) -> None:
                 continue
         hook = (options or {}).get("specname") or name
         if hook not in known:
-            close = get_close_matches(hook, known, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else f"hooks: {', '.join(known)}"
+            bare = [name.removeprefix(f"{PROJECT}_") for name in known]
+            close = get_close_matches(hook.removeprefix(f"{PROJECT}_"), bare, n=1)
+            hint = f"did you mean '{PROJECT}_{close[0]}'?" if close else f"hooks: {', '.join(known)}"
             raise PluginError(f"there is no hook '{hook}'; {hint}")
         if inspect.iscoroutinefunction(found) or inspect.isasyncgenfunction(found):
             raise PluginError(f"hook '{hook}' is 'async def'; hooks only register types, write 'def'")

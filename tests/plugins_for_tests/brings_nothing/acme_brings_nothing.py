@@ -1,0 +1,3 @@
+"""No hook at all."""
+
+ANSWER = 42

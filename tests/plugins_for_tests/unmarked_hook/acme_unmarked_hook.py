@@ -1,0 +1,4 @@
+"""A hook without its mark."""
+
+def flowhost_node_types():
+    return []

@@ -1,0 +1,138 @@
+from typing import Any, Literal
+
+import pytest
+
+from flowhost.catalog import load_catalog
+from flowhost.catalog.describe import describe, describe_fields, describe_markdown, kind_of, type_words
+from flowhost.sdk import Config, Expression, NodeSpec, Port, Secret, Sink, Source, Template, setting
+
+
+class Tag(Config):
+    name: str = setting(example="power_kw")
+    """Field of the payload."""
+    scale: float = 1.0
+    """Factor."""
+
+
+class ReadConfig(Config):
+    """How to read."""
+
+    tags: list[Tag]
+    """What is read.
+
+    One per value."""
+    period_ms: int = setting(1000, ge=10, unit="ms", example=500)
+    """Time from scan to scan."""
+    mode: Literal["fast", "slow"] = "fast"
+    """How eager."""
+    key: Expression | None = None
+    """Ordering key."""
+    password: Secret | None = None
+    """Password."""
+    pin: Secret = Secret("1234")
+    """PIN."""
+    options: dict[str, Any] = setting(
+        default_factory=dict, advanced=True, widget="code", choices_from="browse", since="0.2"
+    )
+    """More."""
+    first: Tag = Tag(name="a")
+    """First tag."""
+    from_: str = setting("a", alias="from")
+    """Where from."""
+
+
+class Read(Source[ReadConfig]):
+    """Reads a table of values at a fixed rate."""
+
+    spec = NodeSpec(
+        id="acme.read", title="Read", summary="Reads values.", category="plant", connection="acme.plc", since="0.2",
+        stability="stable", keywords=("poll",),
+    )  # fmt: skip
+    Config = ReadConfig
+    replayable = True
+
+
+class DropConfig(Config):
+    pass
+
+
+class Drop(Sink[DropConfig]):
+    spec = NodeSpec(
+        id="drop", title="Drop", summary="Drops.", category="debug", ports=(Port(name="out", summary="answers"),)
+    )
+    Config = DropConfig
+
+
+def test_facts_of_a_node_type() -> None:
+    facts = describe(Read)
+    assert facts["type"] == "acme.read"
+    assert facts["kind"] == kind_of(Read) == "source"
+    assert facts["replayable"] is True
+    assert facts["leaves_machine"] is False
+    assert facts["connection"] == "acme.plc"
+    assert facts["ports"] == [{"name": "out", "summary": "the result", "required": True}]
+    assert facts["schema"]["properties"]["key"]["anyOf"][0] == {"type": "string", "format": "expression"}
+    assert kind_of(Drop) == "sink"
+    assert describe(Drop)["leaves_machine"] is True
+
+
+def test_facts_of_fields() -> None:
+    fields = {field["name"]: field for field in describe_fields(ReadConfig)}
+    assert list(fields) == ["tags", "period_ms", "mode", "key", "password", "pin", "options", "first", "from"]
+    assert fields["tags"]["required"] is True
+    assert fields["tags"]["docs"] == "What is read. One per value."
+    assert [inner["name"] for inner in fields["tags"]["fields"]] == ["name", "scale"]
+    period = fields["period_ms"]
+    assert (period["type"], period["unit"], period["default"], period["example"]) == ("whole number", "ms", 1000, 500)
+    assert fields["mode"]["type"] == "'fast' or 'slow'"
+    assert fields["key"]["default"] is None
+    assert fields["password"]["secret"] is True
+    assert fields["pin"]["default"] is None, "a secret is not shown, not even a default one"
+    options = fields["options"]
+    assert (options["advanced"], options["widget"], options["choices_from"], options["since"]) == (
+        True, "code", "browse", "0.2",
+    )  # fmt: skip
+    assert fields["first"]["default"] == {"name": "a", "scale": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (int | str, "whole number or text"),
+        (str | None, "text"),
+        (type(None), "empty"),
+        (list[Literal[0, 1]], "list of 0 or 1"),
+        (dict[str, Template], "object of template"),
+        (tuple[float, ...], "list of number"),
+        (bytes, "bytes"),
+        (Any, "any value"),
+        (Tag, "object"),
+    ],
+)
+def test_types_in_words(annotation: Any, words: str) -> None:
+    assert type_words(annotation) == words
+
+
+def test_the_help_page() -> None:
+    page = describe_markdown(Read)
+    assert page.startswith("# acme.read\n\nReads values.\n\nReads a table of values at a fixed rate.\n\n")
+    assert "Read: a source of group plant, since 0.2.\nNeeds a connection of type `acme.plc`.\n" in page
+    assert "- `tags` (list of object, required): What is read. One per value.\n" in page
+    assert "  - `name` (text, required): Field of the payload. Example: `power_kw`.\n" in page
+    assert "- `period_ms` (whole number, ms, default `1000`): Time from scan to scan. Example: `500`.\n" in page
+    assert "- `options` (object of any value, advanced): More.\n" in page
+    assert "1234" not in page
+    assert '  read: {type: acme.read, connection: "...", config: {tags: [{name: power_kw}], period_ms: 500}}\n' in page
+    page = describe_markdown(Drop)
+    assert "Nothing to set." in page
+    assert "- `out`: answers, may stay unwired\n" in page
+    assert "beta" in page
+    assert "  drop: {type: drop}\n" in page
+
+
+def test_every_installed_type_has_its_page() -> None:
+    catalog = load_catalog()
+    for node_type in catalog.nodes.values():
+        assert describe_markdown(node_type).startswith(f"# {node_type.spec.id}\n")
+        undocumented = [field["name"] for field in describe_fields(node_type.Config) if not field["docs"]]
+        assert undocumented == []
