@@ -38,7 +38,7 @@ class DataFolder:
         if self._file is not None:
             return
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             msg = f"data folder {self.path} cannot be used: choose another with --data or FLOWHOST_DATA_DIR ({error})"

@@ -48,6 +48,7 @@ class FlowKeeper(FleetListener):
         self._data_dir = data_dir
         self._by_run: dict[int, LiveFlow] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._returning: dict[str, asyncio.Task[None]] = {}
         self._closing = False
 
     async def open(self) -> None:
@@ -82,7 +83,7 @@ class FlowKeeper(FleetListener):
             await self._desire(live, running=False)
             raise
         except HostError:
-            self._background(self._bring_back(live, first=1), f"bring back {live.id}")
+            self._bring_back_soon(live, first=1)
             raise
         self._note(live, _event(run, "info", f"started by {by}"))
 
@@ -146,7 +147,7 @@ class FlowKeeper(FleetListener):
             self._note(live, _event(run, "error", f"the run was interrupted: {reason}"))
             self._run_over(live, "interrupted", "starting", f"interrupted: {reason}", None)
             if not self._closing:
-                self._background(self._bring_back(live), f"bring back {live.id}")
+                self._bring_back_soon(live)
 
     # -- one run
 
@@ -186,7 +187,15 @@ class FlowKeeper(FleetListener):
             return
         live.finish(state, reason, snapshot)
         self._by_run.pop(run, None)
-        self._history.end(run, outcome, reason, live.figures())
+        self._history.end(run, outcome, reason, live.figures_to_keep())
+
+    def _bring_back_soon(self, live: LiveFlow, first: int = 0) -> None:
+        """Begin to bring a flow back, unless that is going on already."""
+        going_on = self._returning.get(live.id)
+        if going_on is None or going_on.done():
+            task = asyncio.create_task(self._bring_back(live, first), name=f"bring back {live.id}")
+            self._returning[live.id] = task
+            self._keep(task)
 
     async def _bring_back(self, live: LiveFlow, first: int = 0) -> None:
         """Start a flow again until it runs, is no longer asked for, or proves wrong."""
@@ -212,11 +221,9 @@ class FlowKeeper(FleetListener):
         wanted = [live for live in self.flows.values() if live.desired == "running"]
         for live in wanted:
             live.state, live.text = "starting", "the host starts"
-        tasks = [self._start_task(self._bring_back(live), f"bring back {live.id}") for live in wanted]
-        for task in tasks:
-            task.add_done_callback(_log_fault)
-        if tasks:
-            await asyncio.wait(tasks, timeout=BRING_BACK_S[-1])
+            self._bring_back_soon(live)
+        if wanted:
+            await asyncio.wait([self._returning[live.id] for live in wanted], timeout=BRING_BACK_S[-1])
         self.reconciled.set()
 
     async def _desire_stopped_unless_run_again(self, live: LiveFlow) -> None:
@@ -233,7 +240,7 @@ class FlowKeeper(FleetListener):
     async def _note_progress(self) -> None:
         while True:
             await asyncio.sleep(PROGRESS_S)
-            figures = {run: done for run, live in self._by_run.items() if (done := live.figures()) is not None}
+            figures = {run: done for run, live in self._by_run.items() if (done := live.figures_to_keep()) is not None}
             try:
                 await self._store.runs.progress(figures)
             except Exception:
@@ -244,13 +251,12 @@ class FlowKeeper(FleetListener):
         self._history.event(event)
 
     def _background(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        self._start_task(work, name).add_done_callback(_log_fault)
+        self._keep(asyncio.create_task(work, name=name))
 
-    def _start_task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=name)
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
+        task.add_done_callback(_log_fault)
 
 
 def _log_fault(task: asyncio.Task[None]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -15,6 +17,7 @@ from flowhost.services.views import SPARK_POINTS, Desired, EventView, FlowState,
 from flowhost.store import FlowRecord, RunFigures, RunRecord
 
 EVENTS_SHOWN = 100
+FRESH_S = 4.0
 SAMPLE_NS = 950_000_000
 """Rates are taken over at least this long, so that they do not flicker."""
 
@@ -23,7 +26,8 @@ class RateMeter:
     """Turns counters into rates per second."""
 
     def __init__(self) -> None:
-        self.rates: dict[Hashable, float] = {}
+        self._rates: dict[Hashable, float] = {}
+        self._taken = 0.0
         self._at_ns: int | None = None
         self._totals: Mapping[Hashable, int] = {}
 
@@ -36,9 +40,14 @@ class RateMeter:
         if passed_ns < SAMPLE_NS:
             return False
         before = self._totals
-        self.rates = {key: max(0, n - before.get(key, 0)) * 1e9 / passed_ns for key, n in totals.items()}
+        self._rates = {key: max(0, n - before.get(key, 0)) * 1e9 / passed_ns for key, n in totals.items()}
         self._at_ns, self._totals = at_ns, totals
+        self._taken = time.monotonic()
         return True
+
+    def rate(self, key: Hashable) -> float:
+        """One counter's rate now; 0 when no news came for `FRESH_S`: old rates would be a lie."""
+        return self._rates.get(key, 0.0) if time.monotonic() - self._taken < FRESH_S else 0.0
 
 
 class LiveFlow:
@@ -115,13 +124,20 @@ class LiveFlow:
 
     def rate(self, nodes: frozenset[str], counter: str) -> float:
         """Messages per second of one counter over some nodes."""
-        return sum(self.meter.rates.get((node, counter), 0.0) for node in nodes)
+        return sum(self.meter.rate((node, counter)) for node in nodes)
 
     def figures(self) -> RunFigures | None:
-        """What the run has done so far, for its history; None before the first figures came."""
+        """What the run has done so far, in sums; None before the first figures came."""
         if self.snapshot is None:
             return None
         return figures_of(self.snapshot, self.sources, self.sinks)
+
+    def figures_to_keep(self) -> RunFigures | None:
+        """As `figures`, with the counters of every node, for the history."""
+        if self.snapshot is None:
+            return None
+        nodes = {name: msgspec.to_builtins(node) for name, node in self.snapshot.nodes.items()}
+        return replace(figures_of(self.snapshot, self.sources, self.sinks), nodes=nodes)
 
     def note(self, event: EventView) -> None:
         """A line for the flow's page."""
@@ -137,7 +153,7 @@ def counters(snapshot: FlowSnapshot) -> dict[Hashable, int]:
 
 
 def figures_of(snapshot: FlowSnapshot, sources: frozenset[str], sinks: frozenset[str]) -> RunFigures:
-    """A run's figures for its history."""
+    """A run's sums: what its sources brought, what its targets confirmed, and what failed."""
     nodes = snapshot.nodes
     return RunFigures(
         messages_in=sum(nodes[name].made for name in sources if name in nodes),
@@ -145,5 +161,4 @@ def figures_of(snapshot: FlowSnapshot, sources: frozenset[str], sinks: frozenset
         errors=snapshot.total("errors"),
         dead=snapshot.total("dead"),
         dropped=snapshot.total("dropped"),
-        nodes={name: msgspec.to_builtins(node) for name, node in nodes.items()},
     )

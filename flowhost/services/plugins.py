@@ -19,19 +19,22 @@ class PluginService:
         self._catalog = catalog
 
     async def list(self, principal: Principal) -> tuple[PluginView, ...]:
-        """Every plugin found, broken ones with their reason."""
+        """Every plugin found, the broken ones last and with their reason."""
         demand(principal, "plugin.read")
-        return tuple(
+        whole = tuple(
             PluginView(
                 name=plugin.name,
                 version=plugin.version,
-                node_types=tuple(plugin.node_types),
-                connection_types=tuple(plugin.connection_types),
-                error=plugin.error,
-                detail=plugin.detail,
+                node_types=plugin.node_types,
+                connection_types=plugin.connection_types,
             )
             for plugin in self._catalog.plugins
         )
+        broken = tuple(
+            PluginView(name=plugin.name, version=plugin.version, error=plugin.reason, detail=plugin.traceback)
+            for plugin in self._catalog.broken
+        )
+        return whole + broken
 
     async def node_types(self, principal: Principal) -> tuple[NodeTypeView, ...]:
         """Every node type with the JSON schema of its config, by category and title."""

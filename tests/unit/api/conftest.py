@@ -25,6 +25,7 @@ class Server:
     """One host in a process of its own."""
 
     def __init__(self, data: Path, **environment: str) -> None:
+        self.data = data
         self.process = subprocess.Popen(
             [sys.executable, "-c", SERVE],
             env=os.environ | {"FLOWHOST_DATA_DIR": str(data)} | environment,
@@ -82,7 +83,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         server.end()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("data"))
     server.wait_ready()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -34,7 +33,7 @@ def test_second_holder_is_told_who_has_it_and_gets_it_after_a_kill(tmp_path: Pat
         holder = rf"in use by the FlowHost with process id {other.pid} at http://127\.0\.0\.1:4711: stop it"
         with pytest.raises(SettingsError, match=holder):
             folder.take()
-        other.send_signal(signal.SIGKILL)
+        other.kill()
         other.wait()
         folder.take()
         folder.take()

@@ -222,6 +222,9 @@ async def test_every_call_checks_the_caller(host: Host, flow) -> None:
 
 
 async def test_plugins_and_node_types_are_listed(host: Host) -> None:
+    plugins = await host.plugins.list(LOCAL_USER)
+    assert "sim.generate" in plugins[0].node_types
+    assert plugins[0].error == ""
     types = {view.id: view for view in await host.plugins.node_types(LOCAL_USER)}
     assert types["sim.generate"].kind == "source"
     assert types["filter"].ports == ("out",)
