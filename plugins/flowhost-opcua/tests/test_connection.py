@@ -37,12 +37,7 @@ async def test_unknown_host(make_connection):
 
 
 async def test_something_that_is_not_opc_ua_ends_by_the_timeout(make_connection):
-    async def say_nothing(reader, writer):
-        await reader.read()
-        writer.close()
-        await writer.wait_closed()
-
-    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)  # says nothing
     port = server.sockets[0].getsockname()[1]
     connection = make_connection(endpoint=f"opc.tcp://127.0.0.1:{port}", timeout_s=5)
     started = time.monotonic()
