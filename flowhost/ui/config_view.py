@@ -37,7 +37,7 @@ def _flat(name: str, value: Any, secret: bool) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list) and any(isinstance(inner, Mapping) for inner in value):
         for index, inner in enumerate(value):
             fields = _flat(name, inner, secret=False)
-            lines = [f"{key.removeprefix(name).lstrip('.')} {text}".strip() for key, text in fields]
+            lines = [f"{key.removeprefix(name).lstrip('.')}: {text}".removeprefix(": ") for key, text in fields]
             yield f"{name}[{index}]", "\n".join(lines)
     else:
         yield name, _plain(value)

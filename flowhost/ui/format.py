@@ -15,6 +15,7 @@ _UNITS = {
     "Ohm": "Ω", "deg": "°", "1": "", "10*3": "×10³", "m3/h": "m³/h", "m3": "m³", "m2": "m²", "l/min": "l/min",
     "{#}": "pcs", "um": "µm", "us": "µs", "[pH]": "pH", "/min": "1/min", "/h": "1/h", "/s": "1/s",
 }  # fmt: skip
+_BRACKETS = str.maketrans("", "", "{}[]")
 _STEPS: tuple[tuple[float, str], ...] = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -70,12 +71,10 @@ def duration(seconds: float) -> str:
 
 
 def unit(ucum: str) -> str:
-    """A UCUM code as it stands on a gauge: `Cel` is `°C`, `{bottles}` is `bottles`."""
+    """A UCUM code as it stands on a gauge: `Cel` is `°C`, `{bottles}/min` is `bottles/min`."""
     if ucum in _UNITS:
         return _UNITS[ucum]
-    if ucum.startswith("{") and ucum.endswith("}"):
-        return ucum[1:-1]
-    return ucum.replace(".", "·").replace("[", "").replace("]", "")
+    return ucum.replace(".", "·").translate(_BRACKETS)
 
 
 def value(payload: Any, text: str) -> str:

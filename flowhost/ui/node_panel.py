@@ -11,6 +11,7 @@ from flowhost.services.views import NodeTypeView, NodeView, ValueView
 from flowhost.ui import config_view
 from flowhost.ui import format as fmt
 from flowhost.ui.icons import bundled
+from flowhost.ui.recent import RecentValues
 from flowhost.ui.state_mark import StateMark
 from flowhost.ui.table import Cell, Column, DataTable
 from flowhost.ui.tags import Tag, icon
@@ -72,6 +73,7 @@ class NodeValues(Tag):
 
     def __init__(self) -> None:
         super().__init__("div", "", "fh-panel-part")
+        self._recent = RecentValues(VALUES_SHOWN)
         with self:
             Tag("h3", t("node.values"))
             self._none = Tag("p", t("node.values.none"), "fh-sub")
@@ -88,14 +90,11 @@ class NodeValues(Tag):
 
     def show(self, values: tuple[ValueView, ...]) -> None:
         """Show the newest values."""
-        self._none.show_if(not values)
-        self._table.show_if(values)
         now = datetime.now(UTC)
-        shown: dict[str, ValueView] = {}
-        for value in values:
-            shown.setdefault(f"{value.port}\0{value.topic}", value)
-        keep = sorted(list(shown)[:VALUES_SHOWN])
-        self._table.show([(key, _value_cells(shown[key], now)) for key in keep])
+        recent = self._recent.take(values, now)
+        self._none.show_if(not recent)
+        self._table.show_if(recent)
+        self._table.show([(key, _value_cells(recent[key], now)) for key in sorted(recent)])
         whole = next((value for value in values if isinstance(value.payload, dict | list)), None)
         self._json_title.set_text(t("node.value.json", port=whole.port) if whole else "").show_if(whole)
         self._json.set_text(_pretty(whole.payload) if whole else "").show_if(whole)

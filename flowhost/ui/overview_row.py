@@ -9,6 +9,7 @@ from flowhost.services.views import FlowOverview, ValueView
 from flowhost.ui import format as fmt
 from flowhost.ui.live import Live
 from flowhost.ui.operate import FlowSwitch
+from flowhost.ui.recent import RecentValues
 from flowhost.ui.shell import Alert
 from flowhost.ui.sparkline import Sparkline
 from flowhost.ui.state_mark import StateMark
@@ -88,19 +89,20 @@ class ValueLines(Tag):
     def __init__(self) -> None:
         super().__init__("div", "", "fh-values")
         self._topics: list[str] = []
+        self._recent = RecentValues()
         with self:
             self._none = Tag("div", "", "fh-sub")
             self._lines = [_ValueLine() for _ in range(VALUES_SHOWN)]
 
     def show(self, values: Sequence[ValueView], *, running: bool) -> None:
         """Show the newest values."""
-        by_topic: dict[str, ValueView] = {}
-        for value in values:
-            by_topic.setdefault(value.topic or f"{value.node}.{value.port}", value)
+        if not running:
+            self._recent.forget()
+        now = datetime.now(UTC)
+        by_topic = self._recent.take(values if running else (), now)
         self._topics = keep_places(self._topics, list(by_topic), VALUES_SHOWN)
         self._none.set_text(t("flow.no_values") if running else t("flow.no_values_stopped"))
         self._none.show_if(not self._topics)
-        now = datetime.now(UTC)
         for index, line in enumerate(self._lines):
             line.show(by_topic[self._topics[index]] if index < len(self._topics) else None, now)
 

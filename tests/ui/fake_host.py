@@ -214,7 +214,7 @@ class FakeFlows:
             return (
                 value("plant/filler/temp", 71.4 + 3 * math.sin(seconds / 5), "Cel", 0.4),
                 value("plant/capper/press", 4.1 + 0.2 * math.cos(seconds), "bar", 2.3, "uncertain"),
-                value(f"plant/{NASTY}/temp", NASTY, "", 61, "bad"),
+                value(f"plant/{NASTY}/temp", NASTY, "", 0.1, "bad"),
                 value("plant/label/temp", {"value": 20.1, "seq": int(seconds)}, "", 3),
             )
         return (value("energy/active", 12.345678 + math.sin(seconds), "kW", 1),)

@@ -35,7 +35,7 @@ def describe(document: FlowDocument, types: Mapping[str, NodeTypeView]) -> str:
         _node(document, node, types, picture.places[node], boxes[node], ports[node], fed=node in fed)
         for node in document.nodes
     ]
-    wires = [_wire(wire, picture, ports) for wire in document.wires if _drawn(wire, document)]
+    wires = [_wire(wire, document, picture, ports) for wire in document.wires if _drawn(wire, document)]
     return json.dumps({"width": picture.width, "height": picture.height, "nodes": nodes, "wires": wires})
 
 
@@ -109,14 +109,16 @@ def _node(
     }
 
 
-def _wire(wire: Wire, picture: Picture, ports: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def _wire(wire: Wire, document: FlowDocument, picture: Picture, ports: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     start, end = picture.places[wire.source], picture.places[wire.target]
     points = [
         Place(start.x + WIDTH, start.y + _port_y(ports[wire.source], wire.port)),
         *picture.bends.get((wire.source, wire.target), ()),
         Place(end.x, end.y + MIDDLE_Y),
     ]
-    x, y = label_spot(points[-2], points[-1])
+    beside = [other for other in document.wires if (other.source, other.target) == (wire.source, wire.target)]
+    at = 0.56 if len(beside) == 1 else 0.34 + 0.38 * beside.index(wire) / (len(beside) - 1)
+    x, y = label_spot(points[-2], points[-1], at)
     return {
         "id": wire_id(wire.source, wire.port, wire.target),
         "source": wire.source,
@@ -129,9 +131,9 @@ def _wire(wire: Wire, picture: Picture, ports: Mapping[str, Sequence[str]]) -> d
     }
 
 
-def label_spot(a: Place, b: Place) -> tuple[float, float]:
-    """Where a wire's figures stand: on the curve, a little past its middle, where wires of one origin are apart."""
-    at, pull = 0.56, _pull(a, b)
+def label_spot(a: Place, b: Place, at: float) -> tuple[float, float]:
+    """Where a wire's figures stand: on the curve, `at` of the way from 0 to 1."""
+    pull = _pull(a, b)
     ways = ((1 - at) ** 3, 3 * (1 - at) ** 2 * at, 3 * (1 - at) * at**2, at**3)
     xs, ys = (a.x, a.x + pull, b.x - pull, b.x), (a.y, a.y, b.y, b.y)
     return sum(w * x for w, x in zip(ways, xs, strict=True)), sum(w * y for w, y in zip(ways, ys, strict=True))

@@ -66,7 +66,7 @@ def test_duration(given: float, shown: str) -> None:
         ("Cel", "°C"),
         ("[degF]", "°F"),
         ("kW.h", "kWh"),
-        ("{bottles}", "bottles"),
+        ("{bottles}/min", "bottles/min"),
         ("", ""),
         ("bar", "bar"),
         ("N.m", "N·m"),

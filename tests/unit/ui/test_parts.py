@@ -5,16 +5,18 @@ from __future__ import annotations
 import ast
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from flowhost import ui as package
 from flowhost.graph.document import FlowDocument, NodeEntry, Wire
-from flowhost.services.views import NodeTypeView
+from flowhost.services.views import NodeTypeView, ValueView
 from flowhost.ui import config_view
 from flowhost.ui.graph_view import describe
 from flowhost.ui.icons import bundled
 from flowhost.ui.overview_row import keep_places
 from flowhost.ui.overview_sums import added
+from flowhost.ui.recent import RecentValues
 from flowhost.ui.sparkline import HEIGHT, WIDTH, curve
 from flowhost.ui.texts import TEXTS
 
@@ -77,7 +79,7 @@ def test_secrets_are_never_shown() -> None:
     text = json.dumps(shown)
     assert not [secret for secret in ("1234", "abcd", "hunter2", "t0k", "k3y", "u:pw") if secret in text]
     assert shown["auth.user"] == "ann"
-    assert shown["list[0]"] == "api_key •••••• (set, never shown)\nname a"
+    assert shown["list[0]"] == "api_key: •••••• (set, never shown)\nname: a"
     assert shown["broker"] == "secret “broker_password”"
     assert shown["host"] == "environment HOST, else 127.0.0.1"
     assert shown["topics"] == "a/+, b/#"
@@ -125,3 +127,20 @@ def test_icons_are_those_of_the_bundled_font() -> None:
     for path in SOURCES:
         for name in re.findall(r'\bicon\("([a-z_]+)"', path.read_text()):
             assert bundled(name) == name
+
+
+def test_a_page_remembers_values_of_topics_that_are_silent_now() -> None:
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+    def value(topic: str, age_s: float, payload: int = 0) -> ValueView:
+        return ValueView(
+            node="n", port="out", topic=topic, text=str(payload), payload=payload, unit="", quality="good",
+            time=now - timedelta(seconds=age_s),
+        )  # fmt: skip
+
+    recent = RecentValues(kept=2)
+    assert [v.topic for v in recent.take([value("a", 5)], now).values()] == ["a"]
+    assert [v.topic for v in recent.take([value("b", 1)], now).values()] == ["b", "a"]
+    assert [v.payload for v in recent.take([value("a", 9, 7)], now).values()] == [0, 0]
+    assert [v.topic for v in recent.take([value("c", 0)], now).values()] == ["c", "b"]
+    assert recent.take([], now + timedelta(hours=1)) == {}

@@ -1,0 +1,38 @@
+"""Values seen lately, by topic: the host gives the newest per node, a page remembers those of the other topics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from flowhost.services.views import ValueView
+
+KEPT = 12
+OLDEST = timedelta(minutes=10)
+
+
+class RecentValues:
+    """The newest value of each topic, while a page is open.
+
+    Args:
+        kept: most topics remembered; the longest silent goes first.
+    """
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._values: dict[str, ValueView] = {}
+
+    def take(self, values: Iterable[ValueView], now: datetime) -> dict[str, ValueView]:
+        """Remember these; return all remembered by port and topic, newest first."""
+        for value in values:
+            key = f"{value.topic or value.node}\0{value.port}"
+            known = self._values.get(key)
+            if known is None or value.time >= known.time:
+                self._values[key] = value
+        fresh = ((key, value) for key, value in self._values.items() if now - value.time < OLDEST)
+        self._values = dict(sorted(fresh, key=lambda item: item[1].time, reverse=True)[: self._kept])
+        return dict(self._values)
+
+    def forget(self) -> None:
+        """Start anew, as when another run begins."""
+        self._values.clear()
