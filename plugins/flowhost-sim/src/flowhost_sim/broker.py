@@ -7,21 +7,29 @@ import asyncio
 import logging
 
 # amqtt is annotated but ships no py.typed marker
+from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter  # type: ignore[import-untyped]
 from amqtt.broker import Broker  # type: ignore[import-untyped]
-from amqtt.errors import BrokerError  # type: ignore[import-untyped]
-from typing_extensions import override
 
-_PLUGINS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
-_GOODBYE_S = 1.0
+_CONFIG = {
+    "listeners": {"default": {"type": "external"}},
+    "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+}
+_GOODBYE_S = 0.5
 
 
 class EmbeddedBroker:
-    """Listens on one loopback address; anybody on this machine may publish and subscribe."""
+    """Listens on one loopback address; anybody on this machine may publish and subscribe.
+
+    It listens itself and hands connections over to amqtt: amqtt's own listener takes new clients while it shuts down,
+    and then waits for them.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self.host = host
         self.port = port
-        self._broker: _Broker | None = None
+        self._broker: Broker | None = None
+        self._listener: asyncio.Server | None = None
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def start(self) -> None:
         """Listens.
@@ -29,48 +37,40 @@ class EmbeddedBroker:
         Raises:
             OSError: the port is taken.
         """
-        for name in ("amqtt", "transitions"):
-            logging.getLogger(name).setLevel(
-                logging.CRITICAL
-            )  # every client that goes away would be an error in the log
-        listener = {"type": "tcp", "bind": f"{self.host}:{self.port}", "max_connections": -1}
-        broker = _Broker({"listeners": {"default": listener}, "plugins": dict(_PLUGINS)})
-        try:
-            await broker.start()
-        except BrokerError as error:
-            raise OSError(f"MQTT broker cannot listen on {self.host}:{self.port}: {error}") from error
+        for name in ("amqtt", "transitions"):  # every client that goes away would be an error in the log
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        broker = Broker(_CONFIG)
+        await broker.start()
         self._broker = broker
+        try:
+            self._listener = await asyncio.start_server(self._serve, self.host, self.port)
+        except OSError:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
+        """Takes no new clients, cuts off those it has, then ends."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
+            await self._cut_off()
         broker, self._broker = self._broker, None
         if broker is not None:
             await broker.shutdown()
-            await broker.hang_up()
 
     async def update(self) -> None:
         """Nothing to do: a broker passes on what it is given."""
 
-
-class _Broker(Broker):  # type: ignore[misc]  # untyped, see above
-    """Knows its connections: amqtt leaves those open that have sent no CONNECT yet, or stay after the shutdown."""
-
-    def __init__(self, config: dict[str, object]) -> None:
-        super().__init__(config)
-        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-
-    @override
-    async def stream_connected(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
-    ) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._connections[task] = writer
         task.add_done_callback(self._connections.pop)
-        await super().stream_connected(reader, writer, listener_name)
+        if self._broker is not None:
+            await self._broker.external_connected(StreamReaderAdapter(reader), StreamWriterAdapter(writer), "default")
 
-    async def hang_up(self) -> None:
-        tasks = list(self._connections)
+    async def _cut_off(self) -> None:
         for writer in self._connections.values():
-            writer.close()
-        if tasks:
+            writer.transport.abort()
+        if tasks := list(self._connections):
             await asyncio.wait(tasks, timeout=_GOODBYE_S)

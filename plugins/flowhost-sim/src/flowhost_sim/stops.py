@@ -52,6 +52,7 @@ _KINDS: tuple[tuple[Reason, str, float, float, float, State], ...] = (
 )
 _MEAN_BETWEEN_S = 120.0
 _SHORTEST_BETWEEN_S = 15.0
+_QUIET_BEGINNING_S = 40.0  # the first stop is not before bottles are on all belts
 
 
 class StopPlan:
@@ -59,7 +60,7 @@ class StopPlan:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._due_s = self._draw_due_s()
+        self._due_s = _QUIET_BEGINNING_S + self._draw_due_s()
 
     def step(self, dt_s: float) -> Stop | None:
         """Counts running time only; returns the stop that begins now."""
