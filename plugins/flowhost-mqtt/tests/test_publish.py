@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -216,3 +217,42 @@ async def test_a_cancelled_write_does_not_disturb_the_next(
     assert await sink.write([message("after")]) is None
     await until(lambda: b"after" in probe.payloads)
     assert len(probe.messages) < 500
+
+
+async def test_a_broker_that_does_not_read_holds_up_the_sender_and_nothing_is_lost(
+    until: Any, start: Any, new_broker: Any, new_probe: Any
+) -> None:
+    slow: Mosquitto = new_broker(extra="max_queued_messages 0\n")
+    probe: Probe = new_probe(slow.port, "uns/#", qos=0)
+    sink = await start(port=slow.port, qos=0)
+    slow.freeze()
+    batch = [message(b"x" * 100_000) for _ in range(200)]
+    writing: asyncio.Task[Any] = asyncio.create_task(sink.write(batch))
+    await until(lambda: broker_of(sink).link._wire.backlog > 0, "the socket is full")
+    assert not writing.done()
+    slow.thaw()
+    result = await writing
+    assert result is None
+    assert broker_of(sink).link._wire.backlog == 0
+    await until(lambda: len(probe.messages) == 200)
+
+
+async def test_small_packets_leave_at_once_and_a_batch_in_one_piece(
+    until: Any, start: Any, new_probe: Any, broker: Mosquitto
+) -> None:
+    probe: Probe = new_probe(broker.port, "uns/#")
+    sink = await start(qos=0)
+    wire = broker_of(sink).link._wire
+    assert wire._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    sent: list[int] = []
+
+    class Counting:
+        def send(self, data: bytearray) -> int:
+            sent.append(len(data))
+            return plain.send(data)
+
+    plain, wire._sock = wire._sock, Counting()
+    await sink.write([message(number) for number in range(50)])
+    wire._sock = plain
+    assert len(sent) == 1
+    await until(lambda: len(probe.messages) == 50)
