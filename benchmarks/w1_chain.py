@@ -12,6 +12,7 @@ import asyncio
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,7 @@ def four(index: int) -> list[NodeEntry]:
 
 def chain_flow(fours: int) -> FlowDocument:
     nodes = [node("source", "bench.ready"), *(n for i in range(fours) for n in four(i)), node("sink", "discard")]
-    wires = [Wire(source=a.id, target=b.id) for a, b in zip(nodes, nodes[1:], strict=False)]
+    wires = [Wire(source=a.id, target=b.id) for a, b in pairwise(nodes)]
     return FlowDocument(id="chain", nodes={n.id: n for n in nodes}, wires=tuple(wires))
 
 

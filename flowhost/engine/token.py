@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from flowhost.sdk import Settlement
@@ -42,11 +43,16 @@ class Token:
 
 
 class PositionTracker:
-    """Keeps a replayable source's positions in order and releases the contiguous settled ones."""
+    """Keeps positions in order and releases the contiguous settled ones.
 
-    def __init__(self) -> None:
+    Args:
+        on_ready: called whenever there is at least one to release; None for those who wait in `next_settled`.
+    """
+
+    def __init__(self, on_ready: Callable[[], None] | None = None) -> None:
         self._tokens: deque[Token] = deque()
         self._wake = asyncio.Event()
+        self._on_ready = on_ready or self._wake.set
 
     def open(self, position: Any) -> Token:
         """A token for a batch at this position."""
@@ -57,7 +63,7 @@ class PositionTracker:
     def settled(self) -> None:
         """Some token has settled; look whether it is the first one waiting."""
         if self._tokens and self._tokens[0].settlement is not None:
-            self._wake.set()
+            self._on_ready()
 
     async def next_settled(self) -> list[Any]:
         """Positions to confirm now, oldest first; waits for at least one."""

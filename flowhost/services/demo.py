@@ -72,7 +72,7 @@ class PlantSimulator:
             if isinstance(said, dict) and said.get("event") == "ready":
                 return said
         code = self._process.wait()
-        raise PluginError(f"the plant simulator ended with code {code} before it was ready; run `flowhost sim` to see why")
+        raise PluginError(f"the plant simulator ended with code {code}; run `flowhost sim` to see why")
 
 
 def addresses_as_environ(ready: dict[str, Any]) -> dict[str, str]:

