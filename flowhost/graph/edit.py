@@ -147,7 +147,7 @@ class _Editor:
         start = self._line_start(entry.key.start)
         if self._text[start : entry.key.start].strip():
             raise _NotInPlaceError
-        self._splices.append(_Splice(start, self._behind(entry.value, entry.key), ""))
+        self._splices.append(_Splice(start, self._behind(entry.value), ""))
 
     def _remove_flow_key(self, parent: Piece, key: str) -> None:
         """Within braces: up to the next key, or from the last value before."""
@@ -173,9 +173,9 @@ class _Editor:
         start = self._line_start(first.key.start)
         indent = first.key.column - 1
         if self._text[start : first.key.start].strip() and anchor is None:
-            raise _NotInPlaceError
+            anchor = next(iter(parent.entries))  # the first key stands behind a dash
         entry = None if anchor is None else parent.entries[anchor]
-        at = start if entry is None else self._behind(entry.value, entry.key)
+        at = start if entry is None else self._behind(entry.value)
         self._insert_lines(at, textwrap.indent(block({key: value}), " " * indent))
 
     def _replace(self, parent: Piece, key: str, value: Any) -> None:
@@ -189,7 +189,7 @@ class _Editor:
         written = textwrap.indent(block({key: value}), " " * indent)[indent:]
         if self._text[start : entry.key.start].strip() and "\n" in written.rstrip("\n"):
             raise _NotInPlaceError
-        self._splices.append(_Splice(entry.key.start, self._end(entry.value, entry.key), written.rstrip("\n")))
+        self._splices.append(_Splice(entry.key.start, self._end(entry.value), written.rstrip("\n")))
 
     def _insert_lines(self, at: int, lines: str) -> None:
         if lines and at == len(self._text) and not self._text.endswith("\n"):
@@ -200,14 +200,14 @@ class _Editor:
     def _line_start(self, index: int) -> int:
         return self._text.rfind("\n", 0, index) + 1
 
-    def _behind(self, piece: Piece, key: Piece | None = None) -> int:
+    def _behind(self, piece: Piece) -> int:
         """Start of the line that follows the value and its comment."""
-        found = self._text.find("\n", self._end(piece, key))
+        found = self._text.find("\n", self._end(piece))
         return len(self._text) if found < 0 else found + 1
 
-    def _end(self, piece: Piece, key: Piece | None = None) -> int:
+    def _end(self, piece: Piece) -> int:
         """Where the value's own characters end: blank lines behind a block of text are not part of it."""
         end = piece.end
         if piece.style in ("|", ">") or piece.kind != "scalar":
             end = len(self._text[:end].rstrip())
-        return max(end, key.end + 1) if key is not None and piece.start == piece.end else end
+        return end

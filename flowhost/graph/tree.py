@@ -149,6 +149,7 @@ class _Builder:
     """Builds the tree from the events of ruamel's parser."""
 
     def __init__(self, text: str, source: str) -> None:
+        self._text = text
         self._source = source
         self._events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
         self._anchors: dict[str, Piece] = {}
@@ -227,6 +228,8 @@ class _Builder:
         name = str(resolved(key).value)
         inner_place = (*place, name)
         value = self._piece(next(self._events), inner_place, in_flow=in_flow)
+        if value.start == value.end:
+            self._put_behind(key, value)
         if resolved(key).kind != "scalar" or not isinstance(resolved(key).value, str) or name == "<<":
             self._odd_keys.append((inner_place, key))
         elif name in mapping.entries:
@@ -245,6 +248,13 @@ class _Builder:
             except UnicodeDecodeError:
                 raise self._refuse(event, "half a character (\\ud800 to \\udfff); write the character itself") from None
         return piece
+
+    def _put_behind(self, key: Piece, empty: Piece) -> None:
+        """A value that is left out stands behind its key's colon, not where the parser noticed."""
+        colon = self._text.find(":", key.end)
+        at = colon + 1 if colon >= 0 and not self._text[key.end : colon].strip() else key.end
+        empty.start = empty.end = at
+        empty.line, empty.column = key.line, key.column + at - key.start
 
     def _measure(self, piece: Piece) -> int:
         """Number of values in it, aliases written out. Children are measured before their parents."""

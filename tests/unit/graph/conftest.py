@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest
+from pydantic import field_validator
 
 from flowhost.sdk import (
     OUT,
@@ -32,6 +33,15 @@ class BrokerConfig(Config):
     """Address in one."""
     password: Secret | None = None
     """Password."""
+
+    @field_validator("host")
+    @classmethod
+    def _no_blanks(cls, value: str) -> str:
+        if value == "fail here":
+            raise LookupError("no such host")
+        if " " in value:
+            raise ValueError("a host has no blanks")
+        return value
 
 
 class Broker(Connection[BrokerConfig]):

@@ -255,3 +255,16 @@ def test_problems_name_line_and_column(library: Any) -> None:
 
 def test_an_empty_flow_has_nothing_wrong(library: Any) -> None:
     assert lint(FlowDocument(id="f"), library) == []
+
+
+def test_a_plugin_that_fails_while_it_checks_is_named(library: Any) -> None:
+    text = SOUND.replace("{host: 10.1.2.3, port: 1883", "{host: fail here, port: 1883")
+    (problem,) = problems_of(text, library)
+    assert (problem.code, problem.place, problem.line) == ("plugin-fault", "connections.broker.config", 5)
+    assert problem.message == "checking this config failed in the plugin: LookupError: no such host"
+
+
+def test_words_of_the_plugin_are_kept(library: Any) -> None:
+    (problem,) = problems_of(SOUND.replace("host: 10.1.2.3", "host: not a host"), library)
+    assert (problem.code, problem.place) == ("wrong-value", "connections.broker.config.host")
+    assert problem.message == "a host has no blanks"

@@ -81,6 +81,9 @@ def test_the_same_flow_is_the_same_text() -> None:
         ("d['layout']['nodes']['out'] = [1, 2]", ["- layout: {nodes: {temps: [80, 120]}}   # cosmetic",
                                                   "+ layout: {nodes: {temps: [80, 120], out: [1, 2]}}   # cosmetic"]),
         ("del d['layout']", ["- layout: {nodes: {temps: [80, 120]}}   # cosmetic"]),
+        ("nodes['out']['config'] = {'topic': 'x', 'list': [1]}; nodes['out']['config']['qos'] = 1", None),
+        ("nodes['long']['config']['set'] = {'z': '1'}", None),
+        ("nodes['long']['config']['set']['b'] = ['p', {'q': [1], 'r': {}}]", None),
         ("nodes['long']['type'] = 'mapp'", ["-     type: map   # maps", "+     type: mapp   # maps"]),
     ],
 )  # fmt: skip
@@ -89,7 +92,7 @@ def test_an_edit_touches_its_own_lines(change: str, lines: list[str] | None) -> 
     if lines is not None:
         assert sorted(found) == sorted(lines)
     else:
-        assert len(found) == 2
+        assert 2 <= len(found) <= 10
 
 
 def test_within_braces_quotes_and_spaces_stay() -> None:
@@ -207,7 +210,8 @@ nodes:
     config = read_flow(text).document.nodes["a"].config
     assert config == {
         "a": "no", "b": "12:30", "c": "2024-01-01", "d": 31, "e": 15, "f": 1000.0, "g": 0.5, "h": None, "i": True,
-        "j": float("inf"), "k": float("-inf"), "l": 12, "m": "\U0001f600", "n": "1_000", "o": False, "p": None, "q": "1",
+        "j": float("inf"), "k": float("-inf"), "l": 12, "m": "\U0001f600", "n": "1_000", "o": False, "p": None,
+        "q": "1",
     }  # fmt: skip
     assert str(read_flow(text.replace(".inf", ".nan")).document.nodes["a"].config["j"]) == "nan"
     written = dump_flow(read_flow(text).document)
@@ -265,3 +269,97 @@ def test_a_fresh_file_has_its_keys_in_order() -> None:
     assert "description: |-\n  Two\n  lines\n" in text
     assert "    temps: [80, 120]\n" in text
     assert "      where: quality == 'good'\n" in text
+
+
+def test_lists_of_objects_change_item_by_item() -> None:
+    text = """\
+flowhost: 1
+id: f
+nodes:
+  a:
+    type: modbus.poll
+    config:
+      tags:
+        # the first
+        - name: speed   # rpm
+          address: 1
+        - {name: temp, address: 2}
+        - name: power
+          address: 3
+      empty:
+      note: |
+        kept
+
+wires: []
+"""
+    file = read_flow(text)
+    data = to_json(file.document)
+    tags = data["nodes"]["a"]["config"]["tags"]
+    tags[0]["address"] = 7
+    tags[1]["unit"] = "Cel"
+    del tags[2]
+    tags.append({"name": "load", "bits": [{"at": 1}]})
+    data["nodes"]["a"]["config"]["empty"] = "full"
+    new = file.write(from_json(data))
+    assert new == text.replace("address: 1\n", "address: 7\n").replace("address: 2}", "address: 2, unit: Cel}").replace(
+        "        - name: power\n          address: 3\n",
+        "        - name: load\n          bits:\n            - at: 1\n",
+    ).replace("empty:\n", "empty: full\n")
+    data["nodes"]["a"]["config"]["tags"] = [{"name": "speed", "address": 1}]
+    assert "# the first\n        - name: speed   # rpm\n          address: 1\n      empty:" in file.write(
+        from_json(data)
+    )
+
+
+LISTS = """\
+flowhost: 1
+id: f
+nodes:
+  a:
+    type: x
+    config:
+      pairs:
+        - - 1
+          - 2
+        - - 3
+      objects:
+        - first: 1   # one
+          second: 2
+      wide:
+        -
+          first: 1
+      flow: [1, 2]
+wires: []
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        ("config['pairs'][0].append(9)", "# one"),
+        ("config['pairs'].insert(0, [7])", "# one"),
+        ("config['pairs'][0][0:1] = [7, 8]", "# one"),
+        ("config['objects'].append({'x': {'y': [1, {}]}})", "# one"),
+        ("del config['objects'][0]['first']", "pairs:\n        - - 1\n"),
+        ("config['objects'][0] = {'zero': 0, **config['objects'][0]}", "# one"),
+        ("config['objects'][0]['first'] = {'a': 1}", "second: 2"),
+        ("config['objects'][0]['second'] = {'a': 1}", "# one"),
+        ("config['wide'].append({'first': 2})", "# one"),
+        ("config['flow'] = []; config['wide'] = {}", "# one"),
+        ("config['flow'].append('x, y')", "# one"),
+        ("config['flow'] = {'a': None, 'b': 1.5, 'c': 'x: y', 'd': ''}", "# one"),
+    ],
+)
+def test_lists_of_every_form(change: str, kept: str) -> None:
+    file = read_flow(LISTS)
+    data = to_json(file.document)
+    exec(change, {"config": data["nodes"]["a"]["config"]})
+    new = file.write(from_json(data))
+    assert to_json(read_flow(new).document) == data
+    assert kept in new
+
+
+def test_a_flow_may_become_quite_another() -> None:
+    file = read_flow("{flowhost: 1, id: f, nodes: {}}")
+    other = from_json({"flowhost": 1, "id": "g", "nodes": {"a": {"type": "log"}}, "wires": [], "area": "x"})
+    assert to_json(read_flow(file.write(other)).document) == to_json(other)
