@@ -89,8 +89,8 @@ def value(payload: Any, text: str) -> str:
         return " · ".join(f"{key} {value(inner, _word(inner))}" for key, inner in fields) or text
     if isinstance(payload, bool) or not isinstance(payload, int | float | Decimal):
         return text
-    if isinstance(payload, int):
-        return count(payload)
+    if isinstance(payload, int):  # may be an order number: no gaps between thousands
+        return str(payload)
     if not math.isfinite(payload):
         return text
     if -10_000 < payload < 10_000:
