@@ -1,0 +1,99 @@
+"""What can be changed in an outbox, always as one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Rows at the end of an edge.
+
+    Attributes:
+        edge: number of the edge.
+        rows: encoded messages, in order.
+    """
+
+    edge: int
+    rows: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """All messages of an edge up to this one are done.
+
+    Attributes:
+        edge: number of the edge.
+        position: id of the last message that is done; never moves back.
+    """
+
+    edge: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """A dead letter.
+
+    Attributes:
+        flow: flow id.
+        node: node it failed at.
+        at_ns: when, nanoseconds UTC.
+        revision: of the flow, 0 where there is none.
+        kind: class of the error.
+        reason: in words.
+        attempts: how often it was tried.
+        message: encoded, as it entered the node.
+    """
+
+    flow: str
+    node: str
+    at_ns: int
+    revision: int
+    kind: str
+    reason: str
+    attempts: int
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeepState:
+    """State of one key of a node; None forgets it."""
+
+    flow: str
+    node: str
+    key: str
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeepOrigin:
+    """How far a source has been read at its origin: cursor, file position."""
+
+    flow: str
+    node: str
+    value: bytes
+
+
+Change = Append | Advance | Bury | KeepState | KeepOrigin
+
+
+@dataclass(slots=True)
+class Transaction:
+    """Changes that happen together or not at all.
+
+    Attributes:
+        changes: in order.
+        committed: called on the loop once they are on disk, with the id before the first row of each `Append`.
+        failed: called on the loop if they are not, and will not be.
+    """
+
+    changes: Sequence[Change]
+    committed: Callable[[list[int]], None]
+    failed: Callable[[Exception], None]
+    starts: list[int] = field(default_factory=list)
+
+    def size(self) -> int:
+        """Rows, for bounding a group."""
+        return sum(len(change.rows) if isinstance(change, Append) else 1 for change in self.changes)

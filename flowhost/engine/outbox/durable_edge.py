@@ -1,0 +1,170 @@
+"""A node's inbound queue on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from flowhost.engine.edge import Portion
+from flowhost.engine.outbox.changes import Advance, Append
+from flowhost.engine.outbox.codec import decode_message, encode_message
+from flowhost.engine.outbox.outbox import EdgeRecord, Outbox
+from flowhost.engine.snapshot import EdgeSnapshot
+from flowhost.engine.token import PositionTracker, Token
+from flowhost.sdk import Message
+
+READ_AHEAD = 20_000
+"""Messages kept in memory behind the newest append; a longer backlog is read from disk when its turn comes."""
+READ_CHUNK = 1_000
+
+
+class DurableEdge:
+    """A first-in, first-out queue in the outbox (`flowhost.engine.edge.Edge`).
+
+    Guarantees: a token given to `offer` is settled for this branch once the messages are on disk, not before; order of
+    `offer` is order of `take`; a message leaves the disk once it and all before it are done. After a crash, what was
+    taken and not done is given out again.
+
+    Args:
+        outbox: the file.
+        node_id: the node behind the edge.
+        record: the edge as found on disk.
+        max_unwritten: messages that may wait for the disk before `offer` refuses.
+    """
+
+    def __init__(self, outbox: Outbox, node_id: str, record: EdgeRecord, max_unwritten: int = 10_000) -> None:
+        self._outbox = outbox
+        self._node_id = node_id
+        self._number = record.number
+        self._max_unwritten = max_unwritten
+        self._unwritten = 0
+        self._in = self._pending = record.appended - record.position
+        self._out = self._dead = 0
+        self._taken = record.position
+        self._newest = record.appended
+        # what follows `_taken` in memory; empty while older messages have to be read from disk first
+        self._ahead: deque[Portion] = deque()
+        self._behind = self._pending > 0
+        self._ahead_count = 0
+        self._filled = asyncio.Event()
+        self._room = asyncio.Event()
+        self._idle = asyncio.Event()
+        if self._pending:
+            self._filled.set()
+        else:
+            self._idle.set()
+        self._done = PositionTracker(on_ready=self._advance)
+
+    def offer(self, messages: Sequence[Message], token: Token) -> bool:
+        """Send the messages to disk if not too many are on their way there already."""
+        number = len(messages)
+        if self._unwritten and self._unwritten + number > self._max_unwritten:
+            return False
+        rows = [encode_message(message) for message in messages]
+        self._unwritten += number
+        self._in += number
+        self._pending += number
+        self._idle.clear()
+
+        def committed(starts: list[int]) -> None:
+            self._appended(starts[0], messages, token)
+
+        self._outbox.submit([Append(self._number, rows)], committed, _stays_unconfirmed)
+        return True
+
+    async def put(self, messages: Sequence[Message], token: Token) -> None:
+        """As `offer`, waiting for the disk."""
+        while not self.offer(messages, token):
+            self._room.clear()
+            await self._room.wait()
+
+    async def take(self, limit: int) -> list[Portion]:
+        """What has accumulated on disk, at least one portion."""
+        while True:
+            if self._behind:
+                await self._read_behind()
+            if self._ahead:
+                return self._take_ahead(limit)
+            if self._behind:
+                continue
+            self._filled.clear()
+            await self._filled.wait()
+
+    def settle(self, portions: Sequence[Portion], *, dead: int) -> None:
+        """The taken portions are done, up to what still follows from them elsewhere."""
+        self._dead += dead
+        self._out -= dead
+        for portion in portions:
+            portion.token.done()
+
+    async def idle(self) -> None:
+        """Returns when nothing is on its way to disk, queued or in flight."""
+        await self._idle.wait()
+
+    def snapshot(self) -> EdgeSnapshot:
+        """The ledger of this edge."""
+        return EdgeSnapshot(
+            node=self._node_id,
+            in_=self._in,
+            out=self._out,
+            dead=self._dead,
+            pending=self._pending,
+            durable=True,
+        )
+
+    # -- from disk
+
+    def _appended(self, start: int, messages: Sequence[Message], token: Token) -> None:
+        number = len(messages)
+        self._unwritten -= number
+        self._newest = start + number
+        self._room.set()
+        if not self._behind and self._ahead_count + number <= READ_AHEAD:
+            self._keep_ahead(start, messages)
+        else:
+            self._behind = True
+        self._filled.set()
+        token.done()
+
+    def _keep_ahead(self, start: int, messages: Sequence[Message]) -> None:
+        self._ahead.append(Portion(messages, self._done.open((start + len(messages), len(messages))), 0))
+        self._ahead_count += len(messages)
+
+    def _take_ahead(self, limit: int) -> list[Portion]:
+        taken: list[Portion] = []
+        number = 0
+        while self._ahead and (not taken or number + len(self._ahead[0].messages) <= limit):
+            portion = self._ahead.popleft()
+            taken.append(portion)
+            number += len(portion.messages)
+        self._ahead_count -= number
+        self._taken += number
+        return taken
+
+    async def _read_behind(self) -> None:
+        """Read the next messages the memory does not hold."""
+        if self._ahead:
+            return
+        rows = await self._outbox.read(self._number, self._taken, READ_CHUNK)
+        if rows:
+            self._keep_ahead(rows[0][0] - 1, [decode_message(row) for _, row in rows])
+        if not rows or rows[-1][0] >= self._newest:
+            self._behind = False
+
+    def _advance(self) -> None:
+        """Everything up to some message is done: let it leave the disk."""
+        ready = self._done.take_settled()
+        position, number = ready[-1][0], sum(count for _, count in ready)
+
+        def committed(_: list[int]) -> None:
+            self._out += number
+            self._pending -= number
+            if self._pending == 0:
+                self._idle.set()
+
+        self._outbox.submit([Advance(self._number, position)], committed, _stays_unconfirmed)
+
+
+def _stays_unconfirmed(_: Exception) -> None:
+    """The run is told through the outbox's fault; unconfirmed messages come again."""

@@ -1,0 +1,142 @@
+"""An outbox file: opened by one worker slot, holds the durable edges of its flows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from flowhost.engine.outbox.changes import Change, Transaction
+from flowhost.engine.outbox.schema import check_sqlite, connect, prepare
+from flowhost.engine.outbox.writer import OutboxWriter
+from flowhost.errors import HostError
+
+
+@dataclass(frozen=True)
+class EdgeRecord:
+    """A durable edge as found on disk.
+
+    Attributes:
+        number: its number in this file.
+        position: id of the last message that is done.
+        appended: id of the last message that was ever appended.
+    """
+
+    number: int
+    position: int
+    appended: int
+
+
+class Outbox:
+    """One outbox file.
+
+    Guarantees: what was committed survives a kill and a power cut (SQLite, write-ahead log, synchronous=FULL); changes
+    of one transaction happen together; transactions happen in the order they were submitted.
+
+    Args:
+        path: the file; made if it is missing.
+        on_fault: called on the loop, once, when the file can no longer be written.
+    """
+
+    def __init__(self, path: Path, on_fault: Callable[[HostError], None]) -> None:
+        self._path = path
+        self._on_fault = on_fault
+        self._writer: OutboxWriter | None = None
+        self._reader: apsw.Connection | None = None
+
+    async def open(self) -> None:
+        """Open or make the file. Raises `HostError`."""
+        loop = asyncio.get_running_loop()
+        connection, tails = await asyncio.to_thread(self._open_files)
+        self._writer = OutboxWriter(connection, loop, tails, self._on_fault)
+
+    async def close(self) -> None:
+        """Commit what waits and close. Safe at any time, any number of times."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.close()
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+
+    async def edge(self, flow: str, node: str) -> EdgeRecord:
+        """The durable edge before this node, made if it is missing."""
+        return await asyncio.to_thread(self._edge, flow, node)
+
+    def submit(
+        self,
+        changes: list[Change],
+        committed: Callable[[list[int]], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Change the outbox; the callbacks tell on the loop how it went. Raises `HostError` if it is closed."""
+        if self._writer is None:
+            raise HostError("the outbox is closed")
+        self._writer.submit(Transaction(changes, committed, failed))
+
+    async def change(self, *changes: Change) -> list[int]:
+        """`submit`, awaited. Raises `HostError` if the changes are not on disk."""
+        done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+
+        def committed(starts: list[int]) -> None:
+            if not done.done():
+                done.set_result(starts)
+
+        def failed(error: Exception) -> None:
+            if not done.done():
+                done.set_exception(error)
+
+        self.submit(list(changes), committed, failed)
+        return await done
+
+    async def read(self, edge: int, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Rows of an edge behind an id, oldest first."""
+        return await asyncio.to_thread(self._read, edge, after, limit)
+
+    async def query(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """Rows of a reading statement."""
+        return await asyncio.to_thread(self._query, statement, values)
+
+    def _open_files(self) -> tuple[apsw.Connection, dict[int, int]]:
+        check_sqlite()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            connection = connect(self._path)
+            prepare(connection, self._path)
+            self._reader = apsw.Connection(str(self._path))
+            self._reader.execute("PRAGMA busy_timeout=5000")
+            tails = dict(connection.execute("SELECT id, appended FROM edge"))
+        except apsw.Error as error:
+            raise HostError(f"the outbox {self._path} cannot be opened: {error}") from error
+        return connection, tails
+
+    def _edge(self, flow: str, node: str) -> EdgeRecord:
+        found = self._query("SELECT id, position, appended FROM edge WHERE flow = ? AND node = ?", (flow, node))
+        if not found:
+            self._make_edge(flow, node)
+            return self._edge(flow, node)
+        return EdgeRecord(*found[0])
+
+    def _make_edge(self, flow: str, node: str) -> None:
+        # a connection of its own: the writer's belongs to its thread
+        connection = connect(self._path)
+        try:
+            with connection:
+                connection.execute("INSERT OR IGNORE INTO edge(flow, node) VALUES (?, ?)", (flow, node))
+                number = connection.execute("SELECT id FROM edge WHERE flow = ? AND node = ?", (flow, node)).get
+                connection.execute(f"CREATE TABLE IF NOT EXISTS m_{number:d}(id INTEGER PRIMARY KEY, b BLOB NOT NULL)")
+        finally:
+            connection.close()
+
+    def _read(self, edge: int, after: int, limit: int) -> list[tuple[int, bytes]]:
+        statement = f"SELECT id, b FROM m_{edge:d} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - a number
+        return [(row[0], row[1]) for row in self._query(statement, (after, limit))]
+
+    def _query(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        if self._reader is None:
+            raise HostError("the outbox is closed")
+        return list(self._reader.execute(statement, values))

@@ -1,0 +1,157 @@
+"""The one thread that writes an outbox: whatever waits is committed together, and confirmed only after that."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import apsw
+
+from flowhost.engine.outbox.changes import Advance, Append, Bury, Change, KeepOrigin, KeepState, Transaction
+from flowhost.errors import HostError
+
+GROUP_ROWS = 2000
+
+
+class OutboxWriter:
+    """Commits transactions in the order they were submitted, as many at once as have gathered.
+
+    After a failed commit nothing is written or confirmed any more: what the disk holds then is not known, and trying
+    again could confirm what is lost.
+
+    Args:
+        connection: the only writing connection.
+        loop: where callbacks run.
+        tails: highest id ever given, by edge; this thread owns the numbering from now on.
+        on_fault: called on the loop, once, when the outbox can no longer be written.
+    """
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        loop: asyncio.AbstractEventLoop,
+        tails: dict[int, int],
+        on_fault: Callable[[HostError], None],
+    ) -> None:
+        self._connection = connection
+        self._loop = loop
+        self._tails = tails
+        self._on_fault = on_fault
+        self._waiting: deque[Transaction] = deque()
+        self._wake = threading.Event()
+        self._closing = False
+        self._fault: HostError | None = None
+        self._thread = threading.Thread(target=self._run, name="outbox writer")
+        self._thread.start()
+
+    def submit(self, transaction: Transaction) -> None:
+        """Queue a transaction; its callback tells how it went."""
+        if self._fault is not None:
+            self._loop.call_soon(transaction.failed, self._fault)
+            return
+        self._waiting.append(transaction)
+        self._wake.set()
+
+    async def close(self) -> None:
+        """Commit what waits, end the thread and close the file. Safe to call again."""
+        self._closing = True
+        self._wake.set()
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            while group := self._next_group():
+                self._commit(group)
+            if self._closing and not self._waiting:
+                break
+        self._connection.close()
+
+    def _next_group(self) -> list[Transaction]:
+        group: list[Transaction] = []
+        rows = 0
+        while self._waiting and rows < GROUP_ROWS:
+            transaction = self._waiting.popleft()
+            group.append(transaction)
+            rows += transaction.size()
+        return group
+
+    def _commit(self, group: list[Transaction]) -> None:
+        if self._fault is not None:
+            self._tell(_failed, group, self._fault)
+            return
+        tails = dict(self._tails)
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for transaction in group:
+                transaction.starts = [start for c in transaction.changes if (start := self._apply(c)) is not None]
+            self._connection.execute("COMMIT")
+        except apsw.Error as error:
+            self._tails.update(tails)
+            self._fail(group, error)
+        else:
+            self._tell(_committed, group)
+
+    def _fail(self, group: list[Transaction], error: apsw.Error) -> None:
+        fault = HostError(f"the outbox cannot be written: {error}; check the disk, then start again")
+        self._fault = fault
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except apsw.Error:
+            # the file is closed by the next start's recovery; nothing of this group was confirmed
+            self._closing = True
+        self._tell(_failed, group, fault)
+        self._tell(self._on_fault, fault)
+
+    def _tell(self, call: Callable[..., None], *values: Any) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call, *values)
+
+    def _apply(self, change: Change) -> int | None:
+        match change:
+            case Append(edge, rows):
+                return self._append(edge, rows)
+            case Advance(edge, position):
+                self._execute("UPDATE edge SET position = ? WHERE id = ? AND position < ?", position, edge, position)
+                self._connection.execute(f"DELETE FROM m_{edge:d} WHERE id <= ?", (position,))  # noqa: S608 - a number
+            case Bury():
+                self._execute(
+                    "INSERT INTO dead(flow, node, at_ns, revision, kind, reason, attempts, message) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    change.flow, change.node, change.at_ns, change.revision, change.kind, change.reason,
+                    change.attempts, change.message,
+                )  # fmt: skip
+            case KeepState(flow, node, key, None):
+                self._execute("DELETE FROM state WHERE flow = ? AND node = ? AND key = ?", flow, node, key)
+            case KeepState(flow, node, key, value):
+                self._execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)", flow, node, key, value)
+            case KeepOrigin(flow, node, value):
+                self._execute("INSERT OR REPLACE INTO origin VALUES (?, ?, ?)", flow, node, value)
+        return None
+
+    def _append(self, edge: int, rows: Any) -> int:
+        start = self._tails.get(edge, 0)
+        numbered = zip(range(start + 1, start + len(rows) + 1), rows, strict=True)
+        self._connection.executemany(f"INSERT INTO m_{edge:d}(id, b) VALUES (?, ?)", numbered)  # noqa: S608 - a number
+        self._tails[edge] = start + len(rows)
+        # kept beside the rows, so that numbers are never given twice, even after all rows are gone
+        self._execute("UPDATE edge SET appended = ? WHERE id = ?", self._tails[edge], edge)
+        return start
+
+    def _execute(self, statement: str, *values: Any) -> None:
+        self._connection.execute(statement, values)
+
+
+def _committed(group: list[Transaction]) -> None:
+    for transaction in group:
+        transaction.committed(transaction.starts)
+
+
+def _failed(group: list[Transaction], fault: HostError) -> None:
+    for transaction in group:
+        transaction.failed(fault)
