@@ -35,7 +35,9 @@ class Server:
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert "http://127.0.0.1:" in line, line + self.process.communicate(timeout=10)[1]
+        if "http://127.0.0.1:" not in line:
+            self.process.kill()
+            raise AssertionError(line + self.process.communicate(timeout=10)[1])
         self.address = next(word for word in line.split() if word.startswith("http")).rstrip(",")
         self.client = httpx.Client(base_url=self.address)
 
