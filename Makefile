@@ -22,7 +22,7 @@ check: $(VENV)/.test lint types rooms unit
 test: $(VENV)/.test machine lint types rooms
 	$(BIN)/flowhost lint flows
 	$(BIN)/flowhost test flows
-	$(BIN)/pytest -m "not long"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not long"
 
 test-long: $(VENV)/.test machine
 	$(BIN)/pytest -m "slow or long" --timeout 1800
