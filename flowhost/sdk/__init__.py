@@ -13,7 +13,7 @@ from flowhost.errors import (
 )
 from flowhost.sdk.config import Config, Expression, Secret, Template, setting
 from flowhost.sdk.connection import Connection, ConnectionTest
-from flowhost.sdk.context import Clock, ConnectionContext, NodeContext, NoticeBoard
+from flowhost.sdk.context import Checkpoint, Clock, ConnectionContext, NodeContext, NoticeBoard
 from flowhost.sdk.hooks import Function, hookimpl
 from flowhost.sdk.inline import CodeWriter, InlineTransform
 from flowhost.sdk.message import Message, Meta, Quality
@@ -38,6 +38,7 @@ __all__ = [
     "OUT",
     "AsyncTransform",
     "AuthenticationError",
+    "Checkpoint",
     "Clock",
     "CodeWriter",
     "Config",

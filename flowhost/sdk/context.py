@@ -33,6 +33,36 @@ class NoticeBoard(Protocol):
         ...
 
 
+class Checkpoint(Protocol):
+    """Where a replayable source keeps how far it has been confirmed: a cursor, a file position.
+
+    Kept in the same file as the flow's queues, so both survive a kill and a power cut together.
+    """
+
+    async def load(self) -> Any:
+        """What was saved last; None at first."""
+        ...
+
+    async def save(self, value: Any) -> None:
+        """Keep the value (JSON-like or bytes); returns once it is safe. Called from `on_outcome`."""
+        ...
+
+
+class MemoryCheckpoint:
+    """A checkpoint that lasts as long as the process, where nothing is kept on disk."""
+
+    def __init__(self) -> None:
+        self._value: Any = None
+
+    async def load(self) -> Any:
+        """What was saved last."""
+        return self._value
+
+    async def save(self, value: Any) -> None:
+        """Keep the value."""
+        self._value = value
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConnectionContext:
     """Surroundings of a connection.
@@ -68,6 +98,7 @@ class NodeContext:
         board: takes notices for the run's history: a link lost, restored, a gap in the data.
         connection: the shared, opened connection, for node types that need one.
         wired_ports: output ports that have at least one wire.
+        checkpoint: for sources that continue where they were confirmed.
     """
 
     flow: str
@@ -79,3 +110,4 @@ class NodeContext:
     board: NoticeBoard
     connection: Connection[Any] | None = None
     wired_ports: frozenset[str] = field(default=frozenset())
+    checkpoint: Checkpoint = field(default_factory=MemoryCheckpoint)

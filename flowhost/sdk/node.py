@@ -160,6 +160,7 @@ class Step(msgspec.Struct, frozen=True):
         filtered: inputs dropped on purpose.
         held: inputs of this call kept in the state for later.
         dropped: inputs given up because a limit said so, such as lateness.
+        failed: results that could not be worked out; they leave by the error port or become dead letters.
     """
 
     state: State
@@ -169,6 +170,7 @@ class Step(msgspec.Struct, frozen=True):
     filtered: int = 0
     held: int = 0
     dropped: int = 0
+    failed: Sequence[Rejected] = ()
 
 
 class StatefulTransform(Node[C]):
