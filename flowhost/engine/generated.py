@@ -13,6 +13,7 @@ from flowhost.engine.failure import Failure
 from flowhost.engine.segment import Ported, failure_of
 from flowhost.engine.writer import NodePlace, SegmentWriter
 from flowhost.errors import EvaluationError, MessageError
+from flowhost.expr.values import describe, names_of
 from flowhost.sdk import InlineTransform, Message, Meta, Template
 
 _serial = count(1)
@@ -186,6 +187,11 @@ def explain(error: Exception, place: NodePlace, payload: object, meta: Meta) -> 
             again(Message(payload, meta))
         except EvaluationError as explained:
             return explained
+    for name in place.fields:
+        if not isinstance(payload, dict):
+            return MessageError(f"the payload is {describe(payload)}, not an object with a field {name!r}")
+        if name not in payload:
+            return MessageError(f"payload.{name} is missing; there are {names_of(payload) or 'no fields'}")
     return error
 
 

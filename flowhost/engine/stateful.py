@@ -94,7 +94,7 @@ class StatefulSegment:
             self._process(key, group[:middle], ported, failures)
             self._process(key, group[middle:], ported, failures)
             return
-        self._accept(key, step, ported)
+        self._accept(key, step, ported, failures)
 
     def _time_call(
         self, key: str, call: Callable[[Any], Step], ported: dict[str, list[Message]], failures: list[Failure]
@@ -105,14 +105,15 @@ class StatefulSegment:
             failures.append(failure_of(self.nodes[0], Message(None), error))
             self._counters.made += 1
             return
-        self._accept(key, step, ported)
+        self._accept(key, step, ported, failures)
 
-    def _accept(self, key: str, step: Step, ported: dict[str, list[Message]]) -> None:
+    def _accept(self, key: str, step: Step, ported: dict[str, list[Message]], failures: list[Failure]) -> None:
         outputs = by_port(step.out)
         left = sum(len(sent) for _, sent in outputs)
         counters = self._counters
         counters.out += left
-        counters.made += left - step.passed
+        counters.made += left - step.passed + len(step.failed)
+        failures.extend(Failure(self.nodes[0], item.message, item.reason) for item in step.failed)
         # an input that only passed on is neither used nor held
         counters.used += step.used
         counters.filtered += step.filtered

@@ -95,6 +95,7 @@ class SegmentWriter:
 
     def field(self, name: str) -> str:
         """Source of one field of an object payload."""
+        self.places[-1].fields.append(name)
         return self._view.path(("payload", name))
 
     def meta(self, name: str) -> str:
@@ -184,6 +185,7 @@ class NodePlace:
         self.input_message, self.input_pair = inputs
         self.state = state
         self.expressions: list[Expression | Template] = []
+        self.fields: list[str] = []
 
 
 class View:

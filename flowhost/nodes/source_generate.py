@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Annotated
 
+from pydantic import Field
 from typing_extensions import override
 
 from flowhost import sdk
 from flowhost.sdk import Emit, Message, Meta, NodeSpec, Source, setting
 
 BATCH = 100
+MOST = 1000
 TICK_S = 0.01
 SECOND_NS = 1_000_000_000
 
@@ -18,7 +21,7 @@ SECOND_NS = 1_000_000_000
 class GenerateConfig(sdk.Config):
     """How many values, of what, how fast."""
 
-    tags: int | list[str] = setting(10, example=10)
+    tags: Annotated[int, Field(ge=1)] | Annotated[list[str], Field(min_length=1)] = setting(10, example=10)
     """Number of tags (`tag0`, `tag1`, …) or their names; values go round them."""
     count: int | None = setting(None, ge=1, example=1000)
     """End after so many messages; left out, never."""
@@ -52,12 +55,13 @@ class Generate(Source[GenerateConfig]):
             due = sent + BATCH
             if config.rate_hz:
                 due = int((clock.now_ns() - started_ns) * config.rate_hz / SECOND_NS) + 1
-            number = min(due, config.count or due) - sent
+            number = min(due, config.count or due, sent + MOST) - sent
             if number > 0:
-                await emit(self._batch(values, min(number, 10 * BATCH)), sent)
-                sent += min(number, 10 * BATCH)
-            elif config.rate_hz:
-                await clock.sleep(max(TICK_S, 1 / config.rate_hz) if number == 0 else TICK_S)
+                await emit(self._batch(values, number), sent)
+                sent += number
+            else:
+                next_s = sent / config.rate_hz - (clock.now_ns() - started_ns) / SECOND_NS
+                await clock.sleep(max(TICK_S, next_s))
 
     def _batch(self, values: Iterator[tuple[str, float, int]], number: int) -> list[Message]:
         now_ns = self.context.clock.now_ns()

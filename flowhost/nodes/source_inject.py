@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
+from pydantic import AwareDatetime
 from typing_extensions import override
 
 from flowhost import sdk
+from flowhost.nodes.moments import moment_ns
 from flowhost.sdk import Emit, Message, Meta, NodeSpec, Quality, Source, setting
 
 
@@ -26,8 +27,8 @@ class Injected(sdk.Config):
     """Ordering and business key."""
     headers: dict[str, str] = setting(default_factory=dict)
     """Further text."""
-    at: datetime | None = setting(None, example="2026-05-04T10:00:00Z")
-    """Source time; left out, the moment it is sent."""
+    at: AwareDatetime | None = setting(None, example="2026-05-04T10:00:00Z")
+    """Source time, with its zone; left out, the moment it is sent."""
 
 
 class InjectConfig(sdk.Config):
@@ -63,7 +64,7 @@ class Inject(Source[InjectConfig]):
 
     def _message(self, item: Injected, round_number: int, index: int) -> Message:
         now_ns = self.context.clock.now_ns()
-        time_ns = now_ns if item.at is None else round(item.at.timestamp() * 1_000_000_000)
+        time_ns = now_ns if item.at is None else moment_ns(item.at)
         # after a restart the same round is a new one: the time keeps their ids apart
         identity = f"{self.context.flow}/{self.context.node}/{now_ns}/{round_number}/{index}"
         meta = Meta(item.topic, time_ns, item.quality, None, item.unit, item.key, identity, dict(item.headers))

@@ -41,7 +41,16 @@ class Changed(InlineTransform[ChangedConfig]):
 def differs_from_last(state: dict[str, Any], key: str, value: Any) -> bool:
     """Whether the value is new for its key; remembers it. 1, 1.0 and true are different values."""
     last = state.get(key, state)
-    if last is not state and last == value and type(last) is type(value):
+    if last is not state and same(last, value):
         return False
     state[key] = value
     return True
+
+
+def same(last: Any, value: Any) -> bool:
+    """Equal and of one type, all the way down; NaN is the same as NaN."""
+    if isinstance(last, dict) and isinstance(value, dict):
+        return last.keys() == value.keys() and all(same(last[name], item) for name, item in value.items())
+    if isinstance(last, list) and isinstance(value, list):
+        return len(last) == len(value) and all(map(same, last, value))
+    return type(last) is type(value) and (last == value or (last != last and value != value))

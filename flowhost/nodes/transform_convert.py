@@ -76,7 +76,8 @@ def odd_converter(k: float, b: float) -> Callable[[Any], Any]:
             return value * Decimal(repr(k)) + Decimal(repr(b))
         if isinstance(value, int | float) and not isinstance(value, bool):
             return value * k + b
-        raise MessageError(f"{value!r:.40} is not a number and has no unit; write number(...) in a map before this")
+        hint = "; write number(...) in a map before this" if isinstance(value, str) else ""
+        raise MessageError(f"{value!r:.40} is not a number, so it has no unit{hint}")
 
     return convert
 
@@ -89,6 +90,8 @@ def unit_converter(to: str) -> Callable[[Any, str], Any]:
         return affine(unit, to)
 
     def convert(value: Any, unit: str) -> Any:
+        if value is None:
+            return None
         if not unit:
             raise MessageError(f"the message carries no unit, so it cannot be converted to {to}; set `from`")
         try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import model_validator
 from typing_extensions import override
 
 from flowhost import sdk
-from flowhost.nodes.keyed import key_source, number
+from flowhost.nodes.keyed import is_empty, key_source, number
 from flowhost.sdk import CodeWriter, Expression, InlineTransform, NodeSpec, setting
 
 
@@ -35,7 +36,8 @@ class DeadbandConfig(sdk.Config):
 class Deadband(InlineTransform[DeadbandConfig]):
     """Lets a number through when it is at least the band away from the last one let through for its key.
 
-    The first value of a key passes; so does the change to and from an empty value (a bad OPC UA value).
+    The first value of a key passes; so does the change to and from an empty value (null, as a bad OPC UA value has it,
+    or NaN).
     """
 
     spec = NodeSpec(
@@ -58,18 +60,24 @@ class Deadband(InlineTransform[DeadbandConfig]):
 
 def moved_far(state: dict[str, Any], key: str, value: Any, band: float) -> bool:
     """Whether the value is at least `band` away from the last one that was; remembers it then."""
-    if value is not None:
-        number(value, "the value of a deadband")
-    last = state.get(key, state)
-    comparable = last is not None and value is not None and last is not state
-    passes = abs(value - last) >= band if comparable else last is not value
-    if passes:
-        state[key] = value
-    return passes
+    return _moved(state, key, value, lambda _: band)
 
 
 def moved_percent(state: dict[str, Any], key: str, value: Any, percent: float) -> bool:
-    """As `moved_far`, with a band in percent of the last value."""
-    last = state.get(key)
-    band = abs(last) * percent / 100 if last is not None else 0.0
-    return moved_far(state, key, value, band or 5e-324)
+    """As `moved_far`, with a band in percent of the last value; away from 0 every change is far."""
+    return _moved(state, key, value, lambda last: abs(last) * percent / 100 or 5e-324)
+
+
+def _moved(state: dict[str, Any], key: str, value: Any, band_at: Callable[[float], float]) -> bool:
+    if not is_empty(value):
+        number(value, "the value of a deadband")
+    last = state.get(key, state)
+    if last is state:
+        passes = True
+    elif is_empty(last) or is_empty(value):
+        passes = is_empty(last) is not is_empty(value)
+    else:
+        passes = abs(float(value) - float(last)) >= band_at(float(last))
+    if passes:
+        state[key] = value
+    return passes

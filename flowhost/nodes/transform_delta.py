@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from typing_extensions import override
 
 from flowhost import sdk
-from flowhost.nodes.keyed import key_source, number
-from flowhost.sdk import CodeWriter, Expression, InlineTransform, NodeSpec, setting
+from flowhost.nodes.keyed import is_empty, key_source, number
+from flowhost.sdk import CodeWriter, Expression, InlineTransform, MessageError, NodeSpec, setting
 
 
 class DeltaConfig(sdk.Config):
@@ -19,7 +20,10 @@ class DeltaConfig(sdk.Config):
     into: str = setting("", example="delta")
     """Field of the payload that takes the difference; empty makes the difference the whole payload."""
     counter: bool = setting(False)
-    """The value only counts up: a smaller one means it was reset, and counts from zero."""
+    """The value only counts up: a smaller one means it was reset, and counts from zero.
+
+    A smaller one with an older source time is a straggler and counts as filtered.
+    """
     by: Expression | None = setting(None, example="topic", advanced=True)
     """Key to compare within; left out, the message's key, else its topic."""
 
@@ -27,7 +31,8 @@ class DeltaConfig(sdk.Config):
 class Delta(InlineTransform[DeltaConfig]):
     """Replaces a value by its difference to the last one of the same key.
 
-    The first value of a key is only remembered, and counted as filtered; so are empty values (a bad OPC UA value).
+    The first value of a key is only remembered, and counted as filtered; so are empty values (null, as a bad OPC UA
+    value has it, and NaN).
     """
 
     spec = NodeSpec(
@@ -43,7 +48,8 @@ class Delta(InlineTransform[DeltaConfig]):
         value = writer.evaluate(config.value) if config.value else writer.payload()
         take = writer.bind(count_up if config.counter else difference, "difference")
         result = writer.local("delta")
-        writer.line(f"{result} = {take}({writer.state()}, {key_source(writer, config.by)}, {value})")
+        key, time_ns = key_source(writer, config.by), writer.meta("time_ns")
+        writer.line(f"{result} = {take}({writer.state()}, {key}, {value}, {time_ns})")
         with writer.block(f"if {result} is None"):
             writer.drop()
         if config.into:
@@ -52,16 +58,29 @@ class Delta(InlineTransform[DeltaConfig]):
             writer.set_payload(result)
 
 
-def difference(state: dict[str, Any], key: str, value: Any) -> float | int | None:
+def difference(state: dict[str, Any], key: str, value: Any, time_ns: int) -> Any:
     """Value minus the last one; None without one. Remembers the value."""
-    if value is None:
-        return None
-    last = state.get(key)
-    state[key] = number(value, "the value of a delta")
-    return None if last is None else value - last
+    return _take(state, key, value, time_ns, counter=False)
 
 
-def count_up(state: dict[str, Any], key: str, value: Any) -> float | int | None:
+def count_up(state: dict[str, Any], key: str, value: Any, time_ns: int) -> Any:
     """As `difference`, for a counter that starts at zero again after a reset."""
-    result = difference(state, key, value)
-    return value if result is not None and result < 0 else result
+    return _take(state, key, value, time_ns, counter=True)
+
+
+def _take(state: dict[str, Any], key: str, value: Any, time_ns: int, *, counter: bool) -> Any:
+    if is_empty(value):
+        return None
+    number(value, "the value of a delta")
+    if key not in state:
+        state[key] = (value, time_ns)
+        return None
+    last, last_ns = state[key]
+    if counter and value < last:
+        if time_ns < last_ns:
+            return None
+        last = type(value)(0)
+    state[key] = (value, time_ns)
+    if {type(value), type(last)} == {float, Decimal}:
+        raise MessageError("the value of a delta changed between exact decimal and float; write float(...) around it")
+    return value - last

@@ -42,7 +42,7 @@ class JoinConfig(sdk.Config):
 
 
 class Join(StatefulTransform[JoinConfig]):
-    """Keeps the newest value of every field, per key, and sends them together once all are known.
+    """Keeps the value of every field that came last, per key, and sends them together once all are known.
 
     A message that completes or renews the set goes on with the joined payload and its own topic, time and id; the
     others count as filtered. A value that is bad or empty does not replace a known one.

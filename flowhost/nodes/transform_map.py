@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import model_validator
 from typing_extensions import override
 
 from flowhost import sdk
+from flowhost.nodes.moments import NS, moment_ns
 from flowhost.sdk import CodeWriter, Expression, InlineTransform, MessageError, NodeSpec, setting
 
 
@@ -96,10 +98,17 @@ def text_for(name: str) -> Any:
     return check
 
 
+LAST_S = 253_402_300_799
+"""The end of the year 9999, seconds since 1970."""
+
+
 def to_time_ns(value: object) -> int:
     """Nanoseconds since 1970 UTC from ISO 8601 text with a zone, or from seconds. Raises `MessageError`."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return round(value * 1_000_000_000)
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        if not 0 <= value <= LAST_S:
+            hint = "; milliseconds are divided by 1000" if value > LAST_S else ""
+            raise MessageError(f"meta.time gave {value!r:.40}, which is no time in seconds since 1970{hint}")
+        return round(value * NS)
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
@@ -107,6 +116,5 @@ def to_time_ns(value: object) -> int:
             raise MessageError(f"meta.time gave {value!r:.40}, which is not an ISO 8601 time") from None
         if moment.tzinfo is None:
             raise MessageError(f"meta.time gave {value!r:.40} without a zone; add Z or an offset such as +01:00")
-        since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-        return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000
+        return moment_ns(moment)
     raise MessageError(f"meta.time must give ISO 8601 text or seconds since 1970 but gave {value!r:.40}")

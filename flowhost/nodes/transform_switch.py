@@ -69,10 +69,11 @@ class Switch(InlineTransform[SwitchConfig]):
             self._write_all(writer)
 
     def _write_first(self, writer: CodeWriter) -> None:
-        for index, rule in enumerate(self.config.rules):
-            word = "if" if index == 0 else "elif"
-            with writer.block(f"{word} {truth(writer, rule.where)}"):
-                writer.send(rule.port)
+        # all conditions are written before the first `if`: one may put a line before itself
+        conditions = [(rule.port, truth(writer, rule.where)) for rule in self.config.rules]
+        for index, (port, condition) in enumerate(conditions):
+            with writer.block(f"{'if' if index == 0 else 'elif'} {condition}"):
+                writer.send(port)
         with writer.block("else"):
             writer.send("else")
 

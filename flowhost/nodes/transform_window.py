@@ -12,12 +12,25 @@ from flowhost import sdk
 from flowhost.errors import ExpressionError
 from flowhost.expr import CompiledAggregate, compile_aggregate
 from flowhost.nodes.keyed import as_key
-from flowhost.sdk import Expression, Message, Meta, NodeContext, NodeSpec, Port, StatefulTransform, Step, setting
+from flowhost.sdk import (
+    EvaluationError,
+    Expression,
+    Message,
+    Meta,
+    NodeContext,
+    NodeSpec,
+    Port,
+    Rejected,
+    StatefulTransform,
+    Step,
+    setting,
+)
 
 SECOND_NS = 1_000_000_000
 
-# positions in a key's state, a list so that it stays small when saved
-NEWEST, SEEN_AT, CLOSED, TOPIC, UNIT, OPEN = range(6)
+# positions in a key's state, a list so that it stays small when saved: newest source time, when that was seen, end of
+# the last closed window, the key, and the open windows by their start, each [messages, aggregates, topic]
+NEWEST, SEEN_AT, CLOSED, KEY, OPEN = range(5)
 
 
 class WindowConfig(sdk.Config):
@@ -63,8 +76,9 @@ class Window(StatefulTransform[WindowConfig]):
     """Collects messages into spans of source time, per key, and sends one message per span.
 
     A window closes when source time has passed its end by `late_s`: through later messages of the same key or, while
-    the key is quiet, as time goes by since its last message. Arrival time plays no part, so a backlog after an outage
+    the key is quiet, as time goes by since its newest message. Arrival time plays no part, so a backlog after an outage
     gives the same figures. Messages for a closed window leave by `late`, or count as dropped where it is not wired.
+    A result that cannot be worked out (a division by zero) leaves by `error`, with null in the fields concerned.
     When a run ends, open windows are sent with the header `partial`.
     """
 
@@ -89,15 +103,14 @@ class Window(StatefulTransform[WindowConfig]):
     @override
     def process(self, messages: Sequence[Message], state: Any, now_ns: int) -> Step:
         """Add messages of one key to their windows; close what they show to be over."""
-        key = self.key_of(messages[0])
-        fresh = fresh_state() if state is None else [*state[:OPEN], dict(state[OPEN])]
-        late = [message for message in messages if not self._add(fresh, message)]
-        fresh[SEEN_AT] = now_ns
-        out, used = self._close_over(key, fresh, fresh[NEWEST])
+        known: list[Any] = [0, 0, 0, self.key_of(messages[0]), {}] if state is None else state
+        fresh: list[Any] = [*known[:OPEN], dict(known[OPEN])]
+        late = [message for message in messages if not self._add(fresh, message, now_ns)]
         wired = "late" in self.context.wired_ports
+        out, failed, used = self._close_over(fresh, fresh[NEWEST])
         return Step(
             fresh, {"out": out, "late": late if wired else []}, used=used, held=len(messages) - len(late),
-            passed=len(late) if wired else 0, dropped=0 if wired else len(late),
+            passed=len(late) if wired else 0, dropped=0 if wired else len(late), failed=failed,
         )  # fmt: skip
 
     @override
@@ -112,62 +125,61 @@ class Window(StatefulTransform[WindowConfig]):
     def tick(self, state: Any, now_ns: int) -> Step:
         """Source time has gone on as long as the key has been quiet."""
         fresh = [*state[:OPEN], dict(state[OPEN])]
-        out, used = self._close_over(self._key_in(state), fresh, state[NEWEST] + now_ns - state[SEEN_AT])
-        return Step(fresh, out, used=used)
+        out, failed, used = self._close_over(fresh, state[NEWEST] + now_ns - state[SEEN_AT])
+        return Step(fresh, out, used=used, failed=failed)
 
     @override
     def flush(self, state: Any) -> Step:
         """Send what is open, marked as partial."""
-        out, used = [], 0
-        for start in sorted(state[OPEN]):
-            out.append(self._result(self._key_in(state), state, start, partial=True))
-            used += state[OPEN][start][0]
-        return Step(None, out, used=used)
+        results = [self._result(state, start, partial=True) for start in sorted(state[OPEN])]
+        out, failed = sorted_out(results)
+        return Step(None, out, used=sum(count for count, _, _ in state[OPEN].values()), failed=failed)
 
-    def _add(self, state: list[Any], message: Message) -> bool:
+    def _add(self, state: list[Any], message: Message, now_ns: int) -> bool:
+        """Add to the message's window; False if that is over, by the messages before this one and not by batches."""
         meta = message.meta
         start = meta.time_ns - meta.time_ns % self._length_ns
-        if start + self._length_ns <= state[CLOSED]:
+        end = start + self._length_ns
+        if end <= state[CLOSED] or end + self._late_ns <= state[NEWEST]:
             return False
-        count, parts, _ = state[OPEN].get(start) or (0, [a.start() for a in self.config.aggregates.values()], "")
-        parts = [
-            aggregate.add(part, message.payload, meta)
-            for aggregate, part in zip(self.config.aggregates.values(), parts, strict=True)
-        ]
-        state[OPEN][start] = (count + 1, parts, self.key_of(message))
-        state[NEWEST] = max(state[NEWEST], meta.time_ns)
-        state[TOPIC], state[UNIT] = meta.topic, meta.unit
+        aggregates = self.config.aggregates.values()
+        count, parts, _ = state[OPEN].get(start) or (0, [aggregate.start() for aggregate in aggregates], "")
+        parts = [each.add(part, message.payload, meta) for each, part in zip(aggregates, parts, strict=True)]
+        state[OPEN][start] = [count + 1, parts, meta.topic]
+        if meta.time_ns >= state[NEWEST]:
+            state[NEWEST], state[SEEN_AT] = meta.time_ns, now_ns
         return True
 
-    def _key_in(self, state: Any) -> str:
-        for _, _, key in state[OPEN].values():
-            return str(key)
-        return ""
-
-    def _close_over(self, key: str, state: list[Any], watermark_ns: int) -> tuple[list[Message], int]:
-        """Send windows whose end plus lateness lies at or before the watermark."""
-        out, used = [], 0
+    def _close_over(self, state: list[Any], watermark_ns: int) -> tuple[list[Message], list[Rejected], int]:
+        """Take out windows whose end plus lateness lies at or before the watermark: results, failures, inputs used."""
+        results, used = [], 0
         for start in sorted(state[OPEN]):
             end = start + self._length_ns
             if end + self._late_ns > watermark_ns:
                 break
-            out.append(self._result(key, state, start))
+            results.append(self._result(state, start))
             used += state[OPEN].pop(start)[0]
             state[CLOSED] = max(state[CLOSED], end)
-        return out, used
+        return *sorted_out(results), used
 
-    def _result(self, key: str, state: list[Any], start: int, *, partial: bool = False) -> Message:
-        end = start + self._length_ns
-        parts = state[OPEN][start][1]
-        payload = {
-            name: aggregate.finish(part, key, start, end)
-            for (name, aggregate), part in zip(self.config.aggregates.items(), parts, strict=True)
-        }
+    def _result(self, state: list[Any], start: int, *, partial: bool = False) -> Message | Rejected:
+        key, end = state[KEY], start + self._length_ns
+        _, parts, topic = state[OPEN][start]
+        payload: dict[str, Any] = {}
+        wrong = []
+        for (name, aggregate), part in zip(self.config.aggregates.items(), parts, strict=True):
+            try:
+                payload[name] = aggregate.finish(part, key, start, end)
+            except EvaluationError as error:
+                payload[name] = None
+                wrong.append(f"{name}: {error}")
         headers = {"partial": "true"} if partial else {}
         identity = f"{self.context.flow}/{self.context.node}/{key}/{start}"
-        return Message(payload, Meta(state[TOPIC], end, "good", None, "", key, identity, headers))
+        message = Message(payload, Meta(topic, end, "good", None, "", key, identity, headers))
+        return Rejected(message, "; ".join(wrong)) if wrong else message
 
 
-def fresh_state() -> list[Any]:
-    """State of a key never seen: newest source time, when seen, end of the last closed window, topic, unit, windows."""
-    return [0, 0, 0, "", "", {}]
+def sorted_out(results: Sequence[Message | Rejected]) -> tuple[list[Message], list[Rejected]]:
+    """What can be sent, and what cannot."""
+    sent = [result for result in results if isinstance(result, Message)]
+    return sent, [result for result in results if isinstance(result, Rejected)]

@@ -134,6 +134,8 @@ async def run_case(case: Mapping[str, Any], flow: FlowDocument, library: NodeLib
             failures += [f"dead: {line}" for line in dead] or [
                 f"expected {case['dead']} dead messages, there were none"
             ]
+        if not harness.snapshot().balanced():
+            failures.append("the ledger does not add up: a node lost or made messages without saying so")
         return failures
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, NoReturn
 
 from flowhost.errors import MessageError
@@ -13,13 +14,25 @@ def _refuse(*_args: object, **_kwargs: object) -> NoReturn:
 
 
 class FrozenDict(dict[Any, Any]):
-    """A dict that refuses changes."""
+    """A dict that refuses changes; a copy of it is a plain one, for a transform that builds its own."""
+
+    def __copy__(self) -> dict[Any, Any]:
+        return dict(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[Any, Any]:
+        return {deepcopy(key, memo): deepcopy(item, memo) for key, item in self.items()}
 
     __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _refuse
 
 
 class FrozenList(list[Any]):
-    """A list that refuses changes."""
+    """A list that refuses changes; a copy of it is a plain one."""
+
+    def __copy__(self) -> list[Any]:
+        return list(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> list[Any]:
+        return [deepcopy(item, memo) for item in self]
 
     __setitem__ = __delitem__ = append = clear = extend = insert = pop = remove = reverse = sort = _refuse
     __iadd__ = __imul__ = _refuse

@@ -14,11 +14,13 @@ from flowhost.engine.assembly import Assembler
 from flowhost.engine.failure import Failure
 from flowhost.engine.options import RunOptions
 from flowhost.engine.segment import Ported, Segment
-from flowhost.engine.snapshot import RunEvent
+from flowhost.engine.snapshot import FlowSnapshot, RunEvent
 from flowhost.engine.ticker import Ticker
 from flowhost.engine.token import Token
+from flowhost.errors import ConfigError
 from flowhost.graph.document import FlowDocument, NodeEntry
 from flowhost.graph.library import NodeLibrary
+from flowhost.graph.topology import topological_order
 from flowhost.sdk import Config, Emit, Message, Node, NodeContext, NodeSpec, Sink, Source, WriteOutcome
 from flowhost.testing.clock import VirtualClock
 from flowhost.testing.freeze import freeze_message
@@ -79,6 +81,7 @@ class FlowHarness:
         self.events: list[RunEvent] = []
         options = RunOptions(base_dir=base_dir, environ=environ or {}, clock=self.clock, on_event=self.events.append)
         stand_ins = StandIns(library)
+        self._flow = flow
         self._parts = Assembler(stand_ins.replace_in(flow), stand_ins, options).build()
         self._freeze_inputs()
         self._ticker = Ticker(list(self._parts.stateful.values()), self._parts.pump, self.clock)
@@ -116,11 +119,31 @@ class FlowHarness:
             await self._settle()
         self.clock.move_to(moment_ns)
 
+    async def end(self) -> None:
+        """The run ends: transforms that hold messages give them out, upstream first."""
+        for node_id in topological_order(self._flow):
+            if (stateful := self._parts.stateful.get(node_id)) is not None:
+                await self._ticker.flush(stateful)
+                await self._settle()
+
     def received(self, sink: str) -> list[Message]:
-        """What has arrived at a sink, oldest first."""
-        recorder = self._parts.nodes[sink]
-        assert isinstance(recorder, Recorder)
+        """What has arrived at a sink, oldest first.
+
+        Raises:
+            ConfigError: the node is no sink of this flow.
+        """
+        recorder = self._parts.nodes.get(sink)
+        if not isinstance(recorder, Recorder):
+            raise ConfigError("is no sink of this flow; only sinks record what arrives", f"nodes.{sink}")
         return recorder.received
+
+    def snapshot(self) -> FlowSnapshot:
+        """Figures of every node and queue at this moment; `balanced()` tells whether the ledger adds up."""
+        for segment in self._parts.segments:
+            segment.settle_counters()
+        nodes = {node_id: counters.snapshot() for node_id, counters in self._parts.counters.items()}
+        edges = [queued.edge.snapshot() for queued in self._parts.queued.values()]
+        return FlowSnapshot(flow=self._flow.id, state="running", nodes=nodes, edges=edges)
 
     def dead(self) -> list[str]:
         """Failures nobody handled, as `node: cause`."""
