@@ -20,7 +20,7 @@ SECTIONS = {
     "Connections": ["Connection", "ConnectionTest"],
     "Labels": ["NodeSpec", "ConnectionSpec", "Port", "OUT"],
     "Configs": ["Config", "setting", "Secret", "Expression", "Template"],
-    "Surroundings": ["NodeContext", "ConnectionContext", "Clock", "NoticeBoard"],
+    "Surroundings": ["NodeContext", "ConnectionContext", "Clock", "NoticeBoard", "Checkpoint"],
     "Announcing": ["hookimpl", "Function"],
     "Generated code (provisional)": ["InlineTransform", "CodeWriter"],
     "Errors": ["NodeError", "TemporaryError", "NotConnectedError", "PermanentError", "AuthenticationError",
