@@ -26,9 +26,13 @@ class VirtualClock:
         if wake_ns <= self._now_ns:
             await asyncio.sleep(0)
             return
-        event = asyncio.Event()
-        self._sleepers.append((wake_ns, event))
-        await event.wait()
+        sleeper = (wake_ns, asyncio.Event())
+        self._sleepers.append(sleeper)
+        try:
+            await sleeper[1].wait()
+        finally:
+            if sleeper in self._sleepers:
+                self._sleepers.remove(sleeper)
 
     def move_to(self, moment_ns: int) -> None:
         """Move time forward; sleepers whose time has come wake. Time never goes back."""
