@@ -13,6 +13,7 @@ from flowhost.nodes.source_schedule import Schedule
 from flowhost.nodes.transform_changed import Changed
 from flowhost.nodes.transform_convert import Convert
 from flowhost.nodes.transform_deadband import Deadband
+from flowhost.nodes.transform_dedupe import Dedupe
 from flowhost.nodes.transform_delta import Delta
 from flowhost.nodes.transform_filter import Filter
 from flowhost.nodes.transform_join import Join
@@ -30,6 +31,6 @@ def flowhost_node_types() -> Sequence[type[Node[Any]]]:
     return [
         Inject, Schedule, Generate,
         Filter, Switch, Map, Join, Convert, TemplateNode,
-        Changed, Delta, Deadband, Throttle, Window,
+        Changed, Dedupe, Delta, Deadband, Throttle, Window,
         Log, Discard,
     ]  # fmt: skip
