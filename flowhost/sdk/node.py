@@ -35,6 +35,12 @@ class Node(Generic[C]):
     spec: ClassVar[NodeSpec]
     Config: ClassVar[type[Any]]
 
+    idempotent: bool
+    """Of a sink: writing the same message twice changes nothing at the target, as this node is configured.
+
+    Set in `__init__` where it depends on the config; left unset, `spec.idempotent` holds.
+    """
+
     def __init__(self, config: C, context: NodeContext) -> None:
         self.config = config
         self.context = context

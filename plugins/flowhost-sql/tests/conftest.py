@@ -91,23 +91,28 @@ async def database(connect: Any) -> DatabaseConnection:
 
 
 @pytest.fixture
-def sink(tmp_path: Path) -> Callable[..., Any]:
-    async def build(connection: Any, **config: Any) -> SqlWrite:
+async def sink(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    made: list[SqlWrite] = []
+
+    async def build(connection: Any, node_id: str = "to_sql", clock: Any = None, **config: Any) -> SqlWrite:
         context = NodeContext(
             flow="production",
-            node="to_sql",
+            node=node_id,
             host_id="test",
             base_dir=tmp_path,
             log=logging.getLogger("test.node"),
-            clock=SystemClock(),
+            clock=clock or SystemClock(),
             board=Board(),
             connection=connection,
         )
         node = SqlWrite(WriteConfig(**({"table": "readings"} | config)), context)
+        made.append(node)
         await node.open()
         return node
 
-    return build
+    yield build
+    for node in made:
+        await node.close()
 
 
 @pytest.fixture

@@ -56,6 +56,13 @@ class WriteConfig(Config):
     create_table: bool | dict[Name, ColumnType] = setting(False)
     """Make the table if there is none: `true` takes the types from the first messages, or name them per column."""
 
+    inbox: bool = setting(True, advanced=True)
+    """Write each message's id into table `flowhost_inbox` together with its row, so that a message that is sent again
+    after a crash or a lost answer counts once. Off for plain telemetry, where a doubled row does no harm."""
+
+    inbox_days: float = setting(30.0, ge=1, le=3660, unit="d", advanced=True)
+    """How long ids are remembered; longer than anything may wait before it is sent again."""
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.mode == "upsert" and not self.keys:

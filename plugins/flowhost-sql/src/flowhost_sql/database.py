@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from flowhost.errors import FlowHostError
 from flowhost.sdk import NotConnectedError, TemporaryError
-from flowhost_sql.dialects import Fault, Target, dialect_of
+from flowhost_sql.dialects import Dialect, Fault, Target, dialect_of
 
 DRIVER_ERRORS = (sa.exc.SQLAlchemyError, OverflowError, UnicodeError)
 """What executing a statement may raise: the driver's own errors, and values it cannot hand over."""
@@ -73,14 +73,14 @@ class Database:
         if self._connection is None:
             msg = f"{self.where} is not open"
             raise NotConnectedError(msg)
-        with self._refusals():
+        with refusals(self.dialect):
             transaction = self._connection.begin()
         try:
             yield self._connection
             if self._job and self._job.abandoned:
                 msg = f"{self.where}: the writing node was stopped; its batch was rolled back"
                 raise AbandonedError(msg)
-            with self._refusals():
+            with refusals(self.dialect):
                 transaction.commit()
         except BaseException:
             self._connection.connection.rollback()  # a refused commit leaves it open in the driver
@@ -102,16 +102,18 @@ class Database:
         if self._job is job and self._connection is not None:
             self.dialect.interrupt(self._connection)
 
-    @contextmanager
-    def _refusals(self) -> Iterator[None]:
-        try:
-            yield
-        except DRIVER_ERRORS as error:
-            raise DriverError(self.dialect.fault(error)) from error
-
     def later(self, fault: Fault) -> TemporaryError:
         """The error for a fault that is not the data's."""
         return TemporaryError(f"{self.where} {fault.text}")
+
+
+@contextmanager
+def refusals(dialect: Dialect) -> Iterator[None]:
+    """What the driver raises inside becomes a `DriverError` with its meaning."""
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        raise DriverError(dialect.fault(error)) from error
 
 
 class DriverError(Exception):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from flowhost_sql.config import ColumnType
-from flowhost_sql.dialects import Dialect, Fault, FaultKind, Target
+from flowhost_sql.dialects import Dialect, Fault, FaultKind, InboxSql, Target
 from flowhost_sql.values import stored
 
 PRIMARY_CODE = 0xFF
@@ -63,8 +65,24 @@ CONSTRAINTS = {
 """What a refused row has done, by extended result code."""
 
 
+INBOX_TABLES = (
+    "CREATE TABLE IF NOT EXISTS flowhost_inbox (flow TEXT NOT NULL, node TEXT NOT NULL, id TEXT NOT NULL, "
+    "at TEXT NOT NULL, PRIMARY KEY (flow, node, id))",
+    "CREATE INDEX IF NOT EXISTS flowhost_inbox_age ON flowhost_inbox (flow, node, at)",
+)
+INBOX = InboxSql(
+    claim="INSERT INTO flowhost_inbox (flow, node, at, id) SELECT ?, ?, ?, value FROM json_each(?) WHERE true "
+    "ON CONFLICT (flow, node, id) DO NOTHING RETURNING id",
+    release="DELETE FROM flowhost_inbox WHERE flow = ? AND node = ? AND id IN (SELECT value FROM json_each(?))",
+    purge="DELETE FROM flowhost_inbox WHERE rowid IN "
+    "(SELECT rowid FROM flowhost_inbox WHERE flow = ? AND node = ? AND at < ? LIMIT ?)",
+)
+
+
 class SqliteDialect(Dialect):
     """A file; WAL, so that readers never wait, and synchronous=FULL: a commit survives a power cut."""
+
+    inbox = INBOX
 
     @override
     def check(self, url: sa.URL) -> None:
@@ -138,6 +156,18 @@ class SqliteDialect(Dialect):
         if keys:
             parts.append(f"PRIMARY KEY ({_list(keys)})")
         return f"CREATE TABLE IF NOT EXISTS {_quoted(table)} ({', '.join(parts)})"
+
+    @override
+    def inbox_tables(self, connection: sa.Connection) -> Sequence[str]:
+        return INBOX_TABLES
+
+    @override
+    def moment(self, value: datetime) -> str:
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @override
+    def several(self, values: Sequence[str]) -> str:
+        return json.dumps(values, ensure_ascii=False)
 
     @override
     def columns(self, connection: sa.Connection, table: str) -> list[str]:

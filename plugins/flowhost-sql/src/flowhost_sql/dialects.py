@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -24,6 +25,8 @@ class FaultKind(Enum):
     NO_UNIQUE_INDEX = "no unique index"
     LATER = "later"
     """Not the data: locked, disk full, file not readable. Trying again may help."""
+    LOST = "lost"
+    """The link to the server is gone."""
 
 
 class Fault(NamedTuple):
@@ -31,6 +34,11 @@ class Fault(NamedTuple):
 
     kind: FaultKind
     text: str
+
+    @property
+    def of_the_data(self) -> bool:
+        """Whether rows or their table are at fault; else nothing was written and trying again may help."""
+        return self.kind not in (FaultKind.LATER, FaultKind.LOST)
 
 
 class Target(NamedTuple):
@@ -49,8 +57,24 @@ class Target(NamedTuple):
     busy_timeout_s: float
 
 
+class InboxSql(NamedTuple):
+    """Statements on the table `flowhost_inbox`.
+
+    Attributes:
+        claim: flow, node, moment, ids: writes the keys that are not there and returns their ids.
+        release: flow, node, ids: deletes keys.
+        purge: flow, node, moment, how many: deletes keys older than the moment.
+    """
+
+    claim: str
+    release: str
+    purge: str
+
+
 class Dialect(Protocol):
     """What the rest of the plugin needs of a kind of database."""
+
+    inbox: InboxSql
 
     def check(self, url: sa.URL) -> None:
         """Raise `ValueError`, with the fix, if the URL cannot work."""
@@ -85,6 +109,18 @@ class Dialect(Protocol):
 
     def create_table(self, table: str, types: Mapping[str, ColumnType | None], keys: Sequence[str]) -> str:
         """SQL text that makes a table unless there is one; a type of None: nothing is known of the values."""
+        ...
+
+    def inbox_tables(self, connection: sa.Connection) -> Sequence[str]:
+        """SQL texts that make `flowhost_inbox` unless it is there."""
+        ...
+
+    def moment(self, value: datetime) -> Any:
+        """A moment, UTC, as a parameter that compares with column `at` of the inbox."""
+        ...
+
+    def several(self, values: Sequence[str]) -> Any:
+        """Texts as one parameter."""
         ...
 
     def columns(self, connection: sa.Connection, table: str) -> list[str]:

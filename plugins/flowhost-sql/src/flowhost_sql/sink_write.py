@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
-from flowhost.sdk import Message, NodeContext, NodeSpec, Ok, PermanentError, Reject, Sink, WriteOutcome
+from flowhost.sdk import (
+    Message,
+    NodeContext,
+    NodeError,
+    NodeSpec,
+    Ok,
+    PermanentError,
+    Reject,
+    Sink,
+    Unknown,
+    UnknownOutcomeError,
+    WriteOutcome,
+)
 from flowhost_sql.config import WriteConfig
 from flowhost_sql.connection import DatabaseConnection
 
 if TYPE_CHECKING:
+    from flowhost_sql.inbox import Inbox
     from flowhost_sql.table_writer import TableWriter
+
+PURGE_EVERY_S = 3600.0
+PURGE_SHARE = 0.1
+"""Part of the database thread's time that purging may take."""
 
 
 class SqlWrite(Sink[WriteConfig]):
     """Writes the payload's fields into a table, a batch per transaction.
 
     A row the database refuses is rejected with the database's reason, the others of its batch are committed. A
-    locked database or a full disk commits nothing and the batch is tried again. Upsert is safe to repeat; insert
-    adds a row again when a batch is repeated after a crash.
+    locked database or a full disk commits nothing and the batch is tried again. A message that has an id is written
+    once, however often it is sent: its id is kept in table `flowhost_inbox`, written in the row's transaction.
     """
 
     spec: ClassVar[NodeSpec] = NodeSpec(
@@ -38,30 +57,72 @@ class SqlWrite(Sink[WriteConfig]):
 
     def __init__(self, config: WriteConfig, context: NodeContext) -> None:
         super().__init__(config, context)
+        self.idempotent = config.inbox or config.mode == "upsert"
         self._writer: TableWriter | None = None
+        self._purging: asyncio.Task[None] | None = None
 
     @override
     async def open(self) -> None:
         """Get ready; the table is looked at by the first batch."""
-        from flowhost_sql.table_writer import TableWriter  # SQLAlchemy takes time to import
+        from flowhost_sql.inbox import Inbox, Owner  # SQLAlchemy takes time to import
+        from flowhost_sql.table_writer import TableWriter
 
-        self._connection()
-        self._writer = TableWriter(self.config)
+        await self.close()
+        connection = self._connection()
+        inbox = None
+        if self.config.inbox:
+            owner = Owner(self.context.flow, self.context.node)
+            inbox = Inbox(owner, self.context.clock, self.config.inbox_days)
+            self._purging = asyncio.create_task(self._purge(connection, inbox), name=f"purge-{self.context.node}")
+        self._writer = TableWriter(self.config, inbox)
+
+    @override
+    async def close(self) -> None:
+        """Stop purging."""
+        purging, self._purging = self._purging, None
+        self._writer = None
+        if purging is not None:
+            purging.cancel()
+            await asyncio.wait([purging])
 
     @override
     async def write(self, messages: Sequence[Message]) -> Sequence[WriteOutcome] | None:
         """Write a batch in one transaction.
 
-        Raises `TemporaryError` when nothing was committed and trying again may help.
+        Raises:
+            TemporaryError: not all of it was committed, and trying again may help.
+            UnknownOutcomeError: the link was cut at the commit.
         """
         writer = self._writer
         if writer is None:
             msg = "sql.write writes only after it was opened"
             raise PermanentError(msg)
-        rejected = await self._connection().run(lambda database: writer.write(database, messages))
+        try:
+            rejected = await self._connection().run(lambda database: writer.write(database, messages))
+        except UnknownOutcomeError as error:
+            return self._unknown(messages, error)
         if not rejected:
             return None
         return [Reject(rejected[i]) if i in rejected else Ok() for i in range(len(messages))]
+
+    def _unknown(self, messages: Sequence[Message], error: UnknownOutcomeError) -> Sequence[WriteOutcome]:
+        """Messages with an id may be sent again; without one, an insert could add its row twice."""
+        if self.config.mode == "upsert" or not self.config.inbox or all(message.meta.id for message in messages):
+            raise error
+        reason = f"{error}; without an id it is not written again: look whether its row is there"
+        return [Unknown(str(error)) if message.meta.id else Reject(reason) for message in messages]
+
+    async def _purge(self, connection: DatabaseConnection, inbox: Inbox) -> None:
+        """Forget old keys, a few at a time, with pauses in which batches have the database for themselves."""
+        while True:
+            started = time.perf_counter()
+            try:
+                deleted = await connection.run(inbox.purge)
+            except NodeError as error:
+                self.context.log.warning("old keys of the inbox could not be purged: %s", error)
+                deleted = 0
+            took_s = time.perf_counter() - started
+            await self.context.clock.sleep(max(0.05, took_s / PURGE_SHARE) if deleted else PURGE_EVERY_S)
 
     def _connection(self) -> DatabaseConnection:
         connection = self.context.connection

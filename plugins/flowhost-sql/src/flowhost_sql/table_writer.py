@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from flowhost.sdk import Message, MessageError
 from flowhost_sql.config import ColumnType, WriteConfig
-from flowhost_sql.database import DRIVER_ERRORS, Database, DriverError
+from flowhost_sql.database import Database, DriverError, refusals
 from flowhost_sql.dialects import Dialect, Fault, FaultKind
+from flowhost_sql.inbox import Inbox, key_of
 from flowhost_sql.values import row_of, type_of
 
 CACHED_TEXTS = 200
@@ -26,12 +27,14 @@ class Row(NamedTuple):
         columns: names, in the payload's order.
         values: as the driver takes them, in the order of the columns.
         raw: as they came, by column.
+        key: of the inbox; empty where the message has none.
     """
 
     place: int
     columns: tuple[str, ...]
     values: tuple[Any, ...]
     raw: Mapping[str, Any]
+    key: str
 
 
 class TableWriter:
@@ -41,8 +44,9 @@ class TableWriter:
     values always bound, so nothing in a message is ever taken as SQL.
     """
 
-    def __init__(self, config: WriteConfig) -> None:
+    def __init__(self, config: WriteConfig, inbox: Inbox | None = None) -> None:
         self._config = config
+        self._inbox = inbox
         self._texts: dict[tuple[str, ...], str] = {}
         self._table_made = config.create_table is False
 
@@ -53,24 +57,29 @@ class TableWriter:
             Why messages were rejected, by their place in the batch; all others are committed.
 
         Raises:
-            TemporaryError: nothing was committed, the batch may be tried again.
+            TemporaryError: not everything was committed, the batch may be tried again.
         """
         rejected: dict[int, str] = {}
         rows = list(self._rows(database.dialect, messages, rejected))
-        if rows:
-            self._commit(database, rows, rejected)
+        firsts, copies = _without_copies(rows, rejected)
+        if firsts:
+            self._commit(database, firsts, rejected)
+        for copy, first in copies.items():
+            if first in rejected:
+                rejected[copy] = rejected[first]
         return rejected
 
     def _commit(self, database: Database, rows: Sequence[Row], rejected: dict[int, str]) -> None:
         """First all at once; if the database refuses a row, again with savepoints around ever smaller parts."""
         try:
             with database.transaction() as connection:
-                self._make_table(database.dialect, connection, rows)
-                for group in _groups(rows):
+                fresh = self._not_written(database.dialect, connection, rows)
+                self._make_table(database.dialect, connection, fresh)
+                for group in _groups(fresh):
                     self._execute(database.dialect, connection, group)
-            self._table_made = True
+            self._made(fresh, rows)
         except DriverError as error:
-            if error.fault.kind is FaultKind.LATER:
+            if not error.fault.of_the_data:
                 raise database.later(error.fault) from error
             if error.fault.kind is FaultKind.NO_TABLE:
                 self._table_made = self._config.create_table is False  # somebody dropped it
@@ -80,15 +89,17 @@ class TableWriter:
         found: dict[int, str] = {}
         try:
             with database.transaction() as connection:
-                self._make_table(database.dialect, connection, rows)
-                for group in _groups(rows):
+                fresh = self._not_written(database.dialect, connection, rows)
+                self._make_table(database.dialect, connection, fresh)
+                for group in _groups(fresh):
                     self._find_culprits(database.dialect, connection, group, found)
+                self._forget(database.dialect, connection, [row.key for row in fresh if row.key and row.place in found])
         except DriverError as error:
-            if error.fault.kind is FaultKind.LATER:
+            if not error.fault.of_the_data:
                 raise database.later(error.fault) from error
             self._split_commit(database, rows, rejected, error.fault)
             return
-        self._table_made = True
+        self._made(fresh, rows)
         rejected.update(found)
 
     def _split_commit(self, database: Database, rows: Sequence[Row], rejected: dict[int, str], fault: Fault) -> None:
@@ -100,6 +111,24 @@ class TableWriter:
         self._commit(database, rows[:middle], rejected)
         self._commit(database, rows[middle:], rejected)
 
+    def _not_written(self, dialect: Dialect, connection: sa.Connection, rows: Sequence[Row]) -> Sequence[Row]:
+        """Rows whose keys are not in the inbox; the keys are there from now on, if the transaction is committed."""
+        keys = [row.key for row in rows if row.key]
+        if self._inbox is None or not keys:
+            return rows
+        fresh = self._inbox.claim(dialect, connection, keys)
+        return rows if len(fresh) == len(keys) else [row for row in rows if not row.key or row.key in fresh]
+
+    def _made(self, written: Sequence[Row], rows: Sequence[Row]) -> None:
+        """The transaction was committed, and the tables it made with it."""
+        self._table_made = self._table_made or bool(written)
+        if self._inbox is not None and any(row.key for row in rows):
+            self._inbox.committed()
+
+    def _forget(self, dialect: Dialect, connection: sa.Connection, keys: Sequence[str]) -> None:
+        if self._inbox is not None and keys:
+            self._inbox.release(dialect, connection, keys)
+
     def _find_culprits(
         self, dialect: Dialect, connection: sa.Connection, group: Sequence[Row], found: dict[int, str]
     ) -> None:
@@ -107,7 +136,7 @@ class TableWriter:
         try:
             self._execute(dialect, connection, group)
         except DriverError as error:
-            if error.fault.kind is FaultKind.LATER:
+            if not error.fault.of_the_data:
                 raise
             savepoint.rollback()
             if error.fault.kind is not FaultKind.ROW or len(group) == 1:
@@ -123,11 +152,8 @@ class TableWriter:
 
     def _execute(self, dialect: Dialect, connection: sa.Connection, group: Sequence[Row]) -> None:
         """One statement for rows with the same columns."""
-        text = self._insert_text(dialect, group[0].columns)
-        try:
-            connection.exec_driver_sql(text, [row.values for row in group])
-        except DRIVER_ERRORS as error:
-            raise DriverError(dialect.fault(error)) from error
+        with refusals(dialect):
+            connection.exec_driver_sql(self._insert_text(dialect, group[0].columns), [row.values for row in group])
 
     def _insert_text(self, dialect: Dialect, columns: tuple[str, ...]) -> str:
         text = self._texts.get(columns)
@@ -139,13 +165,11 @@ class TableWriter:
         return text
 
     def _make_table(self, dialect: Dialect, connection: sa.Connection, rows: Sequence[Row]) -> None:
-        if self._table_made:
+        if self._table_made or not rows:
             return
         text = dialect.create_table(self._config.table, self._column_types(rows), self._config.keys)
-        try:
+        with refusals(dialect):
             connection.exec_driver_sql(text)
-        except DRIVER_ERRORS as error:
-            raise DriverError(dialect.fault(error)) from error
 
     def _column_types(self, rows: Sequence[Row]) -> dict[str, ColumnType | None]:
         """Types as configured, or from the first value of each field in this batch."""
@@ -160,6 +184,7 @@ class TableWriter:
 
     def _rows(self, dialect: Dialect, messages: Sequence[Message], rejected: dict[int, str]) -> Iterator[Row]:
         stored = dialect.stored
+        keyed = self._inbox is not None
         for place, message in enumerate(messages):
             try:
                 raw = row_of(message, self._config.columns)
@@ -168,7 +193,7 @@ class TableWriter:
             except MessageError as error:
                 rejected[place] = str(error)
             else:
-                yield Row(place, tuple(raw), values, raw)
+                yield Row(place, tuple(raw), values, raw, key_of(message.meta.id) if keyed else "")
 
     def _check_row(self, row: Mapping[Any, Any]) -> None:
         """Raise `MessageError` for a row without its keys, or with names that no table can have."""
@@ -200,6 +225,29 @@ class TableWriter:
             missing = ", ".join(repr(name) for name in row.columns if name.lower() not in lower)
             return f"table {table!r} has no column {missing}; it has {', '.join(there)}"
         return f"table {table!r}: {fault.text}"
+
+
+def _without_copies(rows: Sequence[Row], rejected: dict[int, str]) -> tuple[Sequence[Row], dict[int, int]]:
+    """Set aside what is in the batch twice.
+
+    Returns:
+        The rows to write, and the place of each copy with the place of the row it repeats.
+    """
+    firsts: dict[str, Row] = {}
+    copies: dict[int, int] = {}
+    for row in rows:
+        first = firsts.setdefault(row.key, row) if row.key else row
+        if first is row:
+            continue
+        if (first.columns, first.values) == (row.columns, row.values):
+            copies[row.place] = first.place
+        else:
+            rejected[row.place] = (
+                f"another message of the same batch has the same id {row.key!r} but other values: "
+                "two branches of a flow that end here need ids of their own, or set `inbox: false`"
+            )
+    left = {*copies, *rejected}
+    return [row for row in rows if row.place not in left], copies
 
 
 def _groups(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
