@@ -1,0 +1,222 @@
+"""lint, test, nodes, plugin list and the program itself: what they print and how they end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flowhost import __version__
+
+ROOT = Path(__file__).resolve().parents[3]
+GOOD = """\
+flowhost: 1
+id: t
+nodes:
+  src: {type: inject, config: {messages: [{payload: 1}]}}
+  end: {type: discard}
+wires: [src -> end]
+"""
+WRONG = """\
+flowhost: 1
+id: t
+nodes:
+  src: {type: inject, config: {messages: [{payload: 1}], evry_s: 5}}
+  keep:
+    type: filter
+    config:
+      where: payload.value >
+  end: {type: discrad}
+wires:
+  - src -> keep
+  - keep.els -> end
+"""
+
+
+@pytest.fixture
+def flow(tmp_path: Path):
+    def write(text: str, tests: str = "") -> Path:
+        (tmp_path / "flow.yaml").write_text(text)
+        if tests:
+            (tmp_path / "test.yaml").write_text(tests)
+        return tmp_path / "flow.yaml"
+
+    return write
+
+
+# -- lint
+
+
+def test_lint_of_a_sound_flow(command, flow) -> None:
+    ended = command("lint", flow(GOOD))
+    assert (ended.code, ended.out, ended.err) == (0, "1 flow checked: 0 errors, 0 warnings\n", "")
+
+
+def test_lint_names_exact_places(command, flow) -> None:
+    path = flow(WRONG)
+    ended = command("lint", path)
+    assert ended.code == 1
+    *lines, summary = ended.out.splitlines()
+    places = [line.removeprefix(f"{path}:").split(": ")[0] for line in lines]
+    assert places == sorted(places, key=lambda place: tuple(map(int, place.split(":"))))
+    expected = {
+        "4:58": "did you mean 'every_s'", "5:3": "port 'out' leads nowhere", "8:29": "nodes.keep.config.where",
+        "9:15": "did you mean 'discard'", "12:5": "'keep' has no port 'els'; ports: out, error",
+    }  # fmt: skip
+    found = dict(zip(places, lines, strict=True))
+    for place, words in expected.items():
+        assert place in found, lines
+        assert words in found[place]
+    assert all(": error: " in line or ": warning: " in line for line in lines)
+    assert summary == "1 flow checked: 5 errors, 0 warnings"
+
+
+def test_lint_as_json(command, flow) -> None:
+    path = flow(WRONG)
+    ended = command("lint", "--json", path)
+    problems = json.loads(ended.out)
+    assert ended.code == 1
+    assert len(problems) == 5
+    assert {"file", "severity", "code", "place", "message", "line", "column"} == set(problems[0])
+    assert problems[0]["file"] == str(path)
+    assert json.loads(command("lint", "--json", flow(GOOD)).out) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("flowhost: [", "flow.yaml"), ("- a\n", "not a flow"), ("", "the file is empty"), ("\x00", "flow.yaml")],
+)
+def test_lint_of_what_is_no_flow_file(command, flow, text, words) -> None:
+    ended = command("lint", flow(text))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("flowhost: ")
+    assert words in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_lint_of_a_path_that_is_not_there(command, tmp_path) -> None:
+    ended = command("lint", tmp_path / "nothing.yaml")
+    assert ended.code == 2
+    assert "nothing.yaml: cannot be read: No such file" in ended.err
+    ended = command("lint", tmp_path)
+    assert ended.code == 2
+    assert "there is no flow.yaml in it" in ended.err
+
+
+def test_lint_of_the_gallery(command) -> None:
+    ended = command("lint", ROOT / "flows")
+    assert ended.code == 0, ended.out
+    assert ended.out.endswith(" flows checked: 0 errors, 0 warnings\n")
+
+
+# -- test
+
+PASSES = "- {name: it passes, given: {src: [{payload: 5}]}, expect: {end: [{payload: 5}]}}\n"
+FAILS = "- {name: it fails, given: {src: [{payload: 5}]}, expect: {end: [{payload: 6}]}}\n"
+
+
+def test_test_of_tests_that_pass(command, flow) -> None:
+    path = flow(GOOD, PASSES)
+    ended = command("test", path)
+    assert (ended.code, ended.out) == (0, f"passed  {path}: it passes\n1 test passed, 0 failed\n")
+
+
+def test_test_of_tests_that_fail(command, flow) -> None:
+    path = flow(GOOD, PASSES + FAILS)
+    ended = command("test", path.parent)
+    assert ended.code == 1
+    assert f"FAILED  {path}: it fails\n        end[0].payload: expected 6, got 5\n" in ended.out
+    assert ended.out.endswith("1 test passed, 1 failed\n")
+
+
+@pytest.mark.parametrize(("text", "tests"), [(GOOD, ""), (GOOD, "- {name: x}"), (WRONG, PASSES)])
+def test_test_of_files_that_are_wrong(command, flow, text, tests) -> None:
+    ended = command("test", flow(text, tests))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("flowhost: ")
+
+
+def test_the_gallerys_tests_pass(command) -> None:
+    ended = command("test", ROOT / "flows")
+    assert ended.code == 0, ended.out
+
+
+# -- nodes, plugin list
+
+
+def test_nodes_lists_what_is_installed(command) -> None:
+    ended = command("nodes")
+    assert ended.code == 0
+    rows = [line.split(maxsplit=2) for line in ended.out.splitlines()]
+    listed = {row[0]: row[1] for row in rows}
+    assert listed["filter"] == "transform"
+    assert listed["inject"] == "source"
+    assert listed["mqtt.publish"] == "sink"
+    assert [row[0] for row in rows] == sorted(listed)
+    assert "(builtin)" in ended.out
+
+
+def test_nodes_as_json(command) -> None:
+    listing = json.loads(command("nodes", "--json").out)
+    assert {"type", "kind", "title", "summary", "category", "plugin"} == set(listing["nodes"][0])
+    assert "mqtt.broker" in {entry["type"] for entry in listing["connections"]}
+    assert listing["broken"] == []
+
+
+def test_nodes_explains_a_type(command) -> None:
+    ended = command("nodes", "window")
+    assert ended.code == 0
+    for words in ("# window", "`every_s` (number, s, required)", "`late`:", "`error`:", "type: window"):
+        assert words in ended.out
+    described = json.loads(command("nodes", "window", "--json").out)
+    assert described
+
+
+@pytest.mark.parametrize(
+    ("typo", "words"),
+    [
+        ("windwo", "did you mean window?"),
+        ("mqtt.publsh", "did you mean mqtt.publish"),
+        ("zzz", "`flowhost nodes` lists"),
+    ],
+)
+def test_nodes_helps_with_a_typo(command, typo, words) -> None:
+    ended = command("nodes", typo)
+    assert (ended.code, ended.out) == (2, "")
+    assert words in ended.err
+
+
+def test_plugin_list(command) -> None:
+    ended = command("plugin", "list")
+    assert ended.code == 0
+    assert any(line.startswith("mqtt ") and "mqtt.publish" in line for line in ended.out.splitlines())
+    listing = json.loads(command("plugin", "list", "--json").out)
+    assert {"name", "distribution", "version", "node_types", "connection_types"} <= set(listing["plugins"][0])
+
+
+# -- the program
+
+
+def test_version_help_and_wrong_commands(command) -> None:
+    assert command("--version").out == f"flowhost {__version__}\n"
+    assert "lose nothing in silence" in " ".join(command("--help").out.split())
+    assert command("bogus").code == 2
+    assert command("lint").code == 2
+    assert command("run").code == 2
+
+
+def test_a_command_prints_nothing_but_its_result(finished, flow) -> None:
+    ended = finished("lint", flow(GOOD))
+    assert (ended.code, ended.out, ended.err) == (0, "1 flow checked: 0 errors, 0 warnings\n", "")
+
+
+def test_reading_commands_load_no_web_server_and_no_database() -> None:
+    code = (
+        "import sys, flowhost.cli.program; "
+        "print(*(m for m in ('nicegui', 'fastapi', 'sqlmodel', 'sqlalchemy', 'pint', 'asyncua') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
