@@ -105,6 +105,8 @@ class Printer:
         for name, node in figures["nodes"].items():
             print(f"{name:<{width}}" + "".join(f"{node[counter]:>10,}" for counter in COUNTERS))
         print(verdict(report))
+        if report.state_dir is not None and not report.clean:
+            print(f"kept in {report.state_dir}; `--data {report.state_dir}` goes on from there")
 
 
 def verdict(report: RunReport) -> str:

@@ -10,11 +10,14 @@ from typing import Any
 from flowhost.engine.clock import SystemClock
 from flowhost.engine.connections import ConnectionBoard, ConnectionPool, ManagedConnection
 from flowhost.engine.counters import NodeCounters
-from flowhost.engine.edge import MemoryEdge
+from flowhost.engine.edge import Edge, MemoryEdge
 from flowhost.engine.generated import ChainNode, GeneratedSegment
 from flowhost.engine.graveyard import Graveyard
 from flowhost.engine.notices import History, NoticeBoard
 from flowhost.engine.options import RunOptions
+from flowhost.engine.outbox.burial import DeadLetterKeeper
+from flowhost.engine.outbox.checkpoint import OutboxCheckpoint
+from flowhost.engine.outbox.durable_edge import DurableEdge
 from flowhost.engine.plan import Plan, make_plan
 from flowhost.engine.pump import Pump
 from flowhost.engine.segment import KernelSegment, Segment
@@ -27,6 +30,7 @@ from flowhost.graph.document import FlowDocument, NodeEntry
 from flowhost.graph.library import NodeLibrary
 from flowhost.sdk import (
     AsyncTransform,
+    Checkpoint,
     Clock,
     ConnectionContext,
     InlineTransform,
@@ -37,6 +41,7 @@ from flowhost.sdk import (
     StatefulTransform,
     Transform,
 )
+from flowhost.sdk.context import MemoryCheckpoint
 
 _log = logging.getLogger("flowhost.run")
 
@@ -59,6 +64,7 @@ class Assembly:
     stateful: dict[str, StatefulSegment] = field(default_factory=dict)
     queued: dict[str, QueuedStation] = field(default_factory=dict)
     direct: dict[str, DirectStation] = field(default_factory=dict)
+    durable: dict[str, DurableEdge] = field(default_factory=dict)
 
     def waiting_nodes(self) -> list[WaitingNode]:
         """Sinks and asynchronous transforms."""
@@ -85,7 +91,7 @@ class Assembler:
         ports = {node_id: type(node).output_ports(node.config) for node_id, node in nodes.items()}
         plan = make_plan(self._flow, nodes, ports)
         counters = {node_id: NodeCounters(node_id) for node_id in nodes}
-        graveyard = Graveyard(self._logger(), self._history)
+        graveyard = Graveyard(self._logger(), self._history, self._keeper())
         assembly = Assembly(
             self._flow, self._clock, self._history, graveyard, Pump(plan.routes, counters, graveyard),
             ConnectionPool(self._managed), counters, nodes, plan,
@@ -135,8 +141,13 @@ class Assembler:
         context = NodeContext(
             flow=self._flow.id, node=entry.id, host_id=self._options.host_id, base_dir=self._options.base_dir, log=log,
             clock=self._clock, board=board, connection=managed.connection if managed else None, wired_ports=wired,
+            checkpoint=self._checkpoint(entry.id),
         )  # fmt: skip
         return kind(config, context)
+
+    def _checkpoint(self, node_id: str) -> Checkpoint:
+        outbox = self._options.outbox
+        return MemoryCheckpoint() if outbox is None else OutboxCheckpoint(outbox, self._flow.id, node_id)
 
     def _logger(self, **fields: str) -> logging.LoggerAdapter[logging.Logger]:
         return logging.LoggerAdapter(_log, {"flow": self._flow.id, **fields})
@@ -191,10 +202,24 @@ class Assembler:
             assembly.direct[node_id] = direct
             assembly.pump.add_station(node_id, direct)
             return
-        edge = MemoryEdge(node_id, self._options.queue_messages, self._options.queue_bytes)
+        edge = self._edge(assembly, node_id, node)
         queued = QueuedStation(waiting, edge, counters)
         assembly.queued[node_id] = queued
         assembly.pump.add_station(node_id, queued)
+
+    def _edge(self, assembly: Assembly, node_id: str, node: Node[Any]) -> Edge:
+        outbox = self._options.outbox
+        wanted = self._flow.nodes[node_id].delivery.get("outbox", node.spec.leaves_machine and isinstance(node, Sink))
+        if outbox is None or not wanted:
+            return MemoryEdge(node_id, self._options.queue_messages, self._options.queue_bytes)
+        durable = assembly.durable[node_id] = DurableEdge(outbox, self._flow.id, node_id)
+        return durable
+
+    def _keeper(self) -> DeadLetterKeeper | None:
+        options = self._options
+        if options.outbox is None:
+            return None
+        return DeadLetterKeeper(options.outbox, self._flow.id, options.revision, self._clock)
 
     def _add_sources(self, assembly: Assembly) -> None:
         for node_id, node in assembly.nodes.items():
@@ -205,7 +230,10 @@ class Assembler:
                 counters.state, counters.text = "stopped", f"disabled ({disabled})"
                 continue
             ready = self._link_ready(assembly, node_id)
-            loop = SourceLoop(node_id, node, counters, assembly.pump, self._boards[node_id], ready)
+            loop = SourceLoop(
+                node_id, node, counters, assembly.pump, self._boards[node_id], ready,
+                waits_for_disk=self._options.outbox is not None,
+            )  # fmt: skip
             assembly.sources.append(loop)
 
     def _link_ready(self, assembly: Assembly, node_id: str) -> Callable[[], Awaitable[None]]:

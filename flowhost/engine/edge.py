@@ -11,6 +11,7 @@ import msgspec
 
 from flowhost.engine.snapshot import EdgeSnapshot
 from flowhost.engine.token import Token
+from flowhost.errors import MessageError
 from flowhost.sdk import Message
 
 _encode = msgspec.msgpack.Encoder(enc_hook=str).encode
@@ -24,6 +25,18 @@ class Portion(NamedTuple):
     size: int
 
 
+class UnstorableError(MessageError):
+    """Some messages cannot be written to disk; none of the batch was taken.
+
+    Attributes:
+        reasons: causes by index in the batch.
+    """
+
+    def __init__(self, reasons: dict[int, str]) -> None:
+        super().__init__("; ".join(sorted(set(reasons.values()))))
+        self.reasons = reasons
+
+
 class Edge(Protocol):
     """A bounded first-in, first-out queue before a node that waits.
 
@@ -32,7 +45,10 @@ class Edge(Protocol):
     """
 
     def offer(self, messages: Sequence[Message], token: Token) -> bool:
-        """Take the messages if there is room; False otherwise. Takes over one branch of the token."""
+        """Take the messages if there is room; False otherwise. Takes over one branch of the token.
+
+        Raises `UnstorableError`, having taken nothing.
+        """
         ...
 
     async def put(self, messages: Sequence[Message], token: Token) -> None:

@@ -4,23 +4,46 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Sequence
 
 from flowhost.engine.failure import Failure
 from flowhost.engine.notices import History
+from flowhost.engine.station import Station
 
 REPEAT_AFTER_S = 10.0
 
 
 class Graveyard:
-    """Records dead messages. A cause that repeats is logged at most every ten seconds, with how often it came."""
+    """Records dead messages. A cause that repeats is logged at most every ten seconds, with how often it came.
 
-    def __init__(self, log: logging.LoggerAdapter[logging.Logger], history: History) -> None:
+    Args:
+        log: takes the lines.
+        history: takes the events.
+        keep: keeps the messages themselves on disk; None where there is no outbox, then they are only counted.
+    """
+
+    def __init__(
+        self,
+        log: logging.LoggerAdapter[logging.Logger],
+        history: History,
+        keep: Callable[[Sequence[Failure]], Station] | None = None,
+    ) -> None:
         self._log = log
         self._history = history
+        self._keep = keep
         self._seen: dict[tuple[str, str], Repeated] = {}
 
-    def bury(self, failure: Failure) -> None:
-        """Record one dead message."""
+    def bury(self, failures: Sequence[Failure]) -> Station | None:
+        """Record dead messages.
+
+        Returns:
+            Where they have to be delivered to be kept; None if they are not kept.
+        """
+        for failure in failures:
+            self._record(failure)
+        return self._keep(failures) if self._keep is not None else None
+
+    def _record(self, failure: Failure) -> None:
         # the first words of the cause tell kinds apart; values inside it must not defeat the limit
         cause = (failure.node, failure.kind)
         repeated = self._seen.get(cause)

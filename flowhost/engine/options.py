@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.snapshot import RunEvent
 from flowhost.sdk import Clock
 
@@ -26,6 +27,8 @@ class RunOptions:
         queue_messages: bound of each in-memory queue, messages.
         queue_bytes: bound of each in-memory queue, bytes.
         open_timeout_s: how long one attempt to open a connection may take, seconds.
+        outbox: file that holds queues and dead letters; None keeps everything in memory.
+        revision: of the flow, kept with its dead letters; 0 where there is none.
     """
 
     base_dir: Path
@@ -37,3 +40,5 @@ class RunOptions:
     queue_messages: int = 10_000
     queue_bytes: int = 16 * 1024 * 1024
     open_timeout_s: float = 20.0
+    outbox: Outbox | None = None
+    revision: int = 0

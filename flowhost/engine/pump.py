@@ -5,25 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from flowhost.engine.counters import NodeCounters
 from flowhost.engine.failure import Failure
 from flowhost.engine.graveyard import Graveyard
 from flowhost.engine.segment import Segment
+from flowhost.engine.station import Station
 from flowhost.engine.token import Token
 from flowhost.sdk import Message
 
 YIELD_AFTER_S = 0.002
 CHUNK = 1000
-
-
-class Station(Protocol):
-    """Where synchronous work ends: a queue, or a sink that never waits."""
-
-    async def accept(self, messages: Sequence[Message], token: Token) -> None:
-        """Take the messages and one branch of the token; waits for room."""
-        ...
 
 
 Routes = Mapping[tuple[str, str], tuple[str, ...]]
@@ -109,7 +101,7 @@ class Pump:
             How many are dead.
         """
         rerouted: dict[str, list[Message]] = {}
-        dead = 0
+        dead: list[Failure] = []
         for failure in failures:
             counters = self._counters[failure.node]
             counters.errors += 1
@@ -119,8 +111,9 @@ class Pump:
                 rerouted.setdefault(failure.node, []).append(failure.for_error_port())
             else:
                 counters.dead += 1
-                dead += 1
-                self._graveyard.bury(failure)
+                dead.append(failure)
         for node_id, messages in rerouted.items():
             self.spread(node_id, "error", messages, deliveries)
-        return dead
+        if dead and (burial := self._graveyard.bury(dead)) is not None:
+            deliveries.append((burial, ()))
+        return len(dead)

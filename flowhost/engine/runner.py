@@ -40,8 +40,14 @@ class FlowRunner:
         self._deadline: asyncio.Timeout | None = None
 
     async def start(self) -> None:
-        """Open connections and nodes in the background and start the sources."""
+        """Find what an earlier run left, open connections and nodes in the background and start the sources.
+
+        Raises:
+            HostError: the outbox cannot be read.
+        """
         parts = self._parts
+        for node_id, edge in parts.durable.items():
+            parts.counters[node_id].in_ += await edge.open()
         for managed in parts.pool:
             self._tasks.start(managed.open(), f"open {managed.name}")
         for direct in parts.direct.values():
@@ -75,9 +81,15 @@ class FlowRunner:
                 await self._stop_sources()
                 await self._drain()
         except TimeoutError:
-            self._text = "stopped with messages still on their way"
+            self._text = self._text or "stopped with messages still on their way"
         await self._close()
         self._state = "failed" if failed else "ended" if over else "stopped"
+
+    def fail(self, error: BaseException) -> None:
+        """The machine failed (the outbox cannot be written): take in no more, confirm nothing, end."""
+        self._fault(error)
+        for source in self._parts.sources:
+            source.request_stop()
 
     def hurry(self) -> None:
         """Turn a soft stop under way into a firm one."""
@@ -121,6 +133,8 @@ class FlowRunner:
                 await queued.edge.idle()
             if (stateful := parts.stateful.get(node_id)) is not None:
                 await self._ticker.flush(stateful)
+        for source in parts.sources:
+            await source.settled()
 
     async def _close(self) -> None:
         parts = self._parts

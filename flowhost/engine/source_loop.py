@@ -11,7 +11,7 @@ from flowhost.engine.counters import NodeCounters
 from flowhost.engine.failure import Failure, reason_of
 from flowhost.engine.notices import NoticeBoard
 from flowhost.engine.pump import Deliveries, Pump
-from flowhost.engine.token import PositionTracker, Token
+from flowhost.engine.token import AwaitedToken, PositionTracker, Token
 from flowhost.errors import ConfigError, PermanentError, TemporaryError
 from flowhost.sdk import Message, Rejected, Settlement, Source
 
@@ -22,7 +22,8 @@ class SourceLoop:
     """One source of a run.
 
     Guarantees: batches enter the flow in the order of the source's `emit` calls; positions are confirmed in that order,
-    each once; a request to stop never cuts an `emit` that can still finish.
+    each once; a request to stop never cuts an `emit` that can still finish. With `waits_for_disk`, an `emit` of a
+    source that cannot bring its batch again returns once every branch has it on disk or confirmed.
     """
 
     def __init__(
@@ -33,8 +34,11 @@ class SourceLoop:
         pump: Pump,
         board: NoticeBoard,
         link_ready: Callable[[], Awaitable[None]],
+        *,
+        waits_for_disk: bool = False,
     ) -> None:
         self.node_id = node_id
+        self._waits_for_disk = waits_for_disk
         self.last: dict[tuple[str, str], Message] = {}
         self._node = node
         self._counters = counters
@@ -106,7 +110,8 @@ class SourceLoop:
         counters.made += len(messages) + len(rejected)
         counters.batches += 1
         tracker = self._tracker
-        token = Token() if tracker is None else tracker.open(position)
+        awaited = AwaitedToken() if tracker is None and self._waits_for_disk else None
+        token = awaited or (Token() if tracker is None else tracker.open(position))
         self._emitting = True
         try:
             if rejected:
@@ -115,6 +120,8 @@ class SourceLoop:
                 counters.out += len(messages)
                 self.last[self.node_id, port] = messages[-1]
             await self._pump.feed(self.node_id, port, messages, token)
+            if awaited is not None:
+                await awaited.wait()
         finally:
             self._emitting = False
         if self._stopping and self._task is not None:
@@ -138,6 +145,11 @@ class SourceLoop:
             return
         while True:
             await self._tell(await self._tracker.next_settled(), Settlement.CONFIRMED)
+
+    async def settled(self) -> None:
+        """Returns when everything the source handed over has been settled and told to it."""
+        if self._tracker is not None:
+            await self._tracker.empty()
 
     async def finish(self) -> None:
         """Tell the source how its last positions ended, then close it."""

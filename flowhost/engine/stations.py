@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from flowhost.engine.counters import NodeCounters
 from flowhost.engine.delivery import Delivery, open_until_ready
-from flowhost.engine.edge import Edge
-from flowhost.engine.failure import reason_of
+from flowhost.engine.edge import Edge, UnstorableError
+from flowhost.engine.failure import Failure, reason_of
 from flowhost.engine.notices import NoticeBoard
 from flowhost.engine.pump import Deliveries, Pump
 from flowhost.engine.segment import Ported, by_port
@@ -82,6 +82,12 @@ class WaitingNode:
             self.last[self.node_id, "out"] = messages[-1]
         return dead
 
+    async def refuse(self, failures: Sequence[Failure], token: Token) -> None:
+        """Messages that could not even be queued leave by the error port or are dead."""
+        deliveries: Deliveries = []
+        self._pump.fail(failures, deliveries)
+        await self._pump.deliver(deliveries, token)
+
     def _count(self, done: int, outputs: Ported) -> None:
         counters = self._counters
         left = sum(len(sent) for _, sent in outputs)
@@ -116,9 +122,23 @@ class QueuedStation:
 
     async def accept(self, messages: Sequence[Message], token: Token) -> None:
         """Queue the messages; waits while the queue is full."""
-        if not self.edge.offer(messages, token):
-            await self.edge.put(messages, token)
         self._counters.in_ += len(messages)
+        try:
+            if not self.edge.offer(messages, token):
+                await self.edge.put(messages, token)
+        except UnstorableError as error:
+            await self._without_unstorable(messages, token, error)
+
+    async def _without_unstorable(self, messages: Sequence[Message], token: Token, error: UnstorableError) -> None:
+        """Some payload is no message data: those messages fail here, the others are queued."""
+        failures = [Failure(self.waiting.node_id, messages[n], reason) for n, reason in error.reasons.items()]
+        rest = [message for n, message in enumerate(messages) if n not in error.reasons]
+        if rest:
+            token.split()
+            if not self.edge.offer(rest, token):
+                await self.edge.put(rest, token)
+        await self.waiting.refuse(failures, token)
+        token.done()
 
     async def serve(self) -> None:
         """Take what has accumulated, bring it through, again."""
@@ -157,6 +177,11 @@ class JointToken(Token):
         for token in tokens:
             token.split()
         self._tokens = tokens
+
+    @override
+    def attach(self, change: Any) -> bool:
+        """The first source batch carries the change; they settle together."""
+        return self._tokens[0].attach(change)
 
     @override
     def done(self) -> None:

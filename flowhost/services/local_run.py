@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from flowhost.catalog import load_catalog
 from flowhost.engine import FlowRunner, FlowSnapshot, RunEvent, RunOptions, tune_collector
 from flowhost.engine.loop import loop_factory
-from flowhost.errors import ConfigError
+from flowhost.engine.outbox.outbox import Outbox
+from flowhost.errors import ConfigError, HostError
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.lint import Problem, lint
 from flowhost.graph.references import EnvironmentSecrets
@@ -33,6 +37,7 @@ __all__ = [
 ]
 
 STATUS_EVERY_S = 2.0
+OUTBOX_FILE = "outbox.db"
 COUNTERS = ("in", "out", "made", "used", "filtered", "dead", "dropped", "pending", "errors")
 
 
@@ -44,7 +49,7 @@ class RunRequest:
         path: the flow file.
         for_s: stop the sources after so many seconds; None: when they end or the user interrupts.
         drain_s: how long messages on their way may take after that, seconds.
-        data_dir: folder for the run's report; None keeps none.
+        data_dir: folder for queues, dead letters and the report; None takes a temporary one, kept if something is left.
         settings: `node.field=value` and `connections.name.field=value`.
     """
 
@@ -57,11 +62,19 @@ class RunRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class RunReport:
-    """How a run ended."""
+    """How a run ended.
+
+    Attributes:
+        flow: flow id.
+        snapshot: last figures.
+        events: what happened, oldest first, capped.
+        state_dir: folder that holds pending messages and dead letters; None if nothing was left.
+    """
 
     flow: str
     snapshot: FlowSnapshot
     events: Sequence[RunEvent] = field(default=())
+    state_dir: Path | None = None
 
     @property
     def unreached(self) -> list[str]:
@@ -97,6 +110,7 @@ class RunReport:
             },
             "connections": {name: {"up": c.up, "text": c.text} for name, c in snapshot.connections.items()},
             "unreached": self.unreached,
+            "state_dir": None if self.state_dir is None else str(self.state_dir),
             "problems": [
                 {"kind": e.kind, "node": e.node, "text": e.text}
                 for e in self.events if e.kind in ("lost", "gap", "warning", "error", "dead")
@@ -142,48 +156,92 @@ def run_flow(
             events.append(event)
         on_event(event)
 
-    options = RunOptions(
-        base_dir=request.path.resolve().parent,
-        secrets=EnvironmentSecrets(os.environ),
-        environ=os.environ,
-        on_event=keep,
-    )
+    base_dir = request.path.resolve().parent
+    folder = request.data_dir or Path(tempfile.mkdtemp(prefix=f"flowhost-run-{document.id}-"))
 
     async def main() -> FlowSnapshot:
-        runner = FlowRunner(document, library, options)
         interrupts = Interrupts()
         bind_interrupt(interrupts)
-        on_start(document)
-        tune_collector()
-        return await _supervise(runner, request, interrupts, on_status)
+        async with open_outbox(folder) as outbox:
+            options = RunOptions(
+                base_dir=base_dir,
+                secrets=EnvironmentSecrets(os.environ),
+                environ=os.environ,
+                on_event=keep,
+                outbox=outbox.file,
+            )
+            runner = FlowRunner(document, library, options)
+            outbox.on_fault = runner.fail
+            on_start(document)
+            tune_collector()
+            return await _supervise(runner, request, interrupts, on_status)
 
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        snapshot = runner.run(main())
-    report = RunReport(flow=document.id, snapshot=snapshot, events=events)
-    if request.data_dir is not None:
-        _keep_report(request.data_dir, report)
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            snapshot = runner.run(main())
+    except ConfigError:
+        if request.data_dir is None:
+            shutil.rmtree(folder)
+        raise
+    return _closed_report(request, folder, RunReport(flow=document.id, snapshot=snapshot, events=events))
+
+
+def _closed_report(request: RunRequest, folder: Path, report: RunReport) -> RunReport:
+    """Keep the folder if it was asked for or still holds messages; a temporary one that does not goes."""
+    left = report.snapshot.total("pending") + report.snapshot.total("dead")
+    if request.data_dir is None and not left:
+        shutil.rmtree(folder)
+        return report
+    report = replace(report, state_dir=folder)
+    _keep_report(folder, report)
     return report
 
 
 def prepare(path: Path, settings: Sequence[str], environ: Mapping[str, str]) -> tuple[FlowDocument, Any]:
-    """The flow, checked as lint does.
+    """The flow with its settings, checked as lint does.
 
     Raises:
-        ConfigError: the first problem with its place, and how many more there are.
+        ConfigError: all that is wrong, each with its line and place.
     """
     library = load_catalog()
     flow_file = load_flow(path)
-    document = apply_settings(flow_file.document, settings) if settings else flow_file.document
-    problems = [p for p in lint(document if settings else flow_file, library, environ) if p.severity == "error"]
+    flow_file = replace(flow_file, document=apply_settings(flow_file.document, settings))
+    problems = [p for p in lint(flow_file, library, environ) if p.severity == "error"]
     if problems:
         raise problems_error(path, problems)
-    return document, library
+    return flow_file.document, library
 
 
 def problems_error(path: Path, problems: Sequence[Problem]) -> ConfigError:
     """All problems in one error, each with its line."""
     lines = [f"{path}:{p.line or 0}:{p.column or 0}: {p.place}: {p.message}" for p in problems]
     return ConfigError("\n".join(lines))
+
+
+class OpenOutbox:
+    """The run's outbox, and who is told when it cannot be written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.on_fault: Callable[[HostError], None] = self._nobody
+        self.file = Outbox(folder / OUTBOX_FILE, self._fault)
+
+    def _fault(self, error: HostError) -> None:
+        self.on_fault(error)
+
+    @staticmethod
+    def _nobody(error: HostError) -> None:
+        raise error
+
+
+@asynccontextmanager
+async def open_outbox(folder: Path) -> AsyncIterator[OpenOutbox]:
+    """Open the outbox of a folder for the time of a run. Raises `HostError`."""
+    outbox = OpenOutbox(folder)
+    await outbox.file.open()
+    try:
+        yield outbox
+    finally:
+        await outbox.file.close()
 
 
 async def _supervise(

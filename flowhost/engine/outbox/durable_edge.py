@@ -6,10 +6,11 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from flowhost.engine.edge import Portion
-from flowhost.engine.outbox.changes import Advance, Append
+from flowhost.engine.edge import Portion, UnstorableError
+from flowhost.engine.outbox.burial import stays_unconfirmed
+from flowhost.engine.outbox.changes import Advance, Append, Change
 from flowhost.engine.outbox.codec import decode_message, encode_message
-from flowhost.engine.outbox.outbox import EdgeRecord, Outbox
+from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.snapshot import EdgeSnapshot
 from flowhost.engine.token import PositionTracker, Token
 from flowhost.sdk import Message
@@ -28,40 +29,52 @@ class DurableEdge:
 
     Args:
         outbox: the file.
+        flow: flow id.
         node_id: the node behind the edge.
-        record: the edge as found on disk.
         max_unwritten: messages that may wait for the disk before `offer` refuses.
     """
 
-    def __init__(self, outbox: Outbox, node_id: str, record: EdgeRecord, max_unwritten: int = 10_000) -> None:
+    def __init__(self, outbox: Outbox, flow: str, node_id: str, max_unwritten: int = 10_000) -> None:
         self._outbox = outbox
+        self._flow = flow
         self._node_id = node_id
-        self._number = record.number
         self._max_unwritten = max_unwritten
+        self._number = 0
         self._unwritten = 0
-        self._in = self._pending = record.appended - record.position
-        self._out = self._dead = 0
-        self._taken = record.position
-        self._newest = record.appended
+        self._in = self._out = self._dead = self._pending = 0
+        self._taken = self._newest = 0
         # what follows `_taken` in memory; empty while older messages have to be read from disk first
         self._ahead: deque[Portion] = deque()
-        self._behind = self._pending > 0
+        self._behind = False
         self._ahead_count = 0
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
         self._idle = asyncio.Event()
-        if self._pending:
-            self._filled.set()
-        else:
-            self._idle.set()
+        self._idle.set()
         self._done = PositionTracker(on_ready=self._advance)
+
+    async def open(self) -> int:
+        """Find the edge on disk.
+
+        Returns:
+            How many messages an earlier run has left in it.
+        """
+        record = await self._outbox.edge(self._flow, self._node_id)
+        self._number = record.number
+        self._taken, self._newest = record.position, record.appended
+        self._in = self._pending = record.appended - record.position
+        self._behind = self._pending > 0
+        if self._pending:
+            self._idle.clear()
+            self._filled.set()
+        return self._pending
 
     def offer(self, messages: Sequence[Message], token: Token) -> bool:
         """Send the messages to disk if not too many are on their way there already."""
         number = len(messages)
         if self._unwritten and self._unwritten + number > self._max_unwritten:
             return False
-        rows = [encode_message(message) for message in messages]
+        rows = encoded(messages)
         self._unwritten += number
         self._in += number
         self._pending += number
@@ -70,7 +83,7 @@ class DurableEdge:
         def committed(starts: list[int]) -> None:
             self._appended(starts[0], messages, token)
 
-        self._outbox.submit([Append(self._number, rows)], committed, _stays_unconfirmed)
+        self._outbox.submit([Append(self._number, rows)], committed, stays_unconfirmed)
         return True
 
     async def put(self, messages: Sequence[Message], token: Token) -> None:
@@ -128,7 +141,9 @@ class DurableEdge:
         token.done()
 
     def _keep_ahead(self, start: int, messages: Sequence[Message]) -> None:
-        self._ahead.append(Portion(messages, self._done.open((start + len(messages), len(messages))), 0))
+        self._ahead.append(
+            Portion(messages, self._done.open((start + len(messages), len(messages)), carries_changes=True), 0)
+        )
         self._ahead_count += len(messages)
 
     def _take_ahead(self, limit: int) -> list[Portion]:
@@ -154,8 +169,11 @@ class DurableEdge:
 
     def _advance(self) -> None:
         """Everything up to some message is done: let it leave the disk."""
-        ready = self._done.take_settled()
-        position, number = ready[-1][0], sum(count for _, count in ready)
+        tokens = self._done.take_settled_tokens()
+        position, number = tokens[-1].position[0], sum(token.position[1] for token in tokens)
+        changes: list[Change] = [Advance(self._number, position)]
+        for token in tokens:
+            changes += token.changes or ()
 
         def committed(_: list[int]) -> None:
             self._out += number
@@ -163,8 +181,18 @@ class DurableEdge:
             if self._pending == 0:
                 self._idle.set()
 
-        self._outbox.submit([Advance(self._number, position)], committed, _stays_unconfirmed)
+        self._outbox.submit(changes, committed, stays_unconfirmed)
 
 
-def _stays_unconfirmed(_: Exception) -> None:
-    """The run is told through the outbox's fault; unconfirmed messages come again."""
+def encoded(messages: Sequence[Message]) -> list[bytes]:
+    """The messages as rows. Raises `UnstorableError` naming those that are no message data."""
+    try:
+        return [encode_message(message) for message in messages]
+    except TypeError:
+        reasons = {}
+        for index, message in enumerate(messages):
+            try:
+                encode_message(message)
+            except TypeError as error:
+                reasons[index] = str(error)
+        raise UnstorableError(reasons) from None

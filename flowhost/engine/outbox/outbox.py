@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,14 +69,14 @@ class Outbox:
 
     def submit(
         self,
-        changes: list[Change],
+        changes: Sequence[Change],
         committed: Callable[[list[int]], None],
         failed: Callable[[Exception], None],
     ) -> None:
         """Change the outbox; the callbacks tell on the loop how it went. Raises `HostError` if it is closed."""
         if self._writer is None:
             raise HostError("the outbox is closed")
-        self._writer.submit(Transaction(changes, committed, failed))
+        self._writer.submit(Transaction(list(changes), committed, failed))
 
     async def change(self, *changes: Change) -> list[int]:
         """`submit`, awaited. Raises `HostError` if the changes are not on disk."""

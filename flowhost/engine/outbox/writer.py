@@ -44,7 +44,7 @@ class OutboxWriter:
         self._wake = threading.Event()
         self._closing = False
         self._fault: HostError | None = None
-        self._thread = threading.Thread(target=self._run, name="outbox writer")
+        self._thread = threading.Thread(target=self._run, name="outbox writer", daemon=True)
         self._thread.start()
 
     def submit(self, transaction: Transaction) -> None:

@@ -1,0 +1,67 @@
+"""Keeps dead messages on disk: in the transaction that lets them leave their queue, where they come from one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flowhost.engine.failure import Failure
+from flowhost.engine.outbox.changes import Bury
+from flowhost.engine.outbox.codec import encode_message
+from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.token import Token
+from flowhost.sdk import Clock, Message
+
+
+class DeadLetterKeeper:
+    """Makes the stations that keep dead messages of one flow.
+
+    Args:
+        outbox: the file.
+        flow: flow id.
+        revision: of the flow, 0 where there is none.
+        clock: source of time.
+    """
+
+    def __init__(self, outbox: Outbox, flow: str, revision: int, clock: Clock) -> None:
+        self._outbox = outbox
+        self._flow = flow
+        self._revision = revision
+        self._clock = clock
+
+    def __call__(self, failures: Sequence[Failure]) -> Burial:
+        """Where these failures are kept."""
+        return Burial(self._outbox, [self._letter(failure) for failure in failures])
+
+    def _letter(self, failure: Failure) -> Bury:
+        return Bury(
+            self._flow, failure.node, self._clock.now_ns(), self._revision, failure.kind, failure.reason, 1,
+            kept(failure.message),
+        )  # fmt: skip
+
+
+class Burial:
+    """Some dead messages on their way to disk (`flowhost.engine.station.Station`)."""
+
+    def __init__(self, outbox: Outbox, letters: Sequence[Bury]) -> None:
+        self._outbox = outbox
+        self._letters = letters
+
+    async def accept(self, messages: Sequence[Message], token: Token) -> None:  # noqa: ARG002 - part of the protocol
+        """Keep the letters; the token's branch ends when they are safe."""
+        loose = [letter for letter in self._letters if not token.attach(letter)]
+        if not loose:
+            token.done()
+            return
+        self._outbox.submit(loose, lambda _: token.done(), stays_unconfirmed)
+
+
+def stays_unconfirmed(_: Exception) -> None:
+    """The run hears of the fault from the outbox itself; what is not confirmed comes again."""
+
+
+def kept(message: Message) -> bytes:
+    """The message as bytes; a payload that cannot be kept as it is is kept as its text."""
+    try:
+        return encode_message(message)
+    except TypeError:
+        return encode_message(message.with_payload(repr(message.payload)))

@@ -1,0 +1,188 @@
+"""Queues on disk: what was taken over arrives, whatever happens to the target or the process in between."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from flowhost.engine.outbox.codec import decode_message
+from flowhost.engine.outbox.durable_edge import DurableEdge
+from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.token import Token
+from flowhost.errors import NotConnectedError
+from flowhost.sdk import Message, Meta, Ok, Reject, Rejected, Settlement
+
+
+@pytest.fixture
+async def open_box(tmp_path: Path):
+    boxes: list[Outbox] = []
+
+    async def make() -> Outbox:
+        box = Outbox(tmp_path / "outbox.db", pytest.fail)
+        await box.open()
+        boxes.append(box)
+        return box
+
+    yield make
+    for box in boxes:
+        await box.close()
+
+
+def straight(rig, node):
+    return rig.flow(node("src", "t.source"), node("end", "t.sink"), wires="src -> end")
+
+
+async def refuse(_messages):
+    raise NotConnectedError("target is gone", after_s=0.01)
+
+
+async def test_source_is_confirmed_while_the_target_is_away_and_all_arrives_after_a_restart(
+    rig, control, node, open_box, eventually
+) -> None:
+    control.batches, control.write, control.stay_open = [[n, n + 1] for n in range(0, 20, 2)], refuse, True
+    box = await open_box()
+    runner = await rig.runner(straight(rig, node), outbox=box)
+    await runner.start()
+    await eventually(lambda: len(control.positions) == 10)
+    assert all(s is Settlement.CONFIRMED for _, s in control.positions)
+    await runner.stop(0.05)
+    snapshot = runner.snapshot()
+    assert snapshot.nodes["end"].pending == 20
+    assert snapshot.balanced()
+    await box.close()
+
+    control.batches, control.write, control.stay_open = [[20]], None, False
+    snapshot = await rig.run(straight(rig, node), outbox=await open_box())
+    assert [m.payload for m in control.written] == list(range(21)), "all, once, in order"
+    assert (snapshot.nodes["end"].in_, snapshot.nodes["end"].pending) == (21, 0)
+    assert snapshot.edges[0].durable
+
+
+async def test_what_was_in_flight_is_given_out_again(rig, control, node, open_box, eventually) -> None:
+    async def hang(messages):
+        await asyncio.Event().wait()
+
+    control.batches, control.write = [[1, 2, 3]], hang
+    box = await open_box()
+    runner = await rig.runner(straight(rig, node), outbox=box)
+    await runner.start()
+    await eventually(lambda: len(control.positions) == 1)
+    await runner.stop(0.05)
+    await box.close()
+    control.batches, control.write = [], None
+    await rig.run(straight(rig, node), outbox=await open_box())
+    assert [m.payload for m in control.written] == [1, 2, 3]
+
+
+async def test_messages_keep_everything_known_about_them(rig, control, node, open_box) -> None:
+    message = Message({"v": 1.5, "b": b"\x00"}, Meta("t", 5, "uncertain", 7, "Cel", "k", "id", {"h": "x"}))
+    control.batches = [[message]]
+    box = await open_box()
+    edge = DurableEdge(box, "f", "n")
+    await edge.open()
+    assert edge.offer([message], Token())
+    await edge.take(10)
+    again = DurableEdge(box, "f", "n")
+    assert await again.open() == 1
+    assert (await again.take(10))[0].messages == [message]
+
+
+@pytest.mark.expects_error_log
+async def test_dead_letters_lie_on_disk_with_their_cause(rig, control, node, open_box) -> None:
+    async def write(messages):
+        return [Reject("no such column") if m.payload == 2 else Ok() for m in messages]
+
+    control.batches, control.write = [[1, 2, 3]], write
+    box = await open_box()
+    snapshot = await rig.run(straight(rig, node), outbox=box, revision=7)
+    assert snapshot.nodes["end"].dead == 1
+    ((flow, at, revision, reason, message),) = await box.query("SELECT flow, node, revision, reason, message FROM dead")
+    assert (flow, at, revision, reason) == ("f", "end", 7, "no such column")
+    assert decode_message(message).payload == 2
+    assert (await box.edge("f", "end")).position == 3, "the same transaction moved the cursor"
+
+
+@pytest.mark.expects_error_log
+async def test_dead_input_of_a_source_is_kept_before_it_is_confirmed(rig, control, node, open_box) -> None:
+    async def run(emit):
+        await emit([], 0, rejected=[Rejected(Message(b"{x"), "is not JSON")])
+
+    control.run = run
+    box = await open_box()
+    await rig.run(straight(rig, node), outbox=box)
+    ((message,),) = await box.query("SELECT message FROM dead")
+    assert decode_message(message).payload == b"{x"
+    assert control.positions == [(0, Settlement.CONFIRMED)]
+
+
+@pytest.mark.expects_error_log
+async def test_payload_that_is_no_message_data_fails_alone(rig, control, node, open_box) -> None:
+    control.batches = [[1, object(), 3]]
+    box = await open_box()
+    snapshot = await rig.run(straight(rig, node), outbox=box)
+    assert [m.payload for m in control.written] == [1, 3]
+    assert snapshot.nodes["end"].dead == 1
+    assert "JSON-like" in snapshot.nodes["end"].last_error
+
+
+async def test_outbox_false_keeps_the_queue_in_memory(rig, control, node, open_box) -> None:
+    from dataclasses import replace
+
+    control.batches = [[1]]
+    flow = straight(rig, node)
+    flow = replace(flow, nodes={**flow.nodes, "end": replace(flow.nodes["end"], delivery={"outbox": False})})
+    box = await open_box()
+    snapshot = await rig.run(flow, outbox=box)
+    assert not snapshot.edges[0].durable
+    assert await box.query("SELECT * FROM edge") == []
+
+
+async def test_a_long_backlog_is_read_from_disk_in_order(rig, control, node, open_box, monkeypatch) -> None:
+    monkeypatch.setattr("flowhost.engine.outbox.durable_edge.READ_AHEAD", 50)
+    monkeypatch.setattr("flowhost.engine.outbox.durable_edge.READ_CHUNK", 30)
+    gate = asyncio.Event()
+
+    async def write(messages):
+        await gate.wait()
+        control.written.extend(messages)
+
+    control.batches, control.write, control.stay_open = [[n] for n in range(500)], write, True
+    box = await open_box()
+    runner = await rig.runner(straight(rig, node), outbox=box)
+    await runner.start()
+    async with asyncio.timeout(10):
+        while len(control.positions) < 500:
+            await asyncio.sleep(0.005)
+    gate.set()
+    await runner.stop(10)
+    assert [m.payload for m in control.written] == list(range(500))
+    assert runner.snapshot().balanced()
+    assert await box.query("SELECT position, appended FROM edge") == [(500, 500)]
+
+
+async def test_the_machines_fault_ends_the_run_and_confirms_nothing(rig, control, node, tmp_path, eventually) -> None:
+    runners = []
+    box = Outbox(tmp_path / "outbox.db", lambda error: [r.fail(error) for r in runners])
+    await box.open()
+    control.batches, control.stay_open = [[1]], True
+    runner = await rig.runner(straight(rig, node), outbox=box)
+    await runner.start()
+    runners.append(runner)
+    await eventually(lambda: len(control.positions) == 1)
+    await eventually(lambda: runner.snapshot().nodes["end"].pending == 0)
+    # the table of the queue vanishes: every later commit fails as it would on a broken disk
+    import apsw
+
+    other = apsw.Connection(str(tmp_path / "outbox.db"))
+    other.execute("DROP TABLE m_1")
+    other.close()
+    source = runner._parts.sources[0]
+    emit = asyncio.create_task(source.emit([Message(2)], 1))
+    await eventually(lambda: runner.snapshot().state == "failed")
+    await runner.stop(0.05)
+    await asyncio.gather(emit, return_exceptions=True)
+    assert (1, Settlement.CONFIRMED) not in control.positions
+    assert "cannot be written" in runner.snapshot().text
+    await box.close()
