@@ -25,6 +25,8 @@ class FlowOrder:
         host_id: part of client ids.
         secrets: values of the secrets this flow names, and no others; never printed.
         watch: collect last values from the start.
+        revision: number of the revision, kept with its dead letters.
+        outbox: file of the flow's queues and dead letters; None keeps them in memory.
     """
 
     run: int
@@ -33,6 +35,8 @@ class FlowOrder:
     host_id: str
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     watch: bool = False
+    revision: int = 0
+    outbox: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

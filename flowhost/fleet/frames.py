@@ -91,6 +91,8 @@ class StartFlow(msgspec.Struct, tag=True, frozen=True):
         host_id: part of client ids.
         secrets: values of the secrets this flow names, and no others.
         watch: collect last values from the start.
+        revision: number of the revision.
+        outbox: file of the flow's queues and dead letters; empty for none.
     """
 
     run: int
@@ -99,6 +101,8 @@ class StartFlow(msgspec.Struct, tag=True, frozen=True):
     host_id: str
     secrets: dict[str, str]
     watch: bool = False
+    revision: int = 0
+    outbox: str = ""
 
     @override
     def __repr__(self) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flowhost.engine import FlowRunner, RunOptions
+from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.snapshot import FlowSnapshot, RunEvent
-from flowhost.errors import ConfigError
+from flowhost.errors import ConfigError, HostError
 from flowhost.fleet.frames import Answer, Ended, FromWorker, Happened, Refusal, RunOutcome, StartFlow
 from flowhost.graph.library import NodeLibrary
 
@@ -42,9 +43,19 @@ class HostedRun:
 
     async def live(self) -> None:
         """Start, run until the flow ends or `stop` is called, tell the host how it went."""
+        outbox = Outbox(Path(self._order.outbox), self._on_fault) if self._order.outbox else None
         try:
+            await self._live(outbox)
+        finally:
+            if outbox is not None:
+                await outbox.close()
+
+    async def _live(self, outbox: Outbox | None) -> None:
+        try:
+            if outbox is not None:
+                await outbox.open()
             # reading units and drivers takes a moment: not on the loop that other flows run on
-            runner = await asyncio.to_thread(FlowRunner, self._order.document, self._library, self._options())
+            runner = await asyncio.to_thread(FlowRunner, self._order.document, self._library, self._options(outbox))
             self._runner = runner
             if self._order.watch:
                 runner.watch(True)
@@ -86,7 +97,11 @@ class HostedRun:
             self._send(Happened(self.run, [], self._events_skipped))
         self._events_sent = self._events_skipped = 0
 
-    def _options(self) -> RunOptions:
+    def _on_fault(self, error: HostError) -> None:
+        if self._runner is not None:
+            self._runner.fail(error)
+
+    def _options(self, outbox: Outbox | None) -> RunOptions:
         order = self._order
         return RunOptions(
             base_dir=Path(order.base_dir),
@@ -94,6 +109,8 @@ class HostedRun:
             secrets=order.secrets,
             environ=dict(os.environ),
             on_event=self._on_event,
+            outbox=outbox,
+            revision=order.revision,
         )
 
     def _on_event(self, event: RunEvent) -> None:

@@ -152,6 +152,8 @@ class WorkerSlot:
                 host_id=order.host_id,
                 secrets=dict(order.secrets),
                 watch=order.watch,
+                revision=order.revision,
+                outbox=str(order.outbox or ""),
             )
         )
         try:

@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from typing_extensions import override
 
@@ -163,6 +164,8 @@ class FlowKeeper(FleetListener):
             host_id=self._host_id,
             secrets=_secrets_of(live.document),
             watch=live.watchers > 0,
+            revision=live.record.revision,
+            outbox=outbox_file(self._data_dir, live.id),
         )
         try:
             await self._fleet.start(order)
@@ -275,3 +278,8 @@ def _secrets_of(document: FlowDocument) -> dict[str, str]:
     configs += [connection.config for connection in document.connections.values()]
     names = {ref.name for config in configs for ref in find_references(config) if ref.kind == "secret"}
     return {name: known[name] for name in sorted(names) if name in known}
+
+
+def outbox_file(data_dir: Path, flow_id: str) -> Path:
+    """Where a flow's queues and dead letters lie; the id is made fit for a file name of any system."""
+    return data_dir / "outbox" / f"{quote(flow_id, safe='')}.db"
