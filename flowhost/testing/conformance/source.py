@@ -71,6 +71,7 @@ class SourceConformance(LifeConformance):
         drive.gate.clear()
         await drive.start()
         try:
+            await self._ready(drive, target)
             await target.produce(range(1))
             await until(lambda: drive.waiting, "the source calls emit()")
             numbers = range(1, self.pressure)
@@ -182,13 +183,17 @@ class SourceConformance(LifeConformance):
                 await target.produce([number])
                 await drive.arrived([number])
             return
-        await until(lambda: drive.lives, "the source is opened")
-        await self.ready(drive, target)
+        await self._ready(drive, target)
         await target.produce(numbers)
         await drive.arrived([*also, *numbers])
 
     async def ready(self, drive: SourceDrive, target: Any) -> None:
         """Wait until what is produced now will be received; override it where an origin keeps nothing for later."""
+
+    async def _ready(self, drive: SourceDrive, target: Any) -> None:
+        await until(lambda: drive.lives or drive.over, "the source is opened", LOSS_S)
+        assert not drive.over, "; ".join(drive.breaches) or "run() returned at once"
+        await self.ready(drive, target)
 
     async def _come_back(self, stage: Stage, drive: SourceDrive, target: Any) -> None:
         lives = drive.lives

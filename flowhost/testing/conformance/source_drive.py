@@ -151,8 +151,8 @@ class SourceDrive:
     async def _run(self) -> None:
         while True:
             try:
-                self.lives += 1
                 await self.node.open()
+                self.lives += 1
                 await self.node.run(self.emit)
             except (PermanentError, ConfigError) as error:
                 self._breach(f"it gave up: {error}")
