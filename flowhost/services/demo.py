@@ -23,6 +23,11 @@ log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 5.0
 
+# Ctrl-C in the terminal is for the host alone: the line runs until the flows have stopped in order
+_OWN_GROUP: dict[str, int | bool] = {"start_new_session": True}
+if sys.platform == "win32":
+    _OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+
 
 class PlantSimulator:
     """The simulated line in a process of its own; it ends with this one, however that ends.
@@ -45,8 +50,8 @@ class PlantSimulator:
             raise PluginError('the simulator is not installed; run: pip install "flowhost[demo]"')
         command = [sys.executable, "-m", "flowhost_sim", "--ports", "auto", "--json", "--until-stdin-closes"]
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no words from outside
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **_OWN_GROUP
+        )  # type: ignore[call-overload]  # the flags differ by system
         self.environ = addresses_as_environ(self._ready_line())
         return self
 
