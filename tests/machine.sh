@@ -5,10 +5,11 @@ missing=""
 command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
 command -v chromium >/dev/null || missing="$missing chromium"
 command -v npm >/dev/null || missing="$missing nodejs npm"
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get update -qq
-    # the broker is started by the tests, on ports of their own
+    # broker and database are started by the tests, on ports of their own
     printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d.flowhost
     if [ ! -e /usr/sbin/policy-rc.d ]; then
         mv /usr/sbin/policy-rc.d.flowhost /usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d

@@ -14,6 +14,11 @@ import pytest
 from flowhost.sdk import ConnectionTest, NotConnectedError, PermanentError
 
 
+@pytest.fixture
+def kind() -> str:
+    return "sqlite"
+
+
 async def test_durable_settings_and_relative_path(database: Any, file: Path) -> None:
     def settings(db: Any) -> list[Any]:
         with db.transaction() as connection:

@@ -69,7 +69,7 @@ async def test_without_an_id_every_message_counts(database: Any, sink: Any, peek
     node = await sink(database, create_table=True)
     for _ in range(2):
         assert await node.write([*messages([{"i": 1}]), *keyed([{"i": 2}])]) is None
-    assert peek("SELECT i, count(*) FROM readings GROUP BY i") == [(1, 2), (2, 1)]
+    assert peek("SELECT i, count(*) FROM readings GROUP BY i ORDER BY i") == [(1, 2), (2, 1)]
     assert peek("SELECT flow, node, id FROM flowhost_inbox") == [("production", "to_sql", "id/2")]
 
 
@@ -79,7 +79,8 @@ async def test_switched_off_there_is_no_table(database: Any, sink: Any, peek: An
     for _ in range(2):
         assert await node.write(numbered(0, 10)) is None
     assert peek("SELECT count(*) FROM readings") == [(20,)]
-    assert peek("SELECT count(*) FROM sqlite_master WHERE name = 'flowhost_inbox'") == [(0,)]
+    with pytest.raises(Exception, match="flowhost_inbox"):
+        peek("SELECT * FROM flowhost_inbox")
 
 
 async def test_sinks_do_not_share_keys(database: Any, sink: Any, peek: Any) -> None:
@@ -118,7 +119,9 @@ async def test_two_messages_that_share_an_id_are_not_swallowed(database: Any, si
 
 
 async def test_a_refused_commit_leaves_no_key(database: Any, sink: Any, peek: Any) -> None:
-    peek("CREATE TABLE readings (i INTEGER PRIMARY KEY, up REFERENCES readings(i) DEFERRABLE INITIALLY DEFERRED)")
+    peek(
+        "CREATE TABLE readings (i INTEGER PRIMARY KEY, up INTEGER REFERENCES readings(i) DEFERRABLE INITIALLY DEFERRED)"
+    )
     node = await sink(database)
     outcomes = await node.write(keyed([{"i": i, "up": 99 if i == 5 else i} for i in range(8)]))
     assert [i for i, outcome in enumerate(outcomes) if isinstance(outcome, Reject)] == [5]
@@ -147,7 +150,7 @@ async def test_an_inbox_dropped_while_running_is_made_again(database: Any, sink:
 
 
 async def test_an_inbox_that_is_another_table_says_what_to_do(database: Any, sink: Any, peek: Any) -> None:
-    peek("CREATE TABLE flowhost_inbox (subject)")
+    peek("CREATE TABLE flowhost_inbox (subject TEXT)")
     node = await sink(database, create_table=True)
     with pytest.raises(TemporaryError, match="or set `inbox: false`"):
         await node.write(numbered(0, 5))
@@ -243,8 +246,8 @@ def write_with_kills(url: str, folder: Path, batches: int, kills: int) -> int:
     return killed
 
 
-def test_kill_between_commit_and_answer(tmp_path: Path, peek: Any) -> None:
-    assert write_with_kills(f"sqlite:///{tmp_path}/plant.db", tmp_path, batches=120, kills=6) == 6
+def test_kill_between_commit_and_answer(url: str, tmp_path: Path, peek: Any) -> None:
+    assert write_with_kills(url, tmp_path, batches=120, kills=4) == 4
     assert peek("SELECT count(*), count(DISTINCT i), max(i) FROM readings") == [(6000, 6000, 5999)]
 
 

@@ -15,6 +15,11 @@ from flowhost.sdk import Ok, PermanentError, Reject, Sink, TemporaryError
 EVIL = 'x"); DROP TABLE readings; --'
 
 
+@pytest.fixture
+def kind() -> str:
+    return "sqlite"
+
+
 async def test_insert(database: Any, sink: Any, peek: Any, messages: Any) -> None:
     peek("CREATE TABLE readings (tag TEXT, value REAL, ok BOOLEAN)")
     node = await sink(database)

@@ -20,14 +20,18 @@ class DatabaseConfig(Config):
     model_config = ConfigDict(hide_input_in_errors=True)  # a refused URL may hold a password
 
     url: str = setting(example="sqlite:///line1.db")
-    """Where the database is. `sqlite:///line1.db` is a file in the data folder, `sqlite:////var/lib/line1.db` an
-    absolute path."""
+    """Where the database is. `postgresql://user@host:5432/mes` is a server. `sqlite:///line1.db` is a file in the data
+    folder, `sqlite:////var/lib/line1.db` an absolute path."""
 
     password: Secret | None = setting(None)
     """Password, as a reference such as `{secret: db_password}`; SQLite has none."""
 
+    schemas: tuple[Name, ...] = setting(default_factory=tuple, advanced=True)
+    """PostgreSQL: where tables are looked for, new ones are made in the first; left out, as the server says."""
+
     busy_timeout_s: float = setting(5.0, ge=0, le=60, unit="s", advanced=True)
-    """How long to wait for another program that holds the database locked, before the batch is tried again later."""
+    """How long to wait for another program that holds the database or a row locked, before the batch is tried again
+    later."""
 
     @field_validator("url")
     @classmethod

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from typing_extensions import override
 
-from flowhost.sdk import Connection, ConnectionContext, ConnectionSpec, NotConnectedError, PermanentError
+from flowhost.sdk import (
+    Connection,
+    ConnectionContext,
+    ConnectionSpec,
+    NodeError,
+    NotConnectedError,
+    PermanentError,
+    TemporaryError,
+)
 from flowhost_sql.config import DatabaseConfig
 
 if TYPE_CHECKING:
     from flowhost_sql.database import Database
-    from flowhost_sql.dialects import Target
+    from flowhost_sql.dialects import Dialect, Target
 
 T = TypeVar("T")
+
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 3.0
 
 
 class DatabaseConnection(Connection[DatabaseConfig]):
     """A database, used by one thread.
 
     Nodes that share the connection take turns, a whole transaction each. Cancelling a node that waits rolls its
-    transaction back; it never ends half.
+    transaction back; it never ends half. A link that breaks is made again by one task, however many nodes wait.
     """
 
     spec: ClassVar[ConnectionSpec] = ConnectionSpec(
@@ -31,7 +43,7 @@ class DatabaseConnection(Connection[DatabaseConfig]):
         title="SQL database",
         summary="A database that tables are written to and read from.",
         icon="database",
-        keywords=("sql", "sqlite", "database", "table"),
+        keywords=("sql", "sqlite", "postgresql", "postgres", "database", "table"),
     )
     Config: ClassVar[type[DatabaseConfig]] = DatabaseConfig
 
@@ -39,20 +51,27 @@ class DatabaseConnection(Connection[DatabaseConfig]):
         super().__init__(config, context)
         self._thread: ThreadPoolExecutor | None = None
         self._database: Database | None = None
+        self._mending: asyncio.Task[None] | None = None
+        self._refusal: PermanentError | None = None
 
     @override
     async def open(self) -> None:
-        """Open the database, make the file if there is none. Raises `NotConnectedError` with the reason."""
+        """Connect; a SQLite file is made if there is none. Raises `NotConnectedError` or `AuthenticationError`."""
         from flowhost_sql.database import Database  # SQLAlchemy takes time to import
 
         await self.close()
+        self._refusal = None
         self._database = Database(self._target())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sql-{self.context.name}")
-        await self.run(Database.open)
+        await self._in_thread(self._database, self._thread, Database.open)
 
     @override
     async def close(self) -> None:
         """Wait for a running transaction to end, then close."""
+        mending, self._mending = self._mending, None
+        if mending is not None:
+            mending.cancel()
+            await asyncio.wait([mending])
         thread, self._thread = self._thread, None
         database, self._database = self._database, None
         if thread is None or database is None:
@@ -66,33 +85,51 @@ class DatabaseConnection(Connection[DatabaseConfig]):
         """The open database, without secrets."""
         return f"open: {self._database.where}" if self._database and self._database.is_open else ""
 
+    @property
+    def dialect(self) -> Dialect:
+        """What is special about this kind of database."""
+        from flowhost_sql.dialects import check_url, dialect_of
+
+        return dialect_of(check_url(self.config.url))
+
     async def test(self) -> str:
         """Look at the database without changing it, and without making the file."""
         from flowhost_sql.database import DRIVER_ERRORS
-        from flowhost_sql.dialects import dialect_of
 
         target = self._target()
-        dialect = dialect_of(target.url)
+        dialect = self.dialect
         try:
             return await asyncio.to_thread(dialect.probe, target)
         except FileNotFoundError as error:
             raise PermanentError(str(error)) from error
         except DRIVER_ERRORS as error:
-            msg = f"{dialect.where(target)} {dialect.fault(error).text}"
-            raise NotConnectedError(msg) from error
+            raise dialect.cannot_open(target, error) from error
 
     async def run(self, work: Callable[[Database], T]) -> T:
         """Do work in the database's thread and give back its result.
 
         Cancelling waits until the work has been undone or, where the commit came first, is done.
-        Raises `NotConnectedError` if the connection is not open.
-        """
-        from flowhost_sql.database import Job
 
+        Raises:
+            NotConnectedError: the connection is not open, or has lost its link and makes it again.
+            AuthenticationError: making it again, the server no longer knew us.
+        """
         database, thread = self._database, self._thread
         if database is None or thread is None:
             msg = f"{self.context.name} is not open"
             raise NotConnectedError(msg)
+        if self._refusal is not None:
+            raise self._refusal
+        try:
+            return await self._in_thread(database, thread, work)
+        finally:
+            if database.lost and self._mending is None and database is self._database:
+                self.context.board.notice("lost", f"{database.where} {database.lost}")
+                self._mending = asyncio.create_task(self._mend(database, thread), name=f"mend-{self.context.name}")
+
+    async def _in_thread(self, database: Database, thread: ThreadPoolExecutor, work: Callable[[Database], T]) -> T:
+        from flowhost_sql.database import Job
+
         job = Job()
 
         def do() -> T:
@@ -105,10 +142,32 @@ class DatabaseConnection(Connection[DatabaseConfig]):
             return await asyncio.shield(result)
         except asyncio.CancelledError:
             if not future.cancel():
-                database.abandon(job)
+                job.abandoned = True
+                await asyncio.to_thread(database.interrupt, job)
                 await asyncio.wait([result])
                 result.exception()  # the outcome of abandoned work interests nobody
             raise
+
+    async def _mend(self, database: Database, thread: ThreadPoolExecutor) -> None:
+        """Connect again, as long as it takes; a refused log-in ends it, for more attempts could lock the account."""
+        from flowhost_sql.database import Database
+
+        pause_s = FIRST_PAUSE_S
+        while True:
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 - spreads attempts, no secret
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            try:
+                await self._in_thread(database, thread, Database.open)
+            except TemporaryError as error:
+                self.context.log.debug("still not connected: %s", error)
+            except NodeError as error:
+                self._refusal = error if isinstance(error, PermanentError) else PermanentError(str(error))
+                self.context.board.notice("error", str(error))
+                return
+            else:
+                break
+        self._mending = None
+        self.context.board.notice("restored", f"connected again to {database.where}")
 
     def _target(self) -> Target:
         from flowhost_sql.dialects import Target, check_url
@@ -119,4 +178,5 @@ class DatabaseConnection(Connection[DatabaseConfig]):
             self.context.base_dir,
             password.get_secret_value() if password else None,
             self.config.busy_timeout_s,
+            self.config.schemas,
         )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 
 from flowhost.errors import FlowHostError
-from flowhost.sdk import NotConnectedError, TemporaryError
-from flowhost_sql.dialects import Dialect, Fault, Target, dialect_of
+from flowhost.sdk import NotConnectedError, TemporaryError, UnknownOutcomeError
+from flowhost_sql.dialects import Dialect, Fault, FaultKind, Target, dialect_of
 
 DRIVER_ERRORS = (sa.exc.SQLAlchemyError, OverflowError, UnicodeError)
 """What executing a statement may raise: the driver's own errors, and values it cannot hand over."""
@@ -27,31 +28,35 @@ class Job:
 
 
 class Database:
-    """One open connection; every method but `abandon` is called in the thread that opened it."""
+    """One open connection; every method but `interrupt` is called in the thread that opened it."""
 
     def __init__(self, target: Target) -> None:
         self.dialect = dialect_of(target.url)
         self.where = self.dialect.where(target)
+        self.lost = ""
+        """Why the link broke, in words; empty while it stands."""
         self._target = target
         self._engine: sa.Engine | None = None
         self._connection: sa.Connection | None = None
+        self._driver: Any = None
         self._job: Job | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether it was opened and not closed."""
+        """Whether it was opened, not closed, and has not lost its link."""
         return self._connection is not None
 
     def open(self) -> None:
-        """Connect. Raises `NotConnectedError` with the reason."""
+        """Connect. Raises `NotConnectedError` or `AuthenticationError` with the reason."""
         self.close()
-        self._engine = self.dialect.engine(self._target)
         try:
+            self._engine = self.dialect.engine(self._target)
             self._connection = self._engine.connect()
+            self._driver = self._connection.connection.driver_connection
         except DRIVER_ERRORS as error:
             self.close()
-            msg = f"{self.where} {self.dialect.fault(error).text}"
-            raise NotConnectedError(msg) from error
+            raise self.dialect.cannot_open(self._target, error) from error
+        self.lost = ""
 
     def close(self) -> None:
         """Disconnect; an open transaction is rolled back."""
@@ -63,29 +68,66 @@ class Database:
             engine.dispose()
 
     @contextmanager
-    def transaction(self) -> Iterator[sa.Connection]:
+    def transaction(self, *, reading: bool = False) -> Iterator[sa.Connection]:
         """All or nothing: commit at the end, roll back at an error or if nobody waits any more.
+
+        Args:
+            reading: the transaction cannot write, and holds up no writer.
 
         Raises:
             NotConnectedError: not open.
             DriverError: the database refused to begin or to commit.
+            UnknownOutcomeError: the link was lost at the commit.
         """
-        if self._connection is None:
-            msg = f"{self.where} is not open"
+        connection = self._connection
+        if connection is None:
+            msg = f"{self.where} is not connected{': it ' + self.lost if self.lost else ''}"
             raise NotConnectedError(msg)
-        with refusals(self.dialect):
-            transaction = self._connection.begin()
         try:
-            yield self._connection
-            if self._job and self._job.abandoned:
-                msg = f"{self.where}: the writing node was stopped; its batch was rolled back"
-                raise AbandonedError(msg)
+            with refusals(self.dialect):
+                self.dialect.before_begin(connection, reading=reading)
+                transaction = connection.begin()
+            yield connection
+            self._stop_if_abandoned()
+            self._commit(transaction)
+        except BaseException as error:
+            self._undo(connection, error)
+            raise
+
+    def _commit(self, transaction: sa.Transaction) -> None:
+        try:
             with refusals(self.dialect):
                 transaction.commit()
-        except BaseException:
-            self._connection.connection.rollback()  # a refused commit leaves it open in the driver
-            self._connection.rollback()
-            raise
+        except DriverError as error:
+            if error.fault.kind is not FaultKind.LOST:
+                raise
+            self._lose(error.fault)
+            msg = f"{self.where} {error.fault.text} while committing; the rows may be there"
+            raise UnknownOutcomeError(msg) from error
+
+    def _undo(self, connection: sa.Connection, error: BaseException) -> None:
+        """Roll back; a link that is gone has done so by itself."""
+        if isinstance(error, DriverError) and error.fault.kind is FaultKind.LOST:
+            self._lose(error.fault)
+        if not self.is_open:
+            return
+        try:
+            with refusals(self.dialect):
+                connection.connection.rollback()  # a refused commit leaves it open in the driver
+                connection.rollback()
+        except DriverError as refusal:
+            self._lose(refusal.fault)
+
+    def _lose(self, fault: Fault) -> None:
+        self.lost = fault.text
+        if self._connection is not None:
+            self._connection.invalidate()
+        self.close()
+
+    def _stop_if_abandoned(self) -> None:
+        if self._job and self._job.abandoned:
+            msg = f"{self.where}: the node was stopped; its transaction was rolled back"
+            raise AbandonedError(msg)
 
     @contextmanager
     def work(self, job: Job) -> Iterator[None]:
@@ -96,15 +138,15 @@ class Database:
         finally:
             self._job = None
 
-    def abandon(self, job: Job) -> None:
-        """Stop a job from another thread: a running statement fails, and nothing is committed."""
-        job.abandoned = True
-        if self._job is job and self._connection is not None:
-            self.dialect.interrupt(self._connection)
+    def interrupt(self, job: Job) -> None:
+        """Make the running statement of an abandoned job fail; called from another thread."""
+        if self._job is job and self.is_open:
+            self.dialect.interrupt(self._driver)
 
     def later(self, fault: Fault) -> TemporaryError:
         """The error for a fault that is not the data's."""
-        return TemporaryError(f"{self.where} {fault.text}")
+        kind = NotConnectedError if fault.kind is FaultKind.LOST else TemporaryError
+        return kind(f"{self.where} {fault.text}")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -83,6 +83,9 @@ class SqliteDialect(Dialect):
     """A file; WAL, so that readers never wait, and synchronous=FULL: a commit survives a power cut."""
 
     inbox = INBOX
+    mark = "?"
+    types = TYPES
+    untyped = ""
 
     @override
     def check(self, url: sa.URL) -> None:
@@ -113,6 +116,10 @@ class SqliteDialect(Dialect):
         return engine
 
     @override
+    def before_begin(self, connection: sa.Connection, *, reading: bool) -> None:
+        connection.info["reading"] = reading
+
+    @override
     def probe(self, target: Target) -> str:
         file = _file(target)
         if not file.parent.is_dir():
@@ -130,32 +137,16 @@ class SqliteDialect(Dialect):
         return f"{file}: SQLite {sqlite3.sqlite_version}, {tables} tables"
 
     @override
-    def interrupt(self, connection: sa.Connection) -> None:
-        driver = connection.connection.driver_connection
-        if isinstance(driver, sqlite3.Connection):
-            driver.interrupt()
+    def interrupt(self, driver: Any) -> None:
+        driver.interrupt()
 
     @override
     def stored(self, name: str, value: Any) -> Any:
         return stored(name, value)
 
     @override
-    def insert(self, table: str, columns: Sequence[str], keys: Sequence[str]) -> str:
-        text = f"INSERT INTO {_quoted(table)} ({_list(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - names are quoted
-        if not keys:
-            return text
-        changes = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in columns if name not in keys)
-        return f"{text} ON CONFLICT ({_list(keys)}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
-
-    @override
-    def create_table(self, table: str, types: Mapping[str, ColumnType | None], keys: Sequence[str]) -> str:
-        parts = [
-            f"{_quoted(name)} {TYPES[kind] if kind else ''}{' NOT NULL' if name in keys else ''}"
-            for name, kind in types.items()
-        ]
-        if keys:
-            parts.append(f"PRIMARY KEY ({_list(keys)})")
-        return f"CREATE TABLE IF NOT EXISTS {_quoted(table)} ({', '.join(parts)})"
+    def has_table(self, connection: sa.Connection, table: str) -> bool:
+        return bool(self.columns(connection, table))
 
     @override
     def inbox_tables(self, connection: sa.Connection) -> Sequence[str]:
@@ -174,6 +165,10 @@ class SqliteDialect(Dialect):
         return list(connection.exec_driver_sql("SELECT name FROM pragma_table_info(?)", (table,)).scalars())
 
     @override
+    def same_name(self, name: str) -> str:
+        return name.lower()
+
+    @override
     def fault(self, error: Exception) -> Fault:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
         text = str(cause)
@@ -190,15 +185,6 @@ class SqliteDialect(Dialect):
         return Fault(FaultKind.ROW, f"{words} ({text})" if words else text)
 
 
-def _quoted(name: str) -> str:
-    """A name, whatever is in it, that SQLite takes for nothing but a name."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(map(_quoted, names))
-
-
 def _file(target: Target) -> Path:
     return target.base_dir / (target.url.database or "")
 
@@ -212,7 +198,11 @@ def _set_up(driver: sqlite3.Connection, _record: Any) -> None:
 
 def _begin(connection: sa.Connection) -> None:
     """Take the write lock at once: waiting for it later would end in a deadlock that no time-out helps."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reading = connection.info.get("reading", False)
+    if reading is not connection.info.get("query_only", False):
+        connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if reading else 'OFF'}")
+        connection.info["query_only"] = reading
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def _statement_kind(text: str) -> FaultKind:

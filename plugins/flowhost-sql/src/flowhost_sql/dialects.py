@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
 import sqlalchemy as sa
 
+from flowhost.sdk import NodeError, NotConnectedError
 from flowhost_sql.config import ColumnType
 
 
@@ -25,6 +27,8 @@ class FaultKind(Enum):
     NO_UNIQUE_INDEX = "no unique index"
     LATER = "later"
     """Not the data: locked, disk full, file not readable. Trying again may help."""
+    FORBIDDEN = "forbidden"
+    """Our user has no right to do this; it works as soon as somebody grants it."""
     LOST = "lost"
     """The link to the server is gone."""
 
@@ -38,7 +42,7 @@ class Fault(NamedTuple):
     @property
     def of_the_data(self) -> bool:
         """Whether rows or their table are at fault; else nothing was written and trying again may help."""
-        return self.kind not in (FaultKind.LATER, FaultKind.LOST)
+        return self.kind not in (FaultKind.LATER, FaultKind.FORBIDDEN, FaultKind.LOST)
 
 
 class Target(NamedTuple):
@@ -49,12 +53,14 @@ class Target(NamedTuple):
         base_dir: what a relative file is relative to.
         password: in clear; never logged.
         busy_timeout_s: how long to wait for a lock, seconds.
+        schemas: where tables are looked for, first the one in which new ones are made; empty: as the server says.
     """
 
     url: sa.URL
     base_dir: Path
     password: str | None
     busy_timeout_s: float
+    schemas: Sequence[str] = ()
 
 
 class InboxSql(NamedTuple):
@@ -71,75 +77,123 @@ class InboxSql(NamedTuple):
     purge: str
 
 
-class Dialect(Protocol):
-    """What the rest of the plugin needs of a kind of database."""
+class Dialect(ABC):
+    """What the rest of the plugin needs of a kind of database.
 
-    inbox: InboxSql
+    Attributes:
+        inbox: statements on the table of keys.
+        mark: place of a bound value in SQL text.
+        types: how the column types are called.
+        untyped: type of a column of which nothing is known.
+        longest_name: bytes a name may have; None where there is no limit. Some databases cut longer ones.
+    """
 
+    inbox: ClassVar[InboxSql]
+    mark: ClassVar[str]
+    types: ClassVar[Mapping[ColumnType, str]]
+    untyped: ClassVar[str]
+    longest_name: ClassVar[int | None] = None
+
+    @abstractmethod
     def check(self, url: sa.URL) -> None:
         """Raise `ValueError`, with the fix, if the URL cannot work."""
-        ...
 
+    @abstractmethod
     def where(self, target: Target) -> str:
         """The database in words, without secrets."""
-        ...
 
+    @abstractmethod
     def engine(self, target: Target) -> sa.Engine:
         """An engine whose connections are safe for business data: durable at commit, foreign keys checked."""
-        ...
 
+    @abstractmethod
+    def before_begin(self, connection: sa.Connection, *, reading: bool) -> None:
+        """The next transaction only reads and cannot write, or writes."""
+
+    @abstractmethod
     def probe(self, target: Target) -> str:
         """Look at the database without changing anything; what was found, in one sentence."""
-        ...
 
-    def interrupt(self, connection: sa.Connection) -> None:
-        """Make a running statement fail; called from another thread."""
-        ...
+    @abstractmethod
+    def interrupt(self, driver: Any) -> None:
+        """Make the driver's running statement fail; called from another thread, may take seconds."""
 
+    @abstractmethod
     def stored(self, name: str, value: Any) -> Any:
         """A payload's value as the driver takes it. Raises `MessageError`."""
-        ...
+
+    @abstractmethod
+    def has_table(self, connection: sa.Connection, table: str) -> bool:
+        """Whether the table is there."""
+
+    @abstractmethod
+    def inbox_tables(self, connection: sa.Connection) -> Sequence[str]:
+        """SQL texts that make `flowhost_inbox` unless it is there."""
+
+    @abstractmethod
+    def moment(self, value: datetime) -> Any:
+        """A moment, UTC, as a parameter that compares with column `at` of the inbox."""
+
+    @abstractmethod
+    def several(self, values: Sequence[str]) -> Any:
+        """Texts as one parameter."""
+
+    @abstractmethod
+    def columns(self, connection: sa.Connection, table: str) -> list[str]:
+        """Columns of a table as they are now."""
+
+    @abstractmethod
+    def same_name(self, name: str) -> str:
+        """A name in the form in which the database compares names."""
+
+    @abstractmethod
+    def fault(self, error: Exception) -> Fault:
+        """What the driver's error means."""
+
+    def cannot_open(self, target: Target, error: Exception) -> NodeError:
+        """The error for a connection that could not be made."""
+        return NotConnectedError(f"{self.where(target)} {self.fault(error).text}")
+
+    def quoted(self, name: str) -> str:
+        """A name, whatever is in it, that the database takes for nothing but a name."""
+        return '"' + name.replace('"', '""') + '"'
 
     def insert(self, table: str, columns: Sequence[str], keys: Sequence[str]) -> str:
         """SQL text that inserts a row or, where keys are given, updates the row with the same keys.
 
         Names are quoted; values are bound, in the order of the columns.
         """
-        ...
+        marks = ", ".join([self.mark] * len(columns))
+        text = f"INSERT INTO {self.quoted(table)} ({self.listed(columns)}) VALUES ({marks})"  # noqa: S608 - names are quoted
+        if not keys:
+            return text
+        changes = ", ".join(
+            f"{self.quoted(name)} = excluded.{self.quoted(name)}" for name in columns if name not in keys
+        )
+        return f"{text} ON CONFLICT ({self.listed(keys)}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
 
     def create_table(self, table: str, types: Mapping[str, ColumnType | None], keys: Sequence[str]) -> str:
         """SQL text that makes a table unless there is one; a type of None: nothing is known of the values."""
-        ...
+        parts = [
+            f"{self.quoted(name)} {self.types[kind] if kind else self.untyped}{' NOT NULL' if name in keys else ''}"
+            for name, kind in types.items()
+        ]
+        if keys:
+            parts.append(f"PRIMARY KEY ({self.listed(keys)})")
+        return f"CREATE TABLE IF NOT EXISTS {self.quoted(table)} ({', '.join(parts)})"
 
-    def inbox_tables(self, connection: sa.Connection) -> Sequence[str]:
-        """SQL texts that make `flowhost_inbox` unless it is there."""
-        ...
-
-    def moment(self, value: datetime) -> Any:
-        """A moment, UTC, as a parameter that compares with column `at` of the inbox."""
-        ...
-
-    def several(self, values: Sequence[str]) -> Any:
-        """Texts as one parameter."""
-        ...
-
-    def columns(self, connection: sa.Connection, table: str) -> list[str]:
-        """Columns of a table as they are now."""
-        ...
-
-    def fault(self, error: Exception) -> Fault:
-        """What the driver's error means."""
-        ...
+    def listed(self, names: Sequence[str]) -> str:
+        """Names, quoted, with commas between."""
+        return ", ".join(map(self.quoted, names))
 
 
 LATER_DIALECTS = {
-    "postgresql": "psycopg",
     "mysql": "PyMySQL",
     "mariadb": "PyMySQL",
     "mssql": "mssql-python",
     "oracle": "oracledb",
 }
-"""Databases this version cannot write to yet, with the driver they will need."""
+"""Databases this version cannot use yet, with the driver they will need."""
 
 
 def check_url(text: str) -> sa.URL:
@@ -158,14 +212,17 @@ def check_url(text: str) -> sa.URL:
 
 def dialect_of(url: sa.URL) -> Dialect:
     """The dialect of a URL. Raises `ValueError` that names what there is."""
+    from flowhost_sql.dialect_postgres import PostgresDialect
     from flowhost_sql.dialect_sqlite import SqliteDialect
 
     name = url.get_backend_name()
     if name == "sqlite":
         return SqliteDialect()
+    if name in ("postgresql", "postgres"):
+        return PostgresDialect()
     driver = LATER_DIALECTS.get(name)
     if driver:
-        msg = f"{name} needs a later version of flowhost-sql, with the driver {driver}: this one writes to sqlite only"
+        msg = f"{name} needs a later version of flowhost-sql, with the driver {driver}; here are postgresql and sqlite"
     else:
-        msg = f"{name!r} is no kind of database known here; this version of flowhost-sql writes to sqlite"
+        msg = f"{name!r} is no kind of database known here; there are postgresql and sqlite"
     raise ValueError(msg)

@@ -104,7 +104,7 @@ def key_of(message_id: str) -> str:
 
 
 def _no_fault_of_the_data(fault: Fault) -> Fault:
-    if not fault.of_the_data:
+    if fault.kind in (FaultKind.LATER, FaultKind.LOST):
         return fault
     text = (
         f"refuses the table flowhost_inbox, which makes sure that each message counts once: {fault.text}; "

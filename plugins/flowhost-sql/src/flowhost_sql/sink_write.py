@@ -73,8 +73,11 @@ class SqlWrite(Sink[WriteConfig]):
         if self.config.inbox:
             owner = Owner(self.context.flow, self.context.node)
             inbox = Inbox(owner, self.context.clock, self.config.inbox_days)
+        writer = TableWriter(self.config, inbox)
+        writer.check(connection.dialect)
+        self._writer = writer
+        if inbox is not None:
             self._purging = asyncio.create_task(self._purge(connection, inbox), name=f"purge-{self.context.node}")
-        self._writer = TableWriter(self.config, inbox)
 
     @override
     async def close(self) -> None:
@@ -116,13 +119,13 @@ class SqlWrite(Sink[WriteConfig]):
         """Forget old keys, a few at a time, with pauses in which batches have the database for themselves."""
         while True:
             started = time.perf_counter()
+            pause_s = PURGE_EVERY_S
             try:
-                deleted = await connection.run(inbox.purge)
+                if await connection.run(inbox.purge):
+                    pause_s = max(0.05, (time.perf_counter() - started) / PURGE_SHARE)
             except NodeError as error:
-                self.context.log.warning("old keys of the inbox could not be purged: %s", error)
-                deleted = 0
-            took_s = time.perf_counter() - started
-            await self.context.clock.sleep(max(0.05, took_s / PURGE_SHARE) if deleted else PURGE_EVERY_S)
+                self.context.log.info("old keys of the inbox are purged later: %s", error)
+            await self.context.clock.sleep(pause_s)
 
     def _connection(self) -> DatabaseConnection:
         connection = self.context.connection

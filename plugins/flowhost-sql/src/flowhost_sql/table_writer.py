@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from flowhost.sdk import Message, MessageError
+from flowhost.sdk import Message, MessageError, PermanentError
 from flowhost_sql.config import ColumnType, WriteConfig
 from flowhost_sql.database import Database, DriverError, refusals
 from flowhost_sql.dialects import Dialect, Fault, FaultKind
@@ -49,6 +49,13 @@ class TableWriter:
         self._inbox = inbox
         self._texts: dict[tuple[str, ...], str] = {}
         self._table_made = config.create_table is False
+
+    def check(self, dialect: Dialect) -> None:
+        """Raise `PermanentError` if the database would cut the table's name."""
+        longest = dialect.longest_name
+        if longest and len(self._config.table.encode()) > longest:
+            msg = f"table {self._config.table!r}: the name is too long, this database takes {longest} bytes"
+            raise PermanentError(msg)
 
     def write(self, database: Database, messages: Sequence[Message]) -> dict[int, str]:
         """Write a batch in one transaction.
@@ -169,7 +176,8 @@ class TableWriter:
             return
         text = dialect.create_table(self._config.table, self._column_types(rows), self._config.keys)
         with refusals(dialect):
-            connection.exec_driver_sql(text)
+            if not dialect.has_table(connection, self._config.table):
+                connection.exec_driver_sql(text)
 
     def _column_types(self, rows: Sequence[Row]) -> dict[str, ColumnType | None]:
         """Types as configured, or from the first value of each field in this batch."""
@@ -188,14 +196,14 @@ class TableWriter:
         for place, message in enumerate(messages):
             try:
                 raw = row_of(message, self._config.columns)
-                self._check_row(raw)
+                self._check_row(raw, dialect.longest_name)
                 values = tuple([stored(name, value) for name, value in raw.items()])
             except MessageError as error:
                 rejected[place] = str(error)
             else:
                 yield Row(place, tuple(raw), values, raw, key_of(message.meta.id) if keyed else "")
 
-    def _check_row(self, row: Mapping[Any, Any]) -> None:
+    def _check_row(self, row: Mapping[Any, Any], longest: int | None) -> None:
         """Raise `MessageError` for a row without its keys, or with names that no table can have."""
         for key in self._config.keys:
             if row.get(key) is None:
@@ -207,6 +215,9 @@ class TableWriter:
         for name in row:
             if not isinstance(name, str) or not name or "\0" in name:
                 msg = f"{name!r} cannot be the name of a column"
+                raise MessageError(msg)
+            if longest and len(name.encode("utf-8", "replace")) > longest:
+                msg = f"{name!r} is too long for the name of a column: this database takes {longest} bytes"
                 raise MessageError(msg)
         if len({name.casefold() for name in row}) < len(row):
             msg = "two fields differ in upper and lower case only; databases take them for the same column"
@@ -221,8 +232,8 @@ class TableWriter:
             return f"table {table!r} has no unique index on {keys}: upsert needs one"
         if fault.kind is FaultKind.NO_COLUMN:
             there = dialect.columns(connection, table)
-            lower = {name.lower() for name in there}
-            missing = ", ".join(repr(name) for name in row.columns if name.lower() not in lower)
+            known = {dialect.same_name(name) for name in there}
+            missing = ", ".join(repr(name) for name in row.columns if dialect.same_name(name) not in known)
             return f"table {table!r} has no column {missing}; it has {', '.join(there)}"
         return f"table {table!r}: {fault.text}"
 

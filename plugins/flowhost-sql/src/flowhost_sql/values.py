@@ -13,6 +13,8 @@ from flowhost.sdk import EvaluationError, Expression, Message, MessageError
 from flowhost_sql.config import ColumnType
 
 LARGEST = 2**63
+EXACT_WHOLE = 1e15
+"""Whole floats below this are written out without an exponent."""
 
 
 def row_of(message: Message, columns: Mapping[str, Expression] | None) -> Mapping[str, Any]:
@@ -35,13 +37,13 @@ def row_of(message: Message, columns: Mapping[str, Expression] | None) -> Mappin
     return payload
 
 
-def stored(name: str, value: Any) -> Any:
-    """A value as SQLite keeps it: text, number, bytes or nothing.
+def stored(name: str, value: Any, forms: Mapping[type, Callable[[Any], Any]] | None = None) -> Any:
+    """A value in a form a database keeps; by default SQLite's: text, number, bytes or nothing.
 
     Objects and lists become JSON text, times ISO 8601 text, decimals exact text, truth values 0 and 1.
     Raises `MessageError` for what has no exact place: a float that is not finite, an integer beyond 64 bits.
     """
-    store = STORED.get(type(value))
+    store = (forms or STORED).get(type(value))
     if store is None:
         msg = f"field {name!r}: a value of type {type(value).__name__} cannot be stored"
         raise MessageError(msg)
@@ -83,6 +85,12 @@ def _real(value: float) -> float:
     raise ValueError(msg)
 
 
+def _real_text(value: float) -> str:
+    """The shortest text that is exactly this number; whole ones without a point, so that integer columns take them."""
+    value = _real(value)
+    return f"{value:.0f}" if value.is_integer() and abs(value) < EXACT_WHOLE else repr(value)
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_in_json)
 
@@ -115,6 +123,13 @@ STORED: dict[type, Callable[[Any], Any]] = {
     list: _json,
     tuple: _json,
 }
+
+AS_TEXT: dict[type, Callable[[Any], Any]] = STORED | {
+    bool: lambda value: "true" if value else "false",
+    int: str,
+    float: _real_text,
+}
+"""As text that the column's own type reads: a database that converts numbers by itself would round them."""
 
 COLUMN_TYPES: dict[type, ColumnType] = {
     bool: "boolean",
