@@ -22,7 +22,7 @@ from flowhost.testing.clock import SECOND_NS, START_NS
 
 
 def test_public_names_are_pinned() -> None:
-    assert set(flowhost.testing.__all__) == {"FaultProxy", "FlowHarness", "VirtualClock", "freeze"}
+    assert set(flowhost.testing.__all__) == {"FlowHarness", "VirtualClock", "freeze"}
 
 
 # -- frozen payloads
