@@ -112,10 +112,15 @@ class Life:
         return self.received
 
     async def step(self, seconds: float) -> None:
-        """Move time by so much, then let everything happen that follows at once."""
+        """Move time by so much, once the source waits for it, until it waits again."""
+        await self._source_sleeps()
         self.clock.move_to(self.clock.now_ns() + round(seconds * SECOND_NS))
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await self._source_sleeps()
+
+    async def _source_sleeps(self) -> None:
+        async with asyncio.timeout(5):
+            while not self.clock._sleepers:
+                await asyncio.sleep(0)
 
     async def ended(self) -> FlowSnapshot:
         async with asyncio.timeout(10):
