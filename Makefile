@@ -8,7 +8,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PLUGINS := mqtt opcua modbus sql http sim
+PLUGINS := mqtt opcua modbus sql files http sim
 EDITABLE := $(foreach plugin,$(PLUGINS),-e plugins/flowhost-$(plugin))
 PROJECTS := pyproject.toml $(foreach plugin,$(PLUGINS),plugins/flowhost-$(plugin)/pyproject.toml)
 

@@ -57,7 +57,7 @@ class HttpSend(Sink[SendConfig]):
         super().__init__(config, context)
         self._forbidden = ""
         self._has_query = "?" in config.path.text
-        self._resends = config.method == "PUT" if config.resend_unanswered is None else config.resend_unanswered
+        self.idempotent = config.method == "PUT" if config.resend_unanswered is None else config.resend_unanswered
 
     @override
     async def open(self) -> None:
@@ -126,8 +126,6 @@ class HttpSend(Sink[SendConfig]):
         return idempotency_key(self.context.flow, self.context.node, message.meta.id)
 
     def _unanswered(self, message: Message, error: UnknownOutcomeError) -> WriteOutcome:
-        if self._resends:
-            return Retry(None, f"{error}; sent again, because the target takes it once")
         self.context.log.warning("no answer to %s: %s", self._key(message) or "a request without a key", error)
         return Unknown(self._key(message) or f"{self.config.method} without a key: {error}")
 
