@@ -200,20 +200,29 @@ async def database(connect: Any) -> DatabaseConnection:
 
 
 @pytest.fixture
-async def sink(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
-    made: list[SqlWrite] = []
-
-    async def build(connection: Any, node_id: str = "to_sql", clock: Any = None, **config: Any) -> SqlWrite:
-        context = NodeContext(
+def node_context(tmp_path: Path, board: Board) -> Callable[..., NodeContext]:
+    def build(connection: Any, node_id: str = "from_sql", clock: Any = None, **more: Any) -> NodeContext:
+        return NodeContext(
             flow="production",
             node=node_id,
             host_id="test",
             base_dir=tmp_path,
             log=logging.getLogger("test.node"),
             clock=clock or SystemClock(),
-            board=Board(),
+            board=board,
             connection=connection,
+            **more,
         )
+
+    return build
+
+
+@pytest.fixture
+async def sink(node_context: Callable[..., NodeContext]) -> AsyncIterator[Callable[..., Any]]:
+    made: list[SqlWrite] = []
+
+    async def build(connection: Any, node_id: str = "to_sql", clock: Any = None, **config: Any) -> SqlWrite:
+        context = node_context(connection, node_id, clock)
         node = SqlWrite(WriteConfig(**({"table": "readings"} | config)), context)
         made.append(node)
         await node.open()

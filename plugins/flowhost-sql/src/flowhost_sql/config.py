@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, tzinfo
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ConfigDict, StringConstraints, field_validator, model_validator
 
 from flowhost.sdk import Config, Expression, Secret, setting
 
 ColumnType = Literal["text", "integer", "real", "boolean", "timestamp", "json", "decimal", "blob"]
+
+
+def zone_of(name: str) -> tzinfo:
+    """A time zone by name. Raises `ValueError` or `ZoneInfoNotFoundError`."""
+    return UTC if name == "UTC" else ZoneInfo(name)
+
 
 Name = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]+$")]
 """Name of a table or column: any text; it is always quoted, never taken as SQL."""
@@ -91,3 +99,67 @@ class WriteConfig(Config):
         if missing:
             msg = f"keys {', '.join(missing)} are missing in `{field}`"
             raise ValueError(msg)
+
+
+class PollConfig(Config):
+    """Reads new rows, in the order of a column that only grows."""
+
+    table: Name | None = setting(None, example="orders")
+    """Table or view to read; one of `table` and `query`."""
+
+    query: str | None = setting(None, min_length=1, widget="code")
+    """A SELECT instead of a table, such as `SELECT * FROM orders WHERE line = 1`: without ORDER BY and LIMIT, with the
+    cursor among its columns."""
+
+    cursor: Name = setting(example="id")
+    """Column that only grows: an increasing number, or the time at which the row was written."""
+
+    tie: Name | None = setting(None, example="id")
+    """Column that tells rows with the same `cursor` apart, such as the primary key; needed where the cursor is a
+    time."""
+
+    period_ms: float = setting(1000, ge=10, le=86_400_000, unit="ms")
+    """How often to look for new rows. A full batch is followed by the next one at once."""
+
+    max_rows: int = setting(1000, ge=1, le=10_000, advanced=True)
+    """Rows in a batch."""
+
+    start: Literal["beginning", "now"] = setting("beginning")
+    """Where the first run begins; later ones go on where the last row was delivered."""
+
+    settle_ms: float = setting(1000, ge=0, le=3_600_000, unit="ms")
+    """How long a row waits before it is read, so that rows of a lower cursor that become visible late (a transaction
+    that began earlier and ended later) are read before it. Longer than the longest writing transaction; 0 where one
+    program writes, one row after the other."""
+
+    topic: str = setting("")
+    """Topic of the messages; left out, the table's name, or the node's for a query."""
+
+    key: Name | None = setting(None, example="machine")
+    """Column that orders messages further on: those of one key stay in order."""
+
+    time: Name | None = setting(None, example="at")
+    """Column with the time of the row; left out, the time of reading."""
+
+    zone: str = setting("UTC", example="Europe/Berlin", advanced=True)
+    """Time zone of times that name none."""
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        try:
+            zone_of(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            msg = f"{value!r} is no time zone; write one like Europe/Berlin"
+            raise ValueError(msg) from None
+        return value
+
+    @model_validator(mode="after")
+    def _reads_one(self) -> Self:
+        if (self.table is None) == (self.query is None):
+            msg = "name either a `table` or a `query`"
+            raise ValueError(msg)
+        if self.tie == self.cursor:
+            msg = "`tie` is another column than `cursor`: one that tells rows with the same cursor apart"
+            raise ValueError(msg)
+        return self

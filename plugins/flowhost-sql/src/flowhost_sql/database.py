@@ -89,17 +89,17 @@ class Database:
                 transaction = connection.begin()
             yield connection
             self._stop_if_abandoned()
-            self._commit(transaction)
+            self._commit(transaction, reading=reading)
         except BaseException as error:
             self._undo(connection, error)
             raise
 
-    def _commit(self, transaction: sa.Transaction) -> None:
+    def _commit(self, transaction: sa.Transaction, *, reading: bool) -> None:
         try:
             with refusals(self.dialect):
                 transaction.commit()
         except DriverError as error:
-            if error.fault.kind is not FaultKind.LOST:
+            if reading or error.fault.kind is not FaultKind.LOST:
                 raise
             self._lose(error.fault)
             msg = f"{self.where} {error.fault.text} while committing; the rows may be there"

@@ -201,6 +201,14 @@ class PostgresDialect(Dialect):
         return super().quoted(name).replace("%", "%%")
 
     @override
+    def exact(self, column: str) -> str:
+        return f"{column}::text"
+
+    @override
+    def plain_text(self, text: str) -> str:
+        return text.replace("%", "%%")
+
+    @override
     def fault(self, error: Exception) -> Fault:
         return fault_of(error)
 

@@ -169,6 +169,10 @@ class SqliteDialect(Dialect):
         return name.lower()
 
     @override
+    def exact(self, column: str) -> str:
+        return column
+
+    @override
     def fault(self, error: Exception) -> Fault:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
         text = str(cause)

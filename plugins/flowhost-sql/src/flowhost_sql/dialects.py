@@ -150,6 +150,14 @@ class Dialect(ABC):
     def fault(self, error: Exception) -> Fault:
         """What the driver's error means."""
 
+    @abstractmethod
+    def exact(self, column: str) -> str:
+        """SQL text of a column in a form that, bound later, compares as the column itself does."""
+
+    def plain_text(self, text: str) -> str:
+        """SQL as the user wrote it, in a form the driver takes no mark in it for a bound value."""
+        return text
+
     def cannot_open(self, target: Target, error: Exception) -> NodeError:
         """The error for a connection that could not be made."""
         return NotConnectedError(f"{self.where(target)} {self.fault(error).text}")

@@ -8,12 +8,13 @@ from typing import Any
 from flowhost.sdk import Connection, Node, hookimpl
 from flowhost_sql.connection import DatabaseConnection
 from flowhost_sql.sink_write import SqlWrite
+from flowhost_sql.source_poll import SqlPoll
 
 
 @hookimpl
 def flowhost_node_types() -> Sequence[type[Node[Any]]]:
     """Node types of this plugin."""
-    return (SqlWrite,)
+    return (SqlWrite, SqlPoll)
 
 
 @hookimpl
