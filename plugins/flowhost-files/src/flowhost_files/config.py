@@ -6,8 +6,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import StringConstraints, model_validator
 
-from flowhost.errors import MessageError
-from flowhost.sdk import Config, Expression, Template, setting
+from flowhost.sdk import Config, Expression, MessageError, Template, setting
 from flowhost_files.paths import parts_of
 
 Format: TypeAlias = Literal["json", "jsonl", "csv", "text", "bytes"]
