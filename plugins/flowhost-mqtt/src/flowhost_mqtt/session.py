@@ -111,6 +111,7 @@ class Session:
         self._trouble = "not connected yet"
         self._failure: NodeError | None = None
         self._paused = False
+        self._subscribing = False
         self._first = True
         self._kept = False
 
@@ -153,7 +154,7 @@ class Session:
     def pause(self) -> None:
         """Stop reading."""
         self._paused = True
-        if self._link is not None:
+        if self._link is not None and not self._subscribing:
             self._link.pause()
 
     def resume(self) -> None:
@@ -231,12 +232,17 @@ class Session:
     async def _connect(self) -> Link:
         try:
             async with asyncio.timeout(self.plan.timeout_s):
+                # a kept session sends its backlog at once; to stop reading then would shut out the answer to SUBSCRIBE,
+                # and nobody takes from the backlog before that answer
+                self._subscribing = True
                 link = await self._establish()
                 try:
                     await self._subscribe(link)
                 except BaseException:
                     link.abort("subscribing failed")
                     raise
+                finally:
+                    self._subscribing = False
                 if self._paused:
                     link.pause()
                 return link
