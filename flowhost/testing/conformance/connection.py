@@ -13,7 +13,7 @@ from typing_extensions import override
 from flowhost.errors import NodeError, TemporaryError
 from flowhost.sdk import Connection
 from flowhost.testing.conformance.life import LifeConformance
-from flowhost.testing.conformance.source import LOSS_S, check_notices
+from flowhost.testing.conformance.source import check_notices
 from flowhost.testing.conformance.stage import PATIENCE_S, Stage, ended, opened
 from flowhost.testing.conformance.target import need
 
@@ -100,7 +100,7 @@ class ConnectionConformance(LifeConformance):
         assert text.strip(), "test() returns a sentence"
 
     async def _use_until(self, connection: Connection[Any], condition: Any, what: str) -> None:
-        deadline = time.monotonic() + LOSS_S
+        deadline = time.monotonic() + self.patience_s
         while True:
             try:
                 async with asyncio.timeout(10):
@@ -109,5 +109,5 @@ class ConnectionConformance(LifeConformance):
                 pass  # the link is down, which is what the test waits out
             if condition():
                 return
-            assert time.monotonic() < deadline, f"not within {LOSS_S:g} s: {what}"
+            assert time.monotonic() < deadline, f"not within {self.patience_s:g} s: {what}"
             await asyncio.sleep(0.05)

@@ -8,7 +8,7 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import pytest_asyncio
@@ -26,7 +26,13 @@ CYCLES = 20
 
 
 class LifeConformance(ConfigConformance):
-    """Tests of the life of nodes and connections; the conformance classes are derived from it."""
+    """Tests of the life of nodes and connections; the conformance classes are derived from it.
+
+    Attributes:
+        patience_s: how long a node may need to notice that its target is gone, or back.
+    """
+
+    patience_s: ClassVar[float] = 20.0
 
     @pytest.fixture
     def target(self) -> Any:

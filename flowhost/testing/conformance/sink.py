@@ -17,14 +17,12 @@ from flowhost.sdk import Message, Meta, Ok, Reject, Retry, Sink, UnknownOutcomeE
 from flowhost.testing.clock import START_NS
 from flowhost.testing.conformance.life import LifeConformance
 from flowhost.testing.conformance.sink_drive import SinkDrive
-from flowhost.testing.conformance.source import check_notices
+from flowhost.testing.conformance.source import AWAY_S, check_notices
 from flowhost.testing.conformance.stage import PATIENCE_S, Stage, ended, opened, until
 from flowhost.testing.conformance.target import need
 from flowhost.testing.freeze import freeze_message
 
 KEYS = 3
-BACK_S = 20.0
-"""How long a sink may need to deliver again after its target is back."""
 
 
 class SinkConformance(LifeConformance):
@@ -128,7 +126,7 @@ class SinkConformance(LifeConformance):
                 break
             await asyncio.sleep(0.02)
         await target.cut()
-        await asyncio.wait([writing], timeout=BACK_S)
+        await asyncio.wait([writing], timeout=self.patience_s)
         said = writing.result() if writing.done() else ["nothing"] * 3
         holds = set(await target.received())
         await target.restore()
@@ -158,15 +156,16 @@ class SinkConformance(LifeConformance):
         drive = await self._start(stage)
         await drive.bring(self.batch(range(3)))
         await target.cut()
-        writing = asyncio.create_task(drive.bring(self.batch(range(3, 6)), BACK_S + 10))
-        await until(lambda: drive.losses or stage.board.of("lost"), "somebody notices the cut", BACK_S)
+        writing = asyncio.create_task(drive.bring(self.batch(range(3, 6)), self.patience_s + 10))
+        await until(lambda: drive.losses or stage.board.of("lost"), "somebody notices the cut", self.patience_s)
+        await asyncio.sleep(AWAY_S)
         await target.restore()
         ends = await writing
-        if stage.board.of("lost"):
-            await until(lambda: stage.board.of("restored"), "one notice says that the link is back", BACK_S)
-        await drive.node.close()
         assert "refused" not in ends, f"an outage is no reason to refuse: {drive.reasons}"
         await self._check(target, self._done(range(3, 6), ends), repeats=self.repeats)
+        if stage.board.of("lost"):
+            await until(lambda: stage.board.of("restored"), "one notice says that the link is back", self.patience_s)
+        await drive.node.close()
         check_notices(stage, said_by_engine=bool(drive.losses))
 
     @pytest.mark.asyncio

@@ -17,8 +17,8 @@ from flowhost.testing.conformance.source_drive import SourceDrive
 from flowhost.testing.conformance.stage import PATIENCE_S, Stage, until
 from flowhost.testing.conformance.target import need
 
-LOSS_S = 20.0
-"""How long a source may need to notice that its target is gone, or back."""
+AWAY_S = 0.4
+"""How long the target stays away: long enough for some tries to fail."""
 
 
 class SourceConformance(LifeConformance):
@@ -79,7 +79,7 @@ class SourceConformance(LifeConformance):
             await asyncio.sleep(0.5)
             breaches = list(drive.breaches)
             drive.gate.set()
-            await drive.arrived([numbers[-1]] if self.sampled else numbers, 30.0)
+            await drive.arrived([numbers[-1]] if self.sampled else numbers, self.patience_s)
         finally:
             await drive.stop()
         assert not breaches, "; ".join(breaches)
@@ -112,9 +112,10 @@ class SourceConformance(LifeConformance):
         try:
             await self._bring(drive, target, range(5))
             await target.cut()
-            await until(lambda: drive.losses or stage.board.of("lost"), "somebody notices the cut", LOSS_S)
+            await until(lambda: drive.losses or stage.board.of("lost"), "somebody notices the cut", self.patience_s)
             if drive.node.replayable:
                 await target.produce(range(5, 10))
+            await asyncio.sleep(AWAY_S)
             await self._come_back(stage, drive, target)
             kept = range(5, 10) if drive.node.replayable else range(0)
             await self._bring(drive, target, range(10, 15), also=kept)
@@ -139,7 +140,7 @@ class SourceConformance(LifeConformance):
         await drive.stop()
         again = await self._drive(stage).start()
         try:
-            await again.arrived(second)
+            await again.arrived(second, self.patience_s)
         finally:
             await again.stop()
         came = set(again.numbers)
@@ -181,17 +182,17 @@ class SourceConformance(LifeConformance):
         if self.sampled:
             for number in numbers:
                 await target.produce([number])
-                await drive.arrived([number])
+                await drive.arrived([number], self.patience_s)
             return
         await self._ready(drive, target)
         await target.produce(numbers)
-        await drive.arrived([*also, *numbers])
+        await drive.arrived([*also, *numbers], self.patience_s)
 
     async def ready(self, drive: SourceDrive, target: Any) -> None:
         """Wait until what is produced now will be received; override it where an origin keeps nothing for later."""
 
     async def _ready(self, drive: SourceDrive, target: Any) -> None:
-        await until(lambda: drive.lives or drive.over, "the source is opened", LOSS_S)
+        await until(lambda: drive.lives or drive.over, "the source is opened", self.patience_s)
         assert not drive.over, "; ".join(drive.breaches) or "run() returned at once"
         await self.ready(drive, target)
 
@@ -199,9 +200,9 @@ class SourceConformance(LifeConformance):
         lives = drive.lives
         await target.restore()
         if stage.board.of("lost"):
-            await until(lambda: stage.board.of("restored"), "one notice says that the link is back", LOSS_S)
+            await until(lambda: stage.board.of("restored"), "one notice says that the link is back", self.patience_s)
         elif drive.losses:
-            await until(lambda: drive.lives > lives or drive.over, "it is opened again", LOSS_S)
+            await until(lambda: drive.lives > lives or drive.over, "it is opened again", self.patience_s)
 
     def _check_order(self, numbers: list[int], *, repeats: bool) -> None:
         firsts = list(dict.fromkeys(numbers))

@@ -145,9 +145,9 @@ class StatefulDrive:
         for key in list(self.states):
             self._call(key, self._node.flush, run)
 
-    def save_and_load(self) -> None:
-        """What a restart does to the state."""
-        self.states = {key: msgspec.msgpack.decode(msgspec.msgpack.encode(one)) for key, one in self.states.items()}
+    def saved(self) -> dict[str, Any]:
+        """The state as it is after a restart."""
+        return {key: msgspec.msgpack.decode(msgspec.msgpack.encode(one)) for key, one in self.states.items()}
 
     def _group(self, key: str, group: Sequence[Message], run: Run) -> None:
         try:
