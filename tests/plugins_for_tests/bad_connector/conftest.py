@@ -1,2 +1,2 @@
-# Within this repository the connector is not installed: tests/conformance copies this beside a sound one, runs it there.
+# The connector is not installed here: tests/conformance copies this beside a sound one and runs it there.
 collect_ignore = ["test_faults.py"]
