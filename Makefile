@@ -46,7 +46,7 @@ rooms: $(VENV)/.test
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.test
-	$(BIN)/pytest -m "not slow and not long and not browser and not broker and not node_peer" tests/unit tests/house
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not long and not browser and not broker and not node_peer" tests/unit tests/house
 
 # what the machine itself must have: servers and a browser that the tests drive
 machine:
