@@ -65,6 +65,7 @@ class Assembly:
     queued: dict[str, QueuedStation] = field(default_factory=dict)
     direct: dict[str, DirectStation] = field(default_factory=dict)
     durable: dict[str, DurableEdge] = field(default_factory=dict)
+    transforms: list[Node[Any]] = field(default_factory=list)
 
     def waiting_nodes(self) -> list[WaitingNode]:
         """Sinks and asynchronous transforms."""
@@ -170,12 +171,15 @@ class Assembler:
         counters.state = "running" if disabled is None else "stopped"
         counters.text = "" if disabled is None else f"disabled ({disabled})"
         if disabled is None and isinstance(node, InlineTransform):
+            assembly.transforms.append(node)
             return ChainNode(node_id, node, counters)
         passes = disabled == "pass" and not isinstance(node, Sink)
         return ChainNode(node_id, None, counters, passes=passes)
 
     def _add_single(self, assembly: Assembly, node_id: str) -> None:
         node, counters = assembly.nodes[node_id], assembly.counters[node_id]
+        if isinstance(node, Transform | StatefulTransform):
+            assembly.transforms.append(node)
         if isinstance(node, Transform):
             self._add_segment(assembly, KernelSegment(node_id, node.process, counters), counters)
         elif isinstance(node, StatefulTransform):

@@ -13,6 +13,8 @@ from flowhost.engine.notices import NoticeBoard
 from flowhost.engine.segment import Ported
 from flowhost.errors import (
     AuthenticationError,
+    ConfigError,
+    MessageError,
     NotConnectedError,
     PermanentError,
     TemporaryError,
@@ -81,9 +83,11 @@ class Delivery:
 
     async def _after(self, error: Exception, messages: Sequence[Message], outputs: Ported) -> Sequence[WriteOutcome]:
         reason = reason_of(error)
-        if isinstance(error, TemporaryError):
-            cap = LINK_CAP_S if isinstance(error, NotConnectedError) else None
-            wait = error.after_s if error.after_s is not None else self._backoff.next_s(cap)
+        if isinstance(error, TemporaryError | OSError):
+            # an operating system error a plugin let through is most often an unplugged cable
+            cap = None if isinstance(error, TemporaryError) and not isinstance(error, NotConnectedError) else LINK_CAP_S
+            asked = getattr(error, "after_s", None)
+            wait = asked if asked is not None else self._backoff.next_s(cap)
             return [Retry(wait, reason)] * len(messages)
         if isinstance(error, UnknownOutcomeError):
             return [Unknown(reason)] * len(messages)
@@ -94,13 +98,18 @@ class Delivery:
         return await self._alone(error, messages, outputs)
 
     async def _alone(self, error: Exception, messages: Sequence[Message], outputs: Ported) -> Sequence[WriteOutcome]:
-        """The node itself failed: halve the batch until the culprit stands alone, and try that one five times."""
+        """The node itself failed: halve the batch until the culprit stands alone, and try that one five times.
+
+        A message the node found at fault itself is refused at once.
+        """
         if len(messages) > 1:
             middle = len(messages) // 2
             halves = [await self._try(half, outputs) for half in (messages[:middle], messages[middle:])]
             first = halves[0] if halves[0] is not None else [Ok()] * middle
             second = halves[1] if halves[1] is not None else [Ok()] * (len(messages) - middle)
             return [*first, *second]
+        if isinstance(error, MessageError):
+            return [Reject(reason_of(error))]
         if self._backoff.tries < NODE_FAULT_TRIES - 1:
             return [Retry(self._backoff.next_s(cap_s=1.0), reason_of(error))]
         self._backoff.reset()
@@ -169,7 +178,7 @@ async def open_until_ready(
         try:
             await link_ready()
             await node.open()
-        except PermanentError as error:
+        except (PermanentError, ConfigError) as error:
             counters.state, counters.text, counters.last_error = "failed", str(error), str(error)
             counters.errors += 1
             board.notice("error", str(error))

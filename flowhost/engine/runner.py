@@ -44,10 +44,13 @@ class FlowRunner:
 
         Raises:
             HostError: the outbox cannot be read.
+            NodeError: a transform cannot get ready.
         """
         parts = self._parts
         for node_id, edge in parts.durable.items():
             parts.counters[node_id].in_ += await edge.open()
+        for transform in parts.transforms:
+            await transform.open()
         for managed in parts.pool:
             self._tasks.start(managed.open(), f"open {managed.name}")
         for direct in parts.direct.values():
@@ -143,6 +146,8 @@ class FlowRunner:
         await self._tasks.cancel_all()
         for waiting in self._parts.waiting_nodes():
             await self._within(waiting.close())
+        for transform in parts.transforms:
+            await self._within(transform.close())
         await self._within(parts.pool.close())
         for node_id, counters in parts.counters.items():
             if counters.state == "running" and node_id not in parts.queued:

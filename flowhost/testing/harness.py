@@ -89,6 +89,8 @@ class FlowHarness:
 
     async def __aenter__(self) -> FlowHarness:
         """Open the nodes."""
+        for transform in self._parts.transforms:
+            await transform.open()
         for direct in self._parts.direct.values():
             await direct.waiting.open()
         loop = asyncio.get_running_loop()
@@ -100,6 +102,8 @@ class FlowHarness:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for transform in self._parts.transforms:
+            await transform.close()
         for waiting in self._parts.waiting_nodes():
             await waiting.close()
 

@@ -8,6 +8,7 @@ import pytest
 
 from flowhost.errors import (
     AuthenticationError,
+    MessageError,
     NotConnectedError,
     PermanentError,
     TemporaryError,
@@ -237,6 +238,36 @@ async def test_lost_and_restored_once_however_often_it_is_tried(rig, control, no
 
     control.batches, control.write = [[1]], write
     await rig.run(straight(rig, node))
+    assert [e.kind for e in rig.events] == ["lost", "restored"]
+
+
+@pytest.mark.expects_error_log
+async def test_a_message_the_sink_finds_at_fault_is_refused_at_once(rig, control, node) -> None:
+    tries = []
+
+    async def write(messages):
+        tries.append([m.payload for m in messages])
+        if 2 in tries[-1]:
+            raise MessageError("2 is no quantity")
+
+    control.batches, control.write = [[1, 2]], write
+    snapshot = await rig.run(straight(rig, node))
+    assert tries == [[1, 2], [1], [2]]
+    assert (snapshot.nodes["end"].out, snapshot.nodes["end"].dead) == (1, 1)
+
+
+async def test_an_operating_system_error_is_tried_again_like_a_lost_link(rig, control, node, monkeypatch) -> None:
+    monkeypatch.setattr("flowhost.engine.delivery.LINK_CAP_S", 0.01)
+    tries = []
+
+    async def write(messages):
+        tries.append(1)
+        if len(tries) < 8:
+            raise ConnectionResetError("connection reset by peer")
+
+    control.batches, control.write = [[1]], write
+    snapshot = await rig.run(straight(rig, node))
+    assert snapshot.nodes["end"].out == 1
     assert [e.kind for e in rig.events] == ["lost", "restored"]
 
 

@@ -191,3 +191,24 @@ async def test_wrong_flow_is_refused_before_anything_opens(rig, node) -> None:
         await rig.runner(rig.flow(node("s", "t.source"), node("f", "filter", wher="1"), wires="s -> f"))
     with pytest.raises(ConfigError, match="connection 'nope'"):
         await rig.runner(rig.flow(node("s", "t.source"), node("e", "t.sink", connection="nope"), wires="s -> e"))
+
+
+async def test_transforms_are_opened_before_sources_run_and_closed_at_the_end(rig, control, node) -> None:
+    life: list[str] = []
+    kernel = rig.library.nodes["t.kernel"]
+
+    async def opened(_node) -> None:
+        life.append("open")
+
+    async def closed(_node) -> None:
+        life.append("close")
+
+    def process(messages):
+        life.append("process")
+        return list(messages)
+
+    kernel.open, kernel.close = opened, closed
+    control.batches, control.process = [[1]], process
+    flow = rig.flow(node("src", "t.source"), node("k", "t.kernel"), node("end", "t.sink"), wires="src -> k, k -> end")
+    await rig.run(flow)
+    assert life == ["open", "process", "close"]
