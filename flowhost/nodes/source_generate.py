@@ -57,15 +57,16 @@ class Generate(Source[GenerateConfig]):
                 due = int((clock.now_ns() - started_ns) * config.rate_hz / SECOND_NS) + 1
             number = min(due, config.count or due, sent + MOST) - sent
             if number > 0:
-                await emit(self._batch(values, number), sent)
+                await emit(self._batch(values, number, started_ns), sent)
                 sent += number
             else:
                 next_s = sent / config.rate_hz - (clock.now_ns() - started_ns) / SECOND_NS
                 await clock.sleep(max(TICK_S, next_s))
 
-    def _batch(self, values: Iterator[tuple[str, float, int]], number: int) -> list[Message]:
+    def _batch(self, values: Iterator[tuple[str, float, int]], number: int, started_ns: int) -> list[Message]:
         now_ns = self.context.clock.now_ns()
-        prefix = f"{self.context.flow}/{self.context.node}/"
+        # every life counts from 0 again: its start keeps its ids apart from those of the last one
+        prefix = f"{self.context.flow}/{self.context.node}/{started_ns}/"
         batch = []
         for _ in range(number):
             tag, value, seq = next(values)

@@ -30,7 +30,7 @@ async def test_generate_gives_the_same_values_for_the_same_seed(live) -> None:
         await life.ended()
         runs.append([m.payload for m in life.received])
     assert runs[0] == runs[1] != runs[2]
-    assert [m.meta.id for m in life.received[:2]] == ["f/node/0", "f/node/1"]
+    assert [m.meta.id for m in life.received[:2]] == [f"f/node/{START_NS}/0", f"f/node/{START_NS}/1"]
 
 
 async def test_generate_keeps_its_pace(live) -> None:
