@@ -13,7 +13,7 @@ from flowhost.errors import FlowHostError
 
 app = typer.Typer(
     name="flowhost",
-    help="Joins the plant floor (SCADA) to MES and ERP: draw flows, run them, lose nothing in silence.",
+    help="Joins the plant floor (SCADA) to MES and ERP: run flows, lose nothing in silence.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from flowhost.cli.durations import seconds
+from flowhost.services.flow_check import FLOW_FILE
 from flowhost.services.local_run import (
     COUNTERS,
     FlowDocument,
@@ -45,7 +46,11 @@ def run(
     never reached its target. 2: the file or the arguments are wrong; nothing was started.
     """
     request = RunRequest(
-        path=flow, for_s=seconds(for_) if for_ else None, drain_s=seconds(drain), data_dir=data, settings=set_ or []
+        path=flow_file_of(flow),
+        for_s=seconds(for_) if for_ else None,
+        drain_s=seconds(drain),
+        data_dir=data,
+        settings=set_ or [],
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     printer = Printer(quiet=as_json)
@@ -61,6 +66,11 @@ def run(
     else:
         printer.end(report)
     raise typer.Exit(0 if report.clean else NOT_CLEAN)
+
+
+def flow_file_of(path: Path) -> Path:
+    """The file itself, or the `flow.yaml` of a folder."""
+    return path / FLOW_FILE if path.is_dir() else path
 
 
 def bind_interrupt(interrupts: Interrupts) -> None:

@@ -80,7 +80,7 @@ class FlowService:
 
         Raises:
             FlowFileError: it is not a flow; nothing was changed.
-            ConfigError: the flow was running and the new revision cannot; it is kept, the flow stands still.
+            ConfigError: the flow is running and the new revision could not; nothing was changed.
         """
         demand(principal, "flow.edit")
         document = await asyncio.to_thread(_read, source)
@@ -91,6 +91,8 @@ class FlowService:
         async with known.lock:
             before = known.record.revision
             was_running = known.run is not None
+            if was_running:
+                await _refuse_faulty(document, self._library)
             live = await self._save(document, base_dir, principal.name)
             if was_running and live.record.revision != before:
                 await self._keeper.restart(live, principal.name, self._drain_s)
@@ -181,3 +183,12 @@ def _read(source: Path | str) -> FlowDocument:
         more = f" (and {len(file.problems) - 1} more)" if len(file.problems) > 1 else ""
         raise FlowFileError(where + first.message + more, first.place)
     return file.document
+
+
+async def _refuse_faulty(document: FlowDocument, library: NodeLibrary) -> None:
+    """A revision that cannot run must not take the place of one that does. Raises `ConfigError`."""
+    found = await asyncio.to_thread(lint, document, library, os.environ)
+    errors = [problem for problem in found if problem.severity == "error"]
+    if errors:
+        more = f" (and {len(errors) - 1} more; `flowhost lint` lists them)" if len(errors) > 1 else ""
+        raise ConfigError(f"not taken, the running revision goes on: {errors[0].message}{more}", errors[0].place)

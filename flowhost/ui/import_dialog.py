@@ -79,6 +79,10 @@ class ImportDialog:
         finally:
             self._do.busy(None)
         self._imported(flow)
+        faults = [p for p in (await self._flows.detail(caller(), flow.id)).problems if p.severity == "error"]
+        if faults:
+            self._alert.say(t("import.faulty", place=faults[0].place, message=faults[0].message, count=len(faults)))
+            return
         self._content = ""
         _ = self._text.run_method("empty")
         self._close()

@@ -99,6 +99,8 @@ TEXTS: dict[str, str] = {
     "import.empty": "There is nothing to import yet: choose a file or paste the text of one.",
     "import.too_big": "This file is larger than 900 kB, too large to be a flow file.",
     "import.busy": "Importing…",
+    "import.faulty": "Imported, but it cannot start yet. Mend the file and import it again. {place}: {message} "
+    "(problems found: {count})",
     # flow page
     "flow.not_found.title": "There is no flow “{id}”",
     "flow.not_found.text": "It may have been deleted or renamed. The overview lists all flows there are.",

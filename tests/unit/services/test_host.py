@@ -167,6 +167,15 @@ async def test_new_revision_of_a_running_flow_takes_over(host: Host, flow, tmp_p
     assert second.run_id != first.run_id
 
 
+async def test_a_faulty_revision_does_not_take_the_place_of_one_that_runs(host: Host, flow) -> None:
+    await host.flows.import_file(LOCAL_USER, flow())
+    first = await host.flows.start(LOCAL_USER, "line")
+    with pytest.raises(ConfigError, match="running revision goes on"):
+        await host.flows.import_file(LOCAL_USER, flow().replace("type: filter", "type: filtr"))
+    now = await overview(host)
+    assert (now.state, now.run_id, now.revision) == ("running", first.run_id, 1)
+
+
 async def test_two_clicks_on_start_make_one_run(host: Host, flow) -> None:
     await host.flows.import_file(LOCAL_USER, flow())
     await asyncio.gather(*(host.flows.start(LOCAL_USER, "line") for _ in range(5)))

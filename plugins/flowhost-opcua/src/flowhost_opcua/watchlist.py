@@ -86,11 +86,11 @@ class Watchlist:
         if back:
             board.notice("info", f"delivered now: {self._names(back)}")
         for remark, handles in _by_text(remarks).items():
-            board.notice("info", f"{remark}: {self._names(handles)}")
+            board.notice("info", f"{remark}: {self._names(handles, 2)}")
 
-    def _names(self, handles: list[int]) -> str:
-        names = ", ".join(self._refs[handle].text for handle in handles[:NAMED])
-        return f"{names} and {len(handles) - NAMED} more" if len(handles) > NAMED else names
+    def _names(self, handles: list[int], named: int = NAMED) -> str:
+        names = ", ".join(self._refs[handle].text for handle in handles[:named])
+        return f"{names} and {len(handles) - named} more" if len(handles) > named else names
 
 
 def _by_text(texts: dict[int, str]) -> dict[str, list[int]]:
