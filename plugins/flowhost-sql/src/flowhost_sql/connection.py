@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from typing_extensions import override
 
@@ -143,9 +143,10 @@ class DatabaseConnection(Connection[DatabaseConfig]):
         except asyncio.CancelledError:
             if not future.cancel():
                 job.abandoned = True
+                # the outcome of abandoned work interests nobody, also when a second cancel cuts the wait for it short
+                result.add_done_callback(_take_note)
                 await asyncio.to_thread(database.interrupt, job)
                 await asyncio.wait([result])
-                result.exception()  # the outcome of abandoned work interests nobody
             raise
 
     async def _mend(self, database: Database, thread: ThreadPoolExecutor) -> None:
@@ -180,3 +181,9 @@ class DatabaseConnection(Connection[DatabaseConfig]):
             self.config.busy_timeout_s,
             self.config.schemas,
         )
+
+
+def _take_note(done: asyncio.Future[Any]) -> None:
+    """Retrieve the exception, so that nobody is told of it."""
+    if not done.cancelled():
+        done.exception()
