@@ -93,8 +93,9 @@ class Printer:
 
     def start(self, document: FlowDocument) -> None:
         """The run begins."""
-        if not self._quiet:
-            print(f"running {document.id} ({len(document.nodes)} nodes); Ctrl-C stops it", flush=True)
+        # with --json, standard output holds the report alone
+        out = sys.stderr if self._quiet else sys.stdout
+        print(f"running {document.id} ({len(document.nodes)} nodes); Ctrl-C stops it", file=out, flush=True)
 
     def event(self, event: RunEvent) -> None:
         """Events reach the terminal through the log."""

@@ -127,6 +127,7 @@ def test_nothing_lost_doubled_or_out_of_order_over_kills(
         running.process.wait(10)
     published = plant.stop()
     last = program(*command)
+    last.says("running counted", 60)
     wait_rows(database, published, 120)
     assert last.end(signal.SIGINT, 30) == 0, last.err
     ledger = last.report()["ledger"]
