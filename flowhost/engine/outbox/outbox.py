@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 
 from flowhost.engine.outbox.changes import Change, Transaction
-from flowhost.engine.outbox.schema import check_sqlite, connect, prepare
+from flowhost.engine.outbox.schema import check_sqlite, connect, make_edge_table, prepare
 from flowhost.engine.outbox.writer import OutboxWriter
 from flowhost.errors import HostError
 
@@ -128,7 +128,7 @@ class Outbox:
             with connection:
                 connection.execute("INSERT OR IGNORE INTO edge(flow, node) VALUES (?, ?)", (flow, node))
                 number = connection.execute("SELECT id FROM edge WHERE flow = ? AND node = ?", (flow, node)).get
-                connection.execute(f"CREATE TABLE IF NOT EXISTS m_{number:d}(id INTEGER PRIMARY KEY, b BLOB NOT NULL)")
+                make_edge_table(connection, number)
         finally:
             connection.close()
 

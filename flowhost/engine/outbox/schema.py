@@ -8,7 +8,7 @@ import apsw
 
 from flowhost.errors import HostError
 
-VERSION = 1
+VERSION = 2
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can lose or damage data when a log is reset (fixed in 3.51.3, 3.50.7 and 3.44.6)."""
 
@@ -24,6 +24,34 @@ CREATE TABLE dead(
   kind TEXT NOT NULL, reason TEXT NOT NULL, attempts INTEGER NOT NULL, message BLOB NOT NULL, edited BLOB,
   state TEXT NOT NULL DEFAULT 'dead', note TEXT NOT NULL DEFAULT '');
 CREATE INDEX dead_by_flow ON dead(state, flow, node);
+"""
+
+_UPGRADE_1 = """
+ALTER TABLE edge ADD COLUMN dead INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE edge ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE parked(
+  id INTEGER PRIMARY KEY, edge INTEGER NOT NULL, key TEXT NOT NULL, at_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,
+  kind TEXT NOT NULL, reason TEXT NOT NULL, message BLOB NOT NULL);
+CREATE INDEX parked_by_key ON parked(edge, key, id);
+CREATE TABLE damaged(
+  id INTEGER PRIMARY KEY, flow TEXT NOT NULL, node TEXT NOT NULL, origin TEXT NOT NULL, row INTEGER NOT NULL,
+  at_ns INTEGER NOT NULL, reason TEXT NOT NULL, bytes BLOB NOT NULL);
+CREATE TABLE ledger(flow TEXT, node TEXT, figures BLOB NOT NULL, PRIMARY KEY(flow, node)) WITHOUT ROWID;
+ALTER TABLE dead ADD COLUMN topic TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead ADD COLUMN key TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead ADD COLUMN ident TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead ADD COLUMN causes TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE dead ADD COLUMN changed_ns INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE dead_edit(
+  letter INTEGER NOT NULL, revision INTEGER NOT NULL, at_ns INTEGER NOT NULL, by TEXT NOT NULL, message BLOB NOT NULL,
+  PRIMARY KEY(letter, revision)) WITHOUT ROWID;
+"""
+"""What version 2 adds: when a row came, counters of an edge, parked and damaged rows, more about dead letters.
+
+`edge`: `appended` and `position` are ids, so `appended = position + rows`; of the `position` messages that left,
+`dead` and `dropped` did not reach the node's target. `parked`: messages of a key that waits, in order of id. `damaged`:
+rows that no longer match their checksum. `ledger`: counters of nodes. `dead.causes`: earlier failures of the same
+message, JSON, oldest first. `dead_edit`: revisions of a dead letter's message; `dead.message` stays the original.
 """
 
 
@@ -46,12 +74,26 @@ def connect(path: Path) -> apsw.Connection:
 
 
 def prepare(connection: apsw.Connection, path: Path) -> None:
-    """Make the tables of a new file; check those of an old one. Raises `HostError`."""
+    """Make the tables of a new file; bring those of an older one up to date. Raises `HostError`."""
     found = connection.execute("PRAGMA user_version").get
     if found == VERSION:
         return
-    if found != 0:
-        raise HostError(f"{path} was written by another version of FlowHost (schema {found}, this one knows {VERSION})")
+    if found > VERSION:
+        raise HostError(
+            f"{path} was written by a newer FlowHost (schema {found}, this one knows {VERSION}); install that again"
+        )
     with connection:
-        connection.execute(_TABLES)
+        if found == 0:
+            connection.execute(_TABLES)
+        for number in connection.execute("SELECT id FROM edge").fetchall():
+            connection.execute(f"ALTER TABLE m_{number[0]:d} ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0")
+        connection.execute(_UPGRADE_1)
         connection.execute(f"PRAGMA user_version={VERSION}")
+
+
+def make_edge_table(connection: apsw.Connection, number: int) -> None:
+    """The rows of one edge: id, when it came (milliseconds UTC), encoded message."""
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS m_{number:d}"
+        "(id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL DEFAULT 0, b BLOB NOT NULL)"
+    )

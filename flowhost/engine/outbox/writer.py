@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
 import apsw
@@ -136,8 +138,9 @@ class OutboxWriter:
 
     def _append(self, edge: int, rows: Any) -> int:
         start = self._tails.get(edge, 0)
-        numbered = zip(range(start + 1, start + len(rows) + 1), rows, strict=True)
-        self._connection.executemany(f"INSERT INTO m_{edge:d}(id, b) VALUES (?, ?)", numbered)  # noqa: S608 - a number
+        numbered = zip(range(start + 1, start + len(rows) + 1), repeat(time.time_ns() // 1_000_000), rows, strict=False)
+        insert = f"INSERT INTO m_{edge:d}(id, at_ms, b) VALUES (?, ?, ?)"  # noqa: S608 - a number
+        self._connection.executemany(insert, numbered)
         self._tails[edge] = start + len(rows)
         # kept beside the rows, so that numbers are never given twice, even after all rows are gone
         self._execute("UPDATE edge SET appended = ? WHERE id = ?", self._tails[edge], edge)

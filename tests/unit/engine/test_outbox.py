@@ -14,6 +14,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from flowhost.engine.outbox import schema
 from flowhost.engine.outbox.changes import Advance, Append, Bury, KeepOrigin, KeepState
 from flowhost.engine.outbox.codec import DamagedRowError, decode_message, encode, encode_message
 from flowhost.engine.outbox.outbox import Outbox
@@ -112,7 +113,7 @@ async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     connection = apsw.Connection(str(tmp_path / "o.db"))
     connection.execute("PRAGMA user_version=99")
     connection.close()
-    with pytest.raises(HostError, match="another version"):
+    with pytest.raises(HostError, match="newer FlowHost"):
         await Outbox(tmp_path / "o.db", pytest.fail).open()
 
 
@@ -155,6 +156,7 @@ PRODUCER = """
 import asyncio, random, sys
 from pathlib import Path
 from flowhost.engine.outbox.changes import Advance, Append
+from flowhost.engine.outbox import schema
 from flowhost.engine.outbox.outbox import Outbox
 
 async def main(path, seed):
@@ -211,3 +213,23 @@ async def test_nothing_confirmed_is_lost_over_kills(tmp_path: Path) -> None:
         assert not lost, f"seed {seed}: {len(lost)} confirmed rows lost"
     print(f"{len(confirmed)} confirmed rows over 12 kills, 0 lost")
     assert len(confirmed) > 1000
+
+
+async def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    old = apsw.Connection(str(path))
+    old.execute(schema._TABLES)
+    old.execute("INSERT INTO edge(flow, node, position, appended) VALUES ('f', 'out', 3, 4)")
+    old.execute("CREATE TABLE m_1(id INTEGER PRIMARY KEY, b BLOB NOT NULL)")
+    row = encode_message(Message(1))
+    old.execute("INSERT INTO m_1 VALUES (4, ?)", (row,))
+    old.execute("PRAGMA user_version=1")
+    old.close()
+    outbox = Outbox(path, pytest.fail)
+    await outbox.open()
+    edge = await outbox.edge("f", "out")
+    assert (edge.position, edge.appended) == (3, 4)
+    assert await outbox.read(edge.number, 3, 10) == [(4, row)]
+    await outbox.change(Append(edge.number, [row]))
+    assert [number for number, _ in await outbox.read(edge.number, 3, 10)] == [4, 5]
+    await outbox.close()
