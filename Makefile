@@ -30,6 +30,7 @@ test-long: $(VENV)/.test machine
 bench: $(VENV)/.test machine
 	$(BIN)/python benchmarks/w1_chain.py
 	$(BIN)/python benchmarks/w2_mqtt.py
+	$(BIN)/python benchmarks/p1_durable.py
 
 bench-peers: $(VENV)/.test machine
 	$(BIN)/python benchmarks/peers.py
