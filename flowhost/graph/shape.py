@@ -21,9 +21,9 @@ NODE_KEYS = ("type", "name", "connection", "config", "delivery", "disabled")
 CONNECTION_KEYS = ("type", "config")
 
 _FLOW_ID = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_NODE_ID = re.compile(r"[a-z][a-z0-9_]*")
+NODE_ID = re.compile(r"[a-z][a-z0-9_]*")
 _CONNECTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_WIRE = re.compile(r"\s*([^\s.>]+)(?:\.([A-Za-z0-9_-]+))?\s*->\s*([^\s.>]+)\s*")
+WIRE = re.compile(r"\s*([^\s.>]+)(?:\.([A-Za-z0-9_-]+))?\s*->\s*([^\s.>]+)\s*")
 
 
 def read_shape(data: Any) -> tuple[FlowDocument, list[Problem]]:
@@ -132,7 +132,7 @@ class _Reader:
         return tuple(wire for wire in wires if wire is not None)
 
     def _wire(self, value: Any, place: Place) -> Wire | None:
-        match = _WIRE.fullmatch(value) if isinstance(value, str) else None
+        match = WIRE.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             self._say(f"{_written(value)} is not a wire; write 'a -> b' or 'a.port -> b', one each", place, "bad-wire")
             return None
@@ -167,7 +167,7 @@ class _Reader:
                 self._say(message, (*place, str(key)), "unknown-key")
 
     def _node_id(self, name: str, place: Place) -> None:
-        if not _NODE_ID.fullmatch(name):
+        if not NODE_ID.fullmatch(name):
             message = f"node id {name!r} must begin with a letter a-z, then letters a-z, digits and '_'"
             self._say(message, place, "bad-id")
 
