@@ -25,12 +25,13 @@ from pathlib import Path
 import psutil
 import psycopg
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from p1_load import Load
 from servers.postgres import PostgresServer, postgres_programs
 from w2_mqtt import cpu_s, mosquitto
 
+HERE = Path(__file__).parent
 SYSTEMS = ("script", "flowhost")
 CORES = 2
 TARGET_RATE = 5_000
@@ -141,7 +142,7 @@ def show(results: dict[str, Figures], options: argparse.Namespace) -> None:
         pairs = zip(ours.values[figure], script.values[figure], strict=True)
         return statistics.median(a / b for a, b in pairs)
 
-    p99s = ", ".join(f"p99 at {per_second:,}/s {ratio(f'p99 at {per_second}'):.2f}" for per_second in options.per_second)
+    p99s = ", ".join(f"p99 at {each:,}/s {ratio(f'p99 at {each}'):.2f}" for each in options.per_second)
     print(f"FlowHost / script: rate {ratio('rate'):.2f}, CPU {ratio('cpu'):.2f}, {p99s}")
     rate, p99 = ours.median("rate"), max(ours.median(f"p99 at {per_second}") for per_second in options.per_second)
     reached = rate >= TARGET_RATE and p99 <= TARGET_MS
