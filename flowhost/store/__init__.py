@@ -1,13 +1,20 @@
-"""What must outlive a restart: flows and revisions in `app.db`, runs and their events in `history.db`.
+"""What must outlive a restart: flows, drafts and connections in `app.db`, runs and their events in `history.db`.
 
 SQLModel lives here and nowhere else. Callers give and take plain data, never a table object or a session.
 """
 
+from flowhost.store.connections import ConnectionRecord, ConnectionStore
+from flowhost.store.drafts import BatchRecord, DraftRecord, DraftStore
 from flowhost.store.flows import FlowRecord, FlowStore, RevisionRecord
 from flowhost.store.runs import EventRecord, Outcome, RunFigures, RunRecord, RunStore
 from flowhost.store.store import Store
 
 __all__ = [
+    "BatchRecord",
+    "ConnectionRecord",
+    "ConnectionStore",
+    "DraftRecord",
+    "DraftStore",
     "EventRecord",
     "FlowRecord",
     "FlowStore",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, MetaData, UniqueConstraint, event
+from sqlalchemy import JSON, Column, MetaData, String, UniqueConstraint, event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapper
 from sqlmodel import Field, SQLModel
@@ -55,7 +55,48 @@ class RevisionRow(AppTable, table=True):
     content_hash: str
     document: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     author: str
+    note: str = Field(default="", sa_column=Column(String(), nullable=False, server_default=text("''")))
     created_at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
+
+
+class DraftRow(AppTable, table=True):
+    """What is being edited: one draft per flow, shared by all who edit it."""
+
+    __tablename__ = "draft"
+
+    flow_id: str = Field(primary_key=True, foreign_key="flow.id", ondelete="CASCADE")
+    rev: int
+    base: int
+    document: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    changed_by: str
+    changed_at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
+
+
+class DraftBatchRow(AppTable, table=True):
+    """One batch of edits: what a browser that was away needs to catch up, and who did what."""
+
+    __tablename__ = "draft_batch"
+    __table_args__ = (UniqueConstraint("flow_id", "batch", name="uq_draft_batch"),)
+
+    flow_id: str = Field(primary_key=True, foreign_key="flow.id", ondelete="CASCADE")
+    rev: int = Field(primary_key=True)
+    batch: str
+    ops: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    author: str
+    at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
+
+
+class ConnectionRow(AppTable, table=True):
+    """A connection of the host, shared by all flows that name it."""
+
+    __tablename__ = "connection"
+
+    name: str = Field(primary_key=True)
+    type: str
+    config: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    version: int
+    changed_by: str
+    changed_at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
 
 
 @event.listens_for(RevisionRow, "before_update")

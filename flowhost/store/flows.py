@@ -48,6 +48,7 @@ class RevisionRecord:
     content_hash: str
     document: dict[str, Any]
     author: str
+    note: str
     created_at: datetime
 
 
@@ -59,9 +60,20 @@ class FlowStore:
         self._thread = thread
 
     async def save(
-        self, flow_id: str, document: dict[str, Any], *, name: str, area: str, base_dir: str, author: str
-    ) -> FlowRecord:
-        """Make `document` the deployed revision; the same content again makes no new one."""
+        self, flow_id: str, document: dict[str, Any], *, name: str, area: str, base_dir: str, author: str,
+        note: str = "",
+    ) -> FlowRecord:  # fmt: skip
+        """Make `document` the deployed revision; the same content again makes no new one.
+
+        Args:
+            flow_id: the flow, made if it is new.
+            document: the flow as JSON.
+            name: for lists.
+            area: folder of flows.
+            base_dir: what relative paths are relative to; empty for the data folder.
+            author: who made it.
+            note: what the author says about it.
+        """
         content = content_hash(document)
 
         def job(session: Session) -> FlowRecord:
@@ -79,7 +91,7 @@ class FlowStore:
                 newest = session.exec(select(func.max(RevisionRow.number)).where(RevisionRow.flow_id == flow_id)).one()
                 current = RevisionRow(
                     flow_id=flow_id, number=(newest or 0) + 1, content_hash=content, document=document,
-                    author=author, created_at=now,
+                    author=author, note=note, created_at=now,
                 )  # fmt: skip
                 session.add(current)
             flow.name, flow.area, flow.base_dir = name, area, base_dir
@@ -198,5 +210,6 @@ def _revision_record(row: RevisionRow) -> RevisionRecord:
         content_hash=row.content_hash,
         document=row.document,
         author=row.author,
+        note=row.note,
         created_at=row.created_at,
     )

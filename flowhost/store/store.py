@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flowhost.store.connections import ConnectionStore
 from flowhost.store.database import Database, DatabaseThread
+from flowhost.store.drafts import DraftStore
 from flowhost.store.flows import FlowStore
 from flowhost.store.runs import RunStore
 
@@ -18,6 +20,8 @@ class Store:
 
     Attributes:
         flows: flows, revisions and desired state, in `app.db`.
+        drafts: what is being edited, in `app.db`.
+        connections: of the host, in `app.db`.
         runs: runs and events, in `history.db`.
     """
 
@@ -25,6 +29,8 @@ class Store:
         self._databases = (app, history)
         self._thread = thread
         self.flows = FlowStore(app, thread)
+        self.drafts = DraftStore(app, thread)
+        self.connections = ConnectionStore(app, thread)
         self.runs = RunStore(history, thread)
 
     @classmethod
