@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -18,11 +19,19 @@ _encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 
 
 class Portion(NamedTuple):
-    """Part of a source batch in a queue, with the token that waits for it."""
+    """Part of a source batch in a queue, with the token that waits for it.
+
+    Attributes:
+        messages: in order.
+        token: of the source batch; of a durable queue, of the rows.
+        size: bytes, about.
+        at_ms: when they came to the queue, milliseconds UTC.
+    """
 
     messages: Sequence[Message]
     token: Token
     size: int
+    at_ms: int
 
 
 class UnstorableError(MessageError):
@@ -60,7 +69,7 @@ class Edge(Protocol):
         ...
 
     def settle(self, portions: Sequence[Portion], *, dead: int) -> None:
-        """The taken portions are done; so many of their messages are dead."""
+        """Portions are done, in the order they were taken; so many of their messages are dead."""
         ...
 
     async def idle(self) -> None:
@@ -82,6 +91,7 @@ class MemoryEdge:
         self._portions: deque[Portion] = deque()
         self._queued = self._queued_bytes = 0
         self._in = self._out = self._dead = self._pending = 0
+        self._in_flight: deque[Portion] = deque()
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
         self._idle = asyncio.Event()
@@ -92,7 +102,7 @@ class MemoryEdge:
         if self._queued and not self._fits(len(messages)):
             return False
         size = estimate_size(messages)
-        self._portions.append(Portion(messages, token, size))
+        self._portions.append(Portion(messages, token, size, now_ms()))
         self._queued += len(messages)
         self._queued_bytes += size
         self._in += len(messages)
@@ -124,12 +134,15 @@ class MemoryEdge:
             size += portion.size
         self._queued -= number
         self._queued_bytes -= size
+        self._in_flight.extend(taken)
         self._room.set()
         return taken
 
     def settle(self, portions: Sequence[Portion], *, dead: int) -> None:
         """The taken portions are done."""
         number = sum(len(portion.messages) for portion in portions)
+        for _ in portions:
+            self._in_flight.popleft()
         self._dead += dead
         self._out += number - dead
         self._pending -= number
@@ -144,10 +157,21 @@ class MemoryEdge:
 
     def snapshot(self) -> EdgeSnapshot:
         """The ledger of this edge."""
+        first = self._in_flight or self._portions
         return EdgeSnapshot(
             node=self._node_id, in_=self._in, out=self._out, dead=self._dead, pending=self._pending,
-            pending_bytes=self._queued_bytes,
+            pending_bytes=self._queued_bytes, oldest_s=age_s(first[0].at_ms) if first else 0.0,
         )  # fmt: skip
+
+
+def now_ms() -> int:
+    """Now, milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def age_s(at_ms: int) -> float:
+    """How long ago that was, seconds; never negative, even if the clock was set back. 0 where it is not known."""
+    return max(0, now_ms() - at_ms) / 1000 if at_ms else 0.0
 
 
 def estimate_size(messages: Sequence[Message]) -> int:

@@ -54,7 +54,21 @@ class NodeSnapshot(msgspec.Struct, kw_only=True):
 
 
 class EdgeSnapshot(msgspec.Struct, kw_only=True):
-    """Counters of one node's inbound queue: `in = out + dead + dropped + pending`."""
+    """Counters of one node's inbound queue: `in = out + dead + dropped + pending`.
+
+    Those of a durable queue go on over restarts; those in memory count since the run began.
+
+    Attributes:
+        node: the node behind it.
+        in_: messages that came.
+        out: messages that left it for the node and are done.
+        dead: messages that became dead letters here.
+        dropped: messages given up because a limit said so.
+        pending: messages on their way to disk, queued, parked or in flight.
+        pending_bytes: what the queued ones take; of a long backlog found at the start, an estimate.
+        oldest_s: age of the oldest pending message, seconds; 0 if there is none.
+        durable: on disk.
+    """
 
     node: str
     in_: int = msgspec.field(default=0, name="in")
@@ -63,6 +77,7 @@ class EdgeSnapshot(msgspec.Struct, kw_only=True):
     dropped: int = 0
     pending: int = 0
     pending_bytes: int = 0
+    oldest_s: float = 0.0
     durable: bool = False
 
     def balanced(self) -> bool:

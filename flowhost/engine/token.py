@@ -102,6 +102,10 @@ class PositionTracker:
         if self._tokens and self._tokens[0].settlement is not None:
             self._on_ready()
 
+    def first(self) -> Any:
+        """The oldest position that is not released yet; None if there is none."""
+        return self._tokens[0].position if self._tokens else None
+
     async def next_settled(self) -> list[Any]:
         """Positions to confirm now, oldest first; waits for at least one."""
         while True:

@@ -26,10 +26,14 @@ class Advance:
     Attributes:
         edge: number of the edge.
         position: id of the last message that is done; never moves back.
+        dead: how many of those that leave now are dead letters.
+        dropped: how many of them were given up because a limit said so.
     """
 
     edge: int
     position: int
+    dead: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

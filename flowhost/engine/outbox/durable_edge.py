@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from flowhost.engine.edge import Portion, UnstorableError
+from flowhost.engine.edge import Portion, UnstorableError, age_s, now_ms
 from flowhost.engine.outbox.burial import stays_unconfirmed
 from flowhost.engine.outbox.changes import Advance, Append, Change
 from flowhost.engine.outbox.codec import decode_message, encode_message
@@ -18,6 +18,27 @@ from flowhost.sdk import Message
 READ_AHEAD = 20_000
 """Messages kept in memory behind the newest append; a longer backlog is read from disk when its turn comes."""
 READ_CHUNK = 1_000
+
+
+class Share:
+    """What a portion takes of the queue, and how it ends; the position of its token.
+
+    Attributes:
+        last: id of its last message.
+        number: of messages.
+        size: bytes on disk.
+        at_ms: when they came, milliseconds UTC.
+        dead: how many became dead letters.
+    """
+
+    __slots__ = ("at_ms", "dead", "last", "number", "size")
+
+    def __init__(self, last: int, number: int, size: int, at_ms: int) -> None:
+        self.last = last
+        self.number = number
+        self.size = size
+        self.at_ms = at_ms
+        self.dead = 0
 
 
 class DurableEdge:
@@ -41,7 +62,9 @@ class DurableEdge:
         self._max_unwritten = max_unwritten
         self._number = 0
         self._unwritten = 0
-        self._in = self._out = self._dead = self._pending = 0
+        self._in = self._out = self._dead = self._dropped = self._pending = 0
+        self._bytes = 0
+        self._oldest_ms = 0
         self._taken = self._newest = 0
         # what follows `_taken` in memory; empty while older messages have to be read from disk first
         self._ahead: deque[Portion] = deque()
@@ -51,6 +74,7 @@ class DurableEdge:
         self._room = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._settling = False
         self._done = PositionTracker(on_ready=self._advance)
 
     async def open(self) -> int:
@@ -62,7 +86,10 @@ class DurableEdge:
         record = await self._outbox.edge(self._flow, self._node_id)
         self._number = record.number
         self._taken, self._newest = record.position, record.appended
-        self._in = self._pending = record.appended - record.position
+        self._in, self._pending = record.appended, record.appended - record.position
+        self._dead, self._dropped = record.dead, record.dropped
+        self._out = record.position - record.dead - record.dropped
+        self._oldest_ms, self._bytes = record.oldest_ms, record.pending_bytes
         self._behind = self._pending > 0
         if self._pending:
             self._idle.clear()
@@ -75,13 +102,17 @@ class DurableEdge:
         if self._unwritten and self._unwritten + number > self._max_unwritten:
             return False
         rows = encoded(messages)
+        size, at_ms = sum(map(len, rows)), now_ms()
+        if self._pending == 0:
+            self._oldest_ms = at_ms
         self._unwritten += number
         self._in += number
         self._pending += number
+        self._bytes += size
         self._idle.clear()
 
         def committed(starts: list[int]) -> None:
-            self._appended(starts[0], messages, token)
+            self._appended(messages, token, Share(starts[0] + number, number, size, at_ms))
 
         self._outbox.submit([Append(self._number, rows)], committed, stays_unconfirmed)
         return True
@@ -106,10 +137,13 @@ class DurableEdge:
 
     def settle(self, portions: Sequence[Portion], *, dead: int) -> None:
         """The taken portions are done, up to what still follows from them elsewhere."""
-        self._dead += dead
-        self._out -= dead
+        portions[-1].token.position.dead += dead
+        # one transaction for all that leave together
+        self._settling = True
         for portion in portions:
             portion.token.done()
+        self._settling = False
+        self._done.settled()
 
     async def idle(self) -> None:
         """Returns when nothing is on its way to disk, queued or in flight."""
@@ -122,29 +156,30 @@ class DurableEdge:
             in_=self._in,
             out=self._out,
             dead=self._dead,
+            dropped=self._dropped,
             pending=self._pending,
+            pending_bytes=self._bytes,
+            oldest_s=age_s(self._oldest_ms) if self._pending else 0.0,
             durable=True,
         )
 
     # -- from disk
 
-    def _appended(self, start: int, messages: Sequence[Message], token: Token) -> None:
-        number = len(messages)
-        self._unwritten -= number
-        self._newest = start + number
+    def _appended(self, messages: Sequence[Message], token: Token, share: Share) -> None:
+        self._unwritten -= share.number
+        self._newest = share.last
         self._room.set()
-        if not self._behind and self._ahead_count + number <= READ_AHEAD:
-            self._keep_ahead(start, messages)
+        if not self._behind and self._ahead_count + share.number <= READ_AHEAD:
+            self._keep_ahead(messages, share)
         else:
             self._behind = True
         self._filled.set()
         token.done()
 
-    def _keep_ahead(self, start: int, messages: Sequence[Message]) -> None:
-        self._ahead.append(
-            Portion(messages, self._done.open((start + len(messages), len(messages)), carries_changes=True), 0)
-        )
-        self._ahead_count += len(messages)
+    def _keep_ahead(self, messages: Sequence[Message], share: Share) -> None:
+        token = self._done.open(share, carries_changes=True)
+        self._ahead.append(Portion(messages, token, share.size, share.at_ms))
+        self._ahead_count += share.number
 
     def _take_ahead(self, limit: int) -> list[Portion]:
         taken: list[Portion] = []
@@ -163,25 +198,37 @@ class DurableEdge:
             return
         rows = await self._outbox.read(self._number, self._taken, READ_CHUNK)
         if rows:
-            self._keep_ahead(rows[0][0] - 1, [decode_message(row) for _, row in rows])
+            size = sum(len(row) for _, _, row in rows)
+            self._keep_ahead(
+                [decode_message(row) for _, _, row in rows], Share(rows[-1][0], len(rows), size, rows[0][1])
+            )
         if not rows or rows[-1][0] >= self._newest:
             self._behind = False
 
     def _advance(self) -> None:
         """Everything up to some message is done: let it leave the disk."""
+        if self._settling:
+            return
         tokens = self._done.take_settled_tokens()
-        position, number = tokens[-1].position[0], sum(token.position[1] for token in tokens)
-        changes: list[Change] = [Advance(self._number, position)]
+        shares: list[Share] = [token.position for token in tokens]
+        dead = sum(share.dead for share in shares)
+        changes: list[Change] = [Advance(self._number, shares[-1].last, dead)]
         for token in tokens:
             changes += token.changes or ()
+        self._outbox.submit(changes, lambda _: self._left(shares, dead), stays_unconfirmed)
 
-        def committed(_: list[int]) -> None:
-            self._out += number
-            self._pending -= number
-            if self._pending == 0:
-                self._idle.set()
-
-        self._outbox.submit(changes, committed, stays_unconfirmed)
+    def _left(self, shares: Sequence[Share], dead: int) -> None:
+        """These have left the disk."""
+        number = sum(share.number for share in shares)
+        self._out += number - dead
+        self._dead += dead
+        self._pending -= number
+        self._bytes -= sum(share.size for share in shares)
+        self._oldest_ms = share.at_ms if (share := self._done.first()) is not None else shares[-1].at_ms
+        if self._pending == 0:
+            # the estimate for what an earlier run had left was not exact
+            self._bytes = 0
+            self._idle.set()
 
 
 def encoded(messages: Sequence[Message]) -> list[bytes]:

@@ -24,11 +24,19 @@ class EdgeRecord:
         number: its number in this file.
         position: id of the last message that is done.
         appended: id of the last message that was ever appended.
+        dead: messages that ended as dead letters, since the edge was made.
+        dropped: messages given up because a limit said so, since the edge was made.
+        oldest_ms: when the oldest message still in it came, milliseconds UTC; 0 if it is empty.
+        pending_bytes: about how much its messages take.
     """
 
     number: int
     position: int
     appended: int
+    dead: int = 0
+    dropped: int = 0
+    oldest_ms: int = 0
+    pending_bytes: int = 0
 
 
 class Outbox:
@@ -93,8 +101,8 @@ class Outbox:
         self.submit(list(changes), committed, failed)
         return await done
 
-    async def read(self, edge: int, after: int, limit: int) -> list[tuple[int, bytes]]:
-        """Rows of an edge behind an id, oldest first."""
+    async def read(self, edge: int, after: int, limit: int) -> list[tuple[int, int, bytes]]:
+        """Rows of an edge behind an id, oldest first: id, when it came (milliseconds UTC), encoded message."""
         return await asyncio.to_thread(self._read, edge, after, limit)
 
     async def query(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -115,11 +123,22 @@ class Outbox:
         return connection, tails
 
     def _edge(self, flow: str, node: str) -> EdgeRecord:
-        found = self._query("SELECT id, position, appended FROM edge WHERE flow = ? AND node = ?", (flow, node))
+        statement = "SELECT id, position, appended, dead, dropped FROM edge WHERE flow = ? AND node = ?"
+        found = self._query(statement, (flow, node))
         if not found:
             self._make_edge(flow, node)
             return self._edge(flow, node)
-        return EdgeRecord(*found[0])
+        number, position, appended, dead, dropped = found[0]
+        oldest_ms, size = self._head(number, appended - position)
+        return EdgeRecord(number, position, appended, dead, dropped, oldest_ms, size)
+
+    def _head(self, edge: int, pending: int) -> tuple[int, int]:
+        """When the oldest message came, and about how many bytes all of them take, from the first thousand."""
+        statement = f"SELECT at_ms, length(b) FROM m_{edge:d} ORDER BY id LIMIT 1000"  # noqa: S608 - a number
+        rows = self._query(statement, ())
+        if not rows:
+            return 0, 0
+        return rows[0][0], sum(size for _, size in rows) * pending // len(rows)
 
     def _make_edge(self, flow: str, node: str) -> None:
         # a connection of its own: the writer's belongs to its thread
@@ -132,9 +151,9 @@ class Outbox:
         finally:
             connection.close()
 
-    def _read(self, edge: int, after: int, limit: int) -> list[tuple[int, bytes]]:
-        statement = f"SELECT id, b FROM m_{edge:d} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - a number
-        return [(row[0], row[1]) for row in self._query(statement, (after, limit))]
+    def _read(self, edge: int, after: int, limit: int) -> list[tuple[int, int, bytes]]:
+        statement = f"SELECT id, at_ms, b FROM m_{edge:d} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - a number
+        return [(row[0], row[1], row[2]) for row in self._query(statement, (after, limit))]
 
     def _query(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         if self._reader is None:

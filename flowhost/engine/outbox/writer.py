@@ -118,8 +118,11 @@ class OutboxWriter:
         match change:
             case Append(edge, rows):
                 return self._append(edge, rows)
-            case Advance(edge, position):
-                self._execute("UPDATE edge SET position = ? WHERE id = ? AND position < ?", position, edge, position)
+            case Advance(edge, position, dead, dropped):
+                self._execute(
+                    "UPDATE edge SET position = max(position, ?), dead = dead + ?, dropped = dropped + ? WHERE id = ?",
+                    position, dead, dropped, edge,
+                )  # fmt: skip
                 self._connection.execute(f"DELETE FROM m_{edge:d} WHERE id <= ?", (position,))  # noqa: S608 - a number
             case Bury():
                 self._execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import apsw
 import pytest
 
 from flowhost.engine.outbox.codec import decode_message
@@ -173,8 +174,6 @@ async def test_the_machines_fault_ends_the_run_and_confirms_nothing(rig, control
     await eventually(lambda: len(control.positions) == 1)
     await eventually(lambda: runner.snapshot().nodes["end"].pending == 0)
     # the table of the queue vanishes: every later commit fails as it would on a broken disk
-    import apsw
-
     other = apsw.Connection(str(tmp_path / "outbox.db"))
     other.execute("DROP TABLE m_1")
     other.close()
@@ -186,3 +185,52 @@ async def test_the_machines_fault_ends_the_run_and_confirms_nothing(rig, control
     assert (1, Settlement.CONFIRMED) not in control.positions
     assert "cannot be written" in runner.snapshot().text
     await box.close()
+
+
+@pytest.mark.expects_error_log
+async def test_the_ledger_of_a_queue_goes_on_after_a_restart(rig, control, node, open_box) -> None:
+    async def write(messages):
+        return [Reject("no such column") if m.payload == 2 else Ok() for m in messages]
+
+    control.batches, control.write = [[1, 2, 3]], write
+    box = await open_box()
+    await rig.run(straight(rig, node), outbox=box)
+    await box.close()
+    control.batches = [[2, 4]]
+    box = await open_box()
+    edge = (await rig.run(straight(rig, node), outbox=box)).edges[0]
+    assert (edge.in_, edge.out, edge.dead, edge.dropped, edge.pending) == (5, 3, 2, 0, 0)
+    assert await box.query("SELECT appended, position, dead, dropped FROM edge") == [(5, 5, 2, 0)]
+
+
+async def test_a_queue_knows_its_size_and_the_age_of_its_oldest_message(
+    rig, control, node, open_box, eventually, tmp_path
+) -> None:
+    control.batches, control.write, control.stay_open = [[{"text": "x" * 1000}] for _ in range(20)], refuse, True
+    box = await open_box()
+    runner = await rig.runner(straight(rig, node), outbox=box)
+    await runner.start()
+    await eventually(lambda: len(control.positions) == 20)
+    edge = runner.snapshot().edges[0]
+    assert (edge.pending, edge.oldest_s) == (20, pytest.approx(0, abs=5))
+    assert 20 * 1000 < edge.pending_bytes < 20 * 1200
+    await eventually(lambda: runner.snapshot().edges[0].oldest_s > edge.oldest_s)
+    await runner.stop(0.01)
+    await box.close()
+    # as if the machine had been off for an hour
+    other = apsw.Connection(str(tmp_path / "outbox.db"))
+    other.execute("UPDATE m_1 SET at_ms = at_ms - 3600000")
+    other.close()
+
+    control.batches = []
+    box = await open_box()
+    runner = await rig.runner(straight(rig, node), outbox=box)
+    await runner.start()
+    found = runner.snapshot().edges[0]
+    assert (found.pending, found.pending_bytes) == (20, edge.pending_bytes)
+    assert 3600 <= found.oldest_s < 3700
+    control.write = None
+    await eventually(lambda: runner.snapshot().edges[0].pending == 0)
+    done = runner.snapshot().edges[0]
+    assert (done.oldest_s, done.pending_bytes) == (0, 0)
+    await runner.stop(5)

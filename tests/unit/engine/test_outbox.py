@@ -33,7 +33,7 @@ async def outbox(tmp_path: Path):
 
 
 async def rows_of(box: Outbox, edge: int) -> list[bytes]:
-    return [row for _, row in await box.read(edge, 0, 1_000_000)]
+    return [row for _, _, row in await box.read(edge, 0, 1_000_000)]
 
 
 async def test_appended_rows_are_there_after_opening_again(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ async def test_nothing_confirmed_is_lost_over_kills(tmp_path: Path) -> None:
         box = Outbox(path, pytest.fail)
         await box.open()
         record = await box.edge("f", "n")
-        found = {row_id: row.decode() for row_id, row in await box.read(record.number, 0, 10**6)}
+        found = {row_id: row.decode() for row_id, _, row in await box.read(record.number, 0, 10**6)}
         await box.close()
         assert sorted(found) == list(range(record.position + 1, record.appended + 1)), f"seed {seed}"
         assert record.position >= done, f"seed {seed}"
@@ -229,7 +229,7 @@ async def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) 
     await outbox.open()
     edge = await outbox.edge("f", "out")
     assert (edge.position, edge.appended) == (3, 4)
-    assert await outbox.read(edge.number, 3, 10) == [(4, row)]
+    assert await outbox.read(edge.number, 3, 10) == [(4, 0, row)]
     await outbox.change(Append(edge.number, [row]))
-    assert [number for number, _ in await outbox.read(edge.number, 3, 10)] == [4, 5]
+    assert [number for number, _, _ in await outbox.read(edge.number, 3, 10)] == [4, 5]
     await outbox.close()
