@@ -18,6 +18,7 @@ from flowhost.engine.options import RunOptions
 from flowhost.engine.outbox.burial import DeadLetterKeeper
 from flowhost.engine.outbox.checkpoint import OutboxCheckpoint
 from flowhost.engine.outbox.durable_edge import DurableEdge
+from flowhost.engine.outbox.succession import Succession
 from flowhost.engine.plan import Plan, make_plan
 from flowhost.engine.pump import Pump
 from flowhost.engine.segment import KernelSegment, Segment
@@ -66,6 +67,21 @@ class Assembly:
     direct: dict[str, DirectStation] = field(default_factory=dict)
     durable: dict[str, DurableEdge] = field(default_factory=dict)
     transforms: list[Node[Any]] = field(default_factory=list)
+    succession: Succession | None = None
+
+    async def take_over(self) -> None:
+        """Settle what an earlier revision left in the outbox. Raises `HostError`."""
+        if self.succession is None:
+            return
+        entries = self.flow.nodes
+        off = {name for name, entry in entries.items() if entry.disabled is not None}
+        resting = {name for name in off if isinstance(self.nodes[name], Sink | AsyncTransform | StatefulTransform)}
+        types = {name: entry.type for name, entry in entries.items()}
+        left = await self.succession.take_over(types, resting | self.durable.keys())
+        for name in resting & left.keys():
+            counters = self.counters[name]
+            counters.resting = left[name]
+            counters.text = f"{counters.text}; what waits before it stays on disk until it is switched on"
 
     def waiting_nodes(self) -> list[WaitingNode]:
         """Sinks and asynchronous transforms."""
@@ -101,6 +117,7 @@ class Assembler:
         for node_id in plan.singles:
             self._add_single(assembly, node_id)
         self._add_sources(assembly)
+        assembly.succession = self._succession()
         return assembly
 
     # -- connections and nodes
@@ -201,7 +218,8 @@ class Assembler:
         self, assembly: Assembly, node_id: str, node: Sink[Any] | AsyncTransform[Any], counters: NodeCounters
     ) -> None:
         waiting = WaitingNode(node, counters, assembly.pump, self._boards[node_id], self._link_ready(assembly, node_id))
-        if isinstance(node, Sink) and not node.spec.leaves_machine and node.spec.connection is None:
+        stays = isinstance(node, Sink) and not node.spec.leaves_machine and node.spec.connection is None
+        if stays and not self._left(node_id):
             direct = DirectStation(waiting, counters)
             assembly.direct[node_id] = direct
             assembly.pump.add_station(node_id, direct)
@@ -214,10 +232,24 @@ class Assembler:
     def _edge(self, assembly: Assembly, node_id: str, node: Node[Any]) -> Edge:
         outbox = self._options.outbox
         wanted = self._flow.nodes[node_id].delivery.get("outbox", node.spec.leaves_machine and isinstance(node, Sink))
-        if outbox is None or not wanted:
+        if outbox is None or not (wanted or self._left(node_id)):
             return MemoryEdge(node_id, self._options.queue_messages, self._options.queue_bytes)
+        if not wanted:
+            # what it holds was promised to arrive, in order
+            text = "still holds messages on disk, so its queue stays there in this run although it was switched off"
+            self._history.add("info", text, node=node_id)
         durable = assembly.durable[node_id] = DurableEdge(outbox, self._flow.id, node_id)
         return durable
+
+    def _left(self, node_id: str) -> bool:
+        outbox = self._options.outbox
+        return outbox is not None and outbox.left(self._flow.id, node_id)
+
+    def _succession(self) -> Succession | None:
+        options = self._options
+        if options.outbox is None:
+            return None
+        return Succession(options.outbox, self._flow.id, options.revision, self._clock, self._history)
 
     def _keeper(self) -> DeadLetterKeeper | None:
         options = self._options

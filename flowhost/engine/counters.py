@@ -8,18 +8,19 @@ from flowhost.engine.snapshot import NodeSnapshot, NodeState
 class NodeCounters:
     """Counters of one node since the run began; see `NodeSnapshot` for their meaning.
 
-    `rerouted` are failed messages that left by the error port; in the snapshot they are part of `out`.
+    `rerouted` are failed messages that left by the error port; in the snapshot they are part of `out`. `resting` ones
+    wait on disk before a node that is switched off; in the snapshot they are part of `in` and `pending`.
     """
 
     __slots__ = (
         "batches", "busy_s", "dead", "dropped", "errors", "filtered", "in_", "last_error", "made", "node_id", "out",
-        "rerouted", "state", "text", "used",
+        "rerouted", "resting", "state", "text", "used",
     )  # fmt: skip
 
     def __init__(self, node_id: str) -> None:
         self.node_id = node_id
         self.in_ = self.out = self.made = self.used = 0
-        self.filtered = self.dead = self.dropped = self.errors = self.batches = self.rerouted = 0
+        self.filtered = self.dead = self.dropped = self.errors = self.batches = self.rerouted = self.resting = 0
         self.busy_s = 0.0
         self.state: NodeState = "starting"
         self.text = ""
@@ -29,12 +30,12 @@ class NodeCounters:
     def pending(self) -> int:
         """Messages inside: what came and has not left in any way."""
         gone = self.out + self.rerouted + self.used + self.filtered + self.dead + self.dropped
-        return self.in_ + self.made - gone
+        return self.in_ + self.resting + self.made - gone
 
     def snapshot(self) -> NodeSnapshot:
         """The figures at this moment."""
         return NodeSnapshot(
-            in_=self.in_,
+            in_=self.in_ + self.resting,
             out=self.out + self.rerouted,
             made=self.made,
             used=self.used,

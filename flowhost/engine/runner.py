@@ -47,6 +47,7 @@ class FlowRunner:
             NodeError: a transform cannot get ready.
         """
         parts = self._parts
+        await parts.take_over()
         for node_id, edge in parts.durable.items():
             parts.counters[node_id].in_ += await edge.open()
         for transform in parts.transforms:

@@ -80,7 +80,37 @@ class KeepOrigin:
     value: bytes
 
 
-Change = Append | Advance | Bury | KeepState | KeepOrigin
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """Every message of an edge, waiting or parked, becomes a dead letter: nobody will serve the edge any more."""
+
+    edge: int
+    flow: str
+    node: str
+    at_ns: int
+    revision: int
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropNode:
+    """What a node remembers is forgotten; `with_origin`: also how far it had been read."""
+
+    flow: str
+    node: str
+    with_origin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeepMeta:
+    """A fact about the file."""
+
+    key: str
+    value: str
+
+
+Change = Append | Advance | Bury | KeepState | KeepOrigin | Orphan | DropNode | KeepMeta
 
 
 @dataclass(slots=True)

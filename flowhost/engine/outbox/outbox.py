@@ -15,6 +15,8 @@ from flowhost.engine.outbox.schema import check_sqlite, connect, make_edge_table
 from flowhost.engine.outbox.writer import OutboxWriter
 from flowhost.errors import HostError
 
+_LEFT = "SELECT flow, node FROM edge WHERE appended > position OR id IN (SELECT edge FROM parked)"
+
 
 @dataclass(frozen=True)
 class EdgeRecord:
@@ -55,6 +57,7 @@ class Outbox:
         self._on_fault = on_fault
         self._writer: OutboxWriter | None = None
         self._reader: apsw.Connection | None = None
+        self._left: frozenset[tuple[str, str]] = frozenset()
 
     async def open(self) -> None:
         """Open or make the file. Raises `HostError`."""
@@ -70,6 +73,10 @@ class Outbox:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
+
+    def left(self, flow: str, node: str) -> bool:
+        """Whether an earlier run left messages before this node, waiting or parked, when the file was opened."""
+        return (flow, node) in self._left
 
     async def edge(self, flow: str, node: str) -> EdgeRecord:
         """The durable edge before this node, made if it is missing."""
@@ -118,6 +125,7 @@ class Outbox:
             self._reader = apsw.Connection(str(self._path))
             self._reader.execute("PRAGMA busy_timeout=5000")
             tails = dict(connection.execute("SELECT id, appended FROM edge"))
+            self._left = frozenset(connection.execute(_LEFT))
         except apsw.Error as error:
             raise HostError(f"the outbox {self._path} cannot be opened: {error}") from error
         return connection, tails

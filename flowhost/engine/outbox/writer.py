@@ -12,7 +12,19 @@ from typing import Any
 
 import apsw
 
-from flowhost.engine.outbox.changes import Advance, Append, Bury, Change, KeepOrigin, KeepState, Transaction
+from flowhost.engine.outbox.changes import (
+    Advance,
+    Append,
+    Bury,
+    Change,
+    DropNode,
+    KeepMeta,
+    KeepOrigin,
+    KeepState,
+    Orphan,
+    Transaction,
+)
+from flowhost.engine.outbox.orphans import bury_edge
 from flowhost.errors import HostError
 
 GROUP_ROWS = 2000
@@ -92,13 +104,13 @@ class OutboxWriter:
             for transaction in group:
                 transaction.starts = [start for c in transaction.changes if (start := self._apply(c)) is not None]
             self._connection.execute("COMMIT")
-        except apsw.Error as error:
+        except Exception as error:  # noqa: BLE001 - a damaged file raises more than SQLite's errors; all are faults
             self._tails.update(tails)
             self._fail(group, error)
         else:
             self._tell(_committed, group)
 
-    def _fail(self, group: list[Transaction], error: apsw.Error) -> None:
+    def _fail(self, group: list[Transaction], error: Exception) -> None:
         fault = HostError(f"the outbox cannot be written: {error}; check the disk, then start again")
         self._fault = fault
         try:
@@ -137,6 +149,12 @@ class OutboxWriter:
                 self._execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)", flow, node, key, value)
             case KeepOrigin(flow, node, value):
                 self._execute("INSERT OR REPLACE INTO origin VALUES (?, ?, ?)", flow, node, value)
+            case Orphan():
+                bury_edge(self._connection, change)
+            case DropNode(flow, node, with_origin):
+                self._drop_node(flow, node, with_origin=with_origin)
+            case KeepMeta(key, value):
+                self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
         return None
 
     def _append(self, edge: int, rows: Any) -> int:
@@ -148,6 +166,10 @@ class OutboxWriter:
         # kept beside the rows, so that numbers are never given twice, even after all rows are gone
         self._execute("UPDATE edge SET appended = ? WHERE id = ?", self._tails[edge], edge)
         return start
+
+    def _drop_node(self, flow: str, node: str, *, with_origin: bool) -> None:
+        for table in ("state", "origin") if with_origin else ("state",):
+            self._execute(f"DELETE FROM {table} WHERE flow = ? AND node = ?", flow, node)  # noqa: S608 - from above
 
     def _execute(self, statement: str, *values: Any) -> None:
         self._connection.execute(statement, values)

@@ -175,6 +175,7 @@ async def test_the_machines_fault_ends_the_run_and_confirms_nothing(rig, control
     await eventually(lambda: runner.snapshot().nodes["end"].pending == 0)
     # the table of the queue vanishes: every later commit fails as it would on a broken disk
     other = apsw.Connection(str(tmp_path / "outbox.db"))
+    other.set_busy_timeout(5000)
     other.execute("DROP TABLE m_1")
     other.close()
     source = runner._parts.sources[0]

@@ -1,0 +1,122 @@
+"""What an earlier revision left in an outbox: kept where the node stays, made dead letters where it does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowhost.engine.notices import History
+from flowhost.engine.outbox.changes import Change, DropNode, KeepMeta, Orphan
+from flowhost.engine.outbox.outbox import Outbox
+from flowhost.sdk import Clock
+
+KIND = "orphaned"
+_LEFT = """
+SELECT id, node, appended - position + (SELECT count(*) FROM parked WHERE parked.edge = edge.id)
+FROM edge WHERE flow = ? ORDER BY id
+"""
+
+
+@dataclass(frozen=True)
+class Left:
+    """A queue an earlier run has left.
+
+    Attributes:
+        edge: its number.
+        node: the node it stood before.
+        number: messages in it, waiting and parked.
+    """
+
+    edge: int
+    node: str
+    number: int
+
+
+class Succession:
+    """Hands what an earlier revision of a flow left over to the one that starts now.
+
+    Queues of nodes that stay are kept; messages of all others become dead letters of kind `orphaned`, and the state of
+    nodes that are gone or of another type now is dropped, all in one transaction.
+
+    Args:
+        outbox: the file.
+        flow: flow id.
+        revision: the one that starts, 0 where there is none.
+        clock: source of time.
+        history: told what was done.
+    """
+
+    def __init__(self, outbox: Outbox, flow: str, revision: int, clock: Clock, history: History) -> None:
+        self._outbox = outbox
+        self._flow = flow
+        self._revision = revision
+        self._clock = clock
+        self._history = history
+
+    async def take_over(self, types: Mapping[str, str], served: Collection[str]) -> dict[str, int]:
+        """Settle what was left; returns once it is on disk.
+
+        Args:
+            types: node type by node id, of all nodes there are now.
+            served: nodes that keep their queue in this run or a later one.
+
+        Returns:
+            Messages waiting before each served node.
+        """
+        before = await self._types_before()
+        left = await self._left()
+        orphans = [entry for entry in left if entry.node not in served]
+        gone = [node for node in await self._nodes_in("state") if node not in types]
+        remembered = {*await self._nodes_in("state"), *await self._nodes_in("origin")}
+        others = [node for node in sorted(remembered) if node in types and before.get(node, types[node]) != types[node]]
+        changes: list[Change] = [self._orphan(entry, types) for entry in orphans]
+        changes += [DropNode(self._flow, node, with_origin=False) for node in gone]
+        changes += [DropNode(self._flow, node, with_origin=True) for node in others]
+        if (now := {**before, **types}) != before:
+            changes.append(KeepMeta(self._key, json.dumps(now)))
+        if changes:
+            await self._outbox.change(*changes)
+        self._tell_orphans(orphans, types)
+        for node in gone:
+            self._history.add("warning", "the node is gone, and what it remembered was dropped", node=node)
+        for node in others:
+            text = f"is a {types[node]} now; what it remembered as a {before[node]} was dropped"
+            self._history.add("warning", text, node=node)
+        return {entry.node: entry.number for entry in left if entry.node in served}
+
+    @property
+    def _key(self) -> str:
+        return f"types {self._flow}"
+
+    async def _types_before(self) -> dict[str, str]:
+        found = await self._outbox.query("SELECT value FROM meta WHERE key = ?", (self._key,))
+        return dict(json.loads(found[0][0])) if found else {}
+
+    async def _left(self) -> list[Left]:
+        rows = await self._query(_LEFT)
+        return [Left(*row) for row in rows if row[2]]
+
+    async def _nodes_in(self, table: str) -> list[str]:
+        rows = await self._query(f"SELECT DISTINCT node FROM {table} WHERE flow = ?")  # noqa: S608 - a name from above
+        return [row[0] for row in rows]
+
+    async def _query(self, statement: str) -> list[tuple[Any, ...]]:
+        return await self._outbox.query(statement, (self._flow,))
+
+    def _orphan(self, entry: Left, types: Mapping[str, str]) -> Orphan:
+        reason = f"{self._why(entry.node, types)}; this message waited there"
+        return Orphan(entry.edge, self._flow, entry.node, self._clock.now_ns(), self._revision, KIND, reason)
+
+    def _why(self, node: str, types: Mapping[str, str]) -> str:
+        revision = f"revision {self._revision}" if self._revision else "the flow file"
+        if node not in types:
+            return f"{revision} has no node {node}"
+        return f"{revision} made {node} a {types[node]}, which has no queue"
+
+    def _tell_orphans(self, orphans: list[Left], types: Mapping[str, str]) -> None:
+        for entry in orphans:
+            count = "1 message" if entry.number == 1 else f"{entry.number:,} messages"
+            text = f"{self._why(entry.node, types)}; {count} that waited there became dead letters ({KIND})"
+            self._history.add("dead", text, node=entry.node)
