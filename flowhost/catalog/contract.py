@@ -57,6 +57,7 @@ def check_node_type(node_type: Any) -> None:
     _check_config(node_type, name)
     _check_ports(node_type, name, kinds[0])
     _check_own_part(node_type, name)
+    _check_remedies(node_type, name, kinds[0])
     _check_methods(node_type, name, kinds[0])
 
 
@@ -123,6 +124,13 @@ def _check_ports(node_type: type[Node[Any]], name: str, kind: type[Any]) -> None
                 "or 'Port(name=..., required=False)' where it answers"
             )
         seen.add(port.name)
+
+
+def _check_remedies(node_type: type[Node[Any]], name: str, kind: type[Any]) -> None:
+    questions = [method for method, own in _methods(kind).items() if isinstance(own, classmethod)]
+    for question in node_type.remedies:
+        if question not in questions:
+            raise PluginError(f"{name}.remedies names {question!r}; a {kind.__name__} is asked {', '.join(questions)}")
 
 
 def _check_own_part(node_type: type[Any], name: str) -> None:

@@ -45,7 +45,7 @@ class SourceLoop:
         self._pump = pump
         self._board = board
         self._link_ready = link_ready
-        self._tracker = PositionTracker() if node.replayable else None
+        self._tracker = PositionTracker() if node.is_replayable(node.config) else None
         self._task: asyncio.Task[None] | None = None
         self._emitting = False
         self._stopping = False

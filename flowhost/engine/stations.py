@@ -41,7 +41,7 @@ class WaitingNode:
         self._link_ready = link_ready
         self._delivers = isinstance(node, Sink)
         attempt = self._write if isinstance(node, Sink) else self._transform
-        resend = getattr(node, "idempotent", node.spec.idempotent) or not self._delivers
+        resend = not isinstance(node, Sink) or node.is_idempotent(node.config)
         self._delivery = Delivery(self.node_id, attempt, counters, board, resend_unknown=resend)
 
     async def open(self) -> bool:

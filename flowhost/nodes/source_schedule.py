@@ -30,6 +30,7 @@ class Schedule(Source[ScheduleConfig]):
         icon="schedule", keywords=("timer", "interval", "cron", "trigger"),
     )  # fmt: skip
     Config = ScheduleConfig
+    stable_ids = True
 
     @override
     async def run(self, emit: Emit) -> None:

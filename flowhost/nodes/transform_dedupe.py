@@ -47,6 +47,19 @@ class Dedupe(InlineTransform[DedupeConfig]):
         icon="filter_1", keywords=("duplicate", "idempotent", "once", "unique", "redelivery"),
     )  # fmt: skip
     Config = DedupeConfig
+    remedies = {"goes_by_id": "give `id`, made of what the sender wrote"}
+
+    @classmethod
+    @override
+    def drops_repeats(cls, config: DedupeConfig) -> bool:
+        """Within the window."""
+        return True
+
+    @classmethod
+    @override
+    def goes_by_id(cls, config: DedupeConfig) -> bool:
+        """By the message's id, where the config names nothing else."""
+        return config.id is None or "id" in config.id.compiled.names
 
     def __init__(self, config: DedupeConfig, context: NodeContext) -> None:
         super().__init__(config, context)

@@ -19,7 +19,7 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
         status: the OPC UA StatusCode, where there is one.
         unit: UCUM code of the payload, such as `Cel` or `kW.h`; empty where unknown.
         key: orders messages: those of one key stay in order. Often the machine or the business object.
-        id: idempotency key, the same on every redelivery; empty where the source knows none.
+        id: idempotency key; the same on every redelivery where the source `has_stable_ids`; empty where it knows none.
         headers: further text, e.g. MQTT user properties.
     """
 

@@ -35,11 +35,9 @@ class Node(Generic[C]):
     spec: ClassVar[NodeSpec]
     Config: ClassVar[type[Any]]
 
-    idempotent: bool
-    """Of a sink: writing the same message twice changes nothing at the target, as this node is configured.
-
-    Set in `__init__` where it depends on the config; left unset, `spec.idempotent` holds.
-    """
+    remedies: ClassVar[Mapping[str, str]] = {}
+    """What a user can set where a question about delivery is answered unfavourably, by the name of the method that
+    answers it: `{"is_replayable": "set `qos: 1`"}`. `flowhost lint` shows it behind the reason."""
 
     def __init__(self, config: C, context: NodeContext) -> None:
         self.config = config
@@ -59,6 +57,19 @@ class Node(Generic[C]):
     def output_ports(cls, config: C) -> tuple[str, ...]:  # noqa: ARG003 - overridden where ports come from the config
         """Names of the outputs besides `error`, for this config."""
         return tuple(port.name for port in cls.spec.ports)
+
+    @classmethod
+    def drops_repeats(cls, config: C) -> bool:  # noqa: ARG003 - overridden by transforms that do
+        """Of a transform: a message that comes again ends here, within the limits the node states."""
+        return False
+
+    @classmethod
+    def goes_by_id(cls, config: C) -> bool:  # noqa: ARG003 - as above
+        """What this node tells a repeated message by is its id; False if it looks at what the message says.
+
+        Asked of idempotent sinks and of transforms that drop repeats.
+        """
+        return True
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -104,7 +115,19 @@ class Source(Node[C]):
     """
 
     replayable: ClassVar[bool] = False
-    """True if the origin can deliver again what was not confirmed (MQTT QoS 1, SQL cursor)."""
+    """What `is_replayable` answers, where that does not depend on the config."""
+    stable_ids: ClassVar[bool] = False
+    """What `has_stable_ids` answers, where that does not depend on the config."""
+
+    @classmethod
+    def is_replayable(cls, config: C) -> bool:  # noqa: ARG003 - overridden where the config decides
+        """The origin can deliver again what was not confirmed (MQTT QoS 1, SQL cursor)."""
+        return cls.replayable
+
+    @classmethod
+    def has_stable_ids(cls, config: C) -> bool:  # noqa: ARG003 - overridden where the config decides
+        """Every message has an id, and one that comes again has the same id as before."""
+        return cls.stable_ids
 
     async def run(self, emit: Emit) -> None:
         """Receive until cancelled; returning means the source has ended.
@@ -215,6 +238,19 @@ class StatefulTransform(Node[C]):
 
 class Sink(Node[C]):
     """Delivers messages. Tries once and says what happened; the engine retries."""
+
+    @classmethod
+    def is_idempotent(cls, config: C) -> bool:  # noqa: ARG003 - overridden where the config decides
+        """Writing the same message twice changes nothing at the target; by default what the spec says.
+
+        The engine sends a message whose outcome is unknown again only where this is true.
+        """
+        return cls.spec.idempotent
+
+    @classmethod
+    def is_confirmed(cls, config: C) -> bool:  # noqa: ARG003 - overridden where the config decides
+        """What `write` calls done, the target has confirmed; False if it only means that the bytes have left."""
+        return True
 
     async def write(self, messages: Sequence[Message]) -> Sequence[WriteOutcome] | None:
         """Deliver a batch, in order.

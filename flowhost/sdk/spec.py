@@ -46,7 +46,7 @@ class NodeSpec:
         stability: how far its config can be relied on.
         leaves_machine: a sink whose target is beyond this machine.
         holds_messages: keeps messages over time (window, join): a durable edge stands before it.
-        idempotent: writing the same message twice changes nothing at the target.
+        idempotent: of a sink: writing the same message twice changes nothing at the target, whatever the config.
     """
 
     id: str

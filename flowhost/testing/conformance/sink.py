@@ -16,7 +16,7 @@ from typing_extensions import override
 from flowhost.sdk import Message, Meta, Ok, Reject, Retry, Sink, UnknownOutcomeError
 from flowhost.testing.clock import START_NS
 from flowhost.testing.conformance.life import LifeConformance
-from flowhost.testing.conformance.sink_drive import SinkDrive, is_idempotent
+from flowhost.testing.conformance.sink_drive import SinkDrive
 from flowhost.testing.conformance.source import AWAY_S, check_notices
 from flowhost.testing.conformance.stage import PATIENCE_S, Stage, ended, opened, until
 from flowhost.testing.conformance.target import need
@@ -100,6 +100,9 @@ class SinkConformance(LifeConformance):
         """While the target's answer is out, nothing is called delivered."""
         need(target, "mute", "unmute")
         drive = await self._start(stage)
+        if not drive.node.is_confirmed(drive.node.config):
+            await drive.node.close()
+            pytest.skip("of this config it says itself that what is done is not confirmed")
         await drive.bring(self.batch(range(2)))
         await target.mute()
         writing = asyncio.create_task(drive.attempt(self.batch(range(2, 4))))
@@ -134,19 +137,22 @@ class SinkConformance(LifeConformance):
         await drive.node.close()
         silent = {number for number, word in zip(range(2, 5), said, strict=True) if word == "done"}
         assert not silent, f"called delivered without an answer: {sorted(silent)}"
-        safe = is_idempotent(drive.node) or self.repeats
+        safe = drive.node.is_idempotent(drive.node.config) or self.repeats
         wrong = {n for n, word in zip(range(2, 5), said, strict=True) if word in ("not done", "refused") and n in holds}
         assert safe or not wrong, f"the target holds {sorted(wrong)}, write() said that nothing was done: say Unknown"
 
     @pytest.mark.asyncio
     async def test_writing_twice_counts_once(self, stage: Stage, target: Any) -> None:
-        """A sink that declares `idempotent=True` may be given the same message again."""
+        """A sink that says `is_idempotent` may be given the same message again; with another id, if it says so."""
         drive = await self._start(stage)
-        if not is_idempotent(drive.node):
+        if not drive.node.is_idempotent(drive.node.config):
             await drive.node.close()
-            pytest.skip("neither the node nor its spec says idempotent=True")
-        for _ in range(2):
-            await drive.bring(self.batch(range(5)))
+            pytest.skip("it does not say `is_idempotent` of this config")
+        again = self.batch(range(5))
+        if not drive.node.goes_by_id(drive.node.config):
+            again = [message.with_meta(id=f"again-{message.meta.id}") for message in again]
+        for messages in (self.batch(range(5)), again):
+            await drive.bring(messages)
         await drive.node.close()
         await self._check(target, range(5), repeats=False)
 

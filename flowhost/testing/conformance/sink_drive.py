@@ -94,14 +94,9 @@ class SinkDrive:
         elif isinstance(outcome, Reject):
             ends[index] = "refused"
             self.reasons[index] = outcome.reason
-        elif isinstance(outcome, Unknown) and not is_idempotent(self.node):
+        elif isinstance(outcome, Unknown) and not self.node.is_idempotent(self.node.config):
             ends[index] = "unknown"
 
     def _breach(self, text: str) -> None:
         if text not in self.breaches:
             self.breaches.append(text)
-
-
-def is_idempotent(node: Sink[Any]) -> bool:
-    """Whether a message may be sent again: the node says so for its config, else its spec."""
-    return bool(getattr(node, "idempotent", node.spec.idempotent))

@@ -47,6 +47,16 @@ class SourceDrive:
         self._stopping = False
 
     @property
+    def replayable(self) -> bool:
+        """Whether positions are settled, as the node is configured."""
+        return self.node.is_replayable(self.node.config)
+
+    @property
+    def stable_ids(self) -> bool:
+        """Whether a message that comes again has the id it had, as the node is configured."""
+        return self.node.has_stable_ids(self.node.config)
+
+    @property
     def numbers(self) -> list[int]:
         """Numbers of the messages, in the order they came."""
         return [self._number_of(message) for message in self.messages]
@@ -142,7 +152,7 @@ class SourceDrive:
         self.rejected.extend(rejected)
         if port == "out":
             self.messages.extend(messages)
-        if not self.node.replayable:
+        if not self.replayable:
             return
         self._open.append((position, [self._number_of(message) for message in messages] if port == "out" else []))
         if self._confirming:

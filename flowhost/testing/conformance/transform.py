@@ -47,13 +47,16 @@ class TransformConformance(LifeConformance):
 
     @pytest.mark.asyncio
     async def test_works_on_its_samples(self, stage: Stage, messages: list[Message]) -> None:
-        """The samples do not fail, and what comes out leaves by declared ports."""
+        """The samples do not fail; what comes out leaves by declared ports, each message of a port with its own id."""
         await stage.up()
         run = await self._run(stage, [messages])
         assert not run.failed, f"fails on {len(run.failed)} of the samples, e.g. {run.failed[0]}"
         node = stage.new_node()
         strange = ports_of(run.out) - set(node.output_ports(node.config))
         assert not strange, f"ports the spec does not declare: {', '.join(sorted(strange))}"
+        for port, sent in run.out.items():
+            ids = [message.meta.id for message in sent if message.meta.id]
+            assert len(set(ids)) == len(ids), f"several messages on port {port!r} have one id: only one would count"
 
     @pytest.mark.asyncio
     async def test_does_not_change_its_input(self, stage: Stage, messages: list[Message]) -> None:

@@ -17,7 +17,7 @@ CSV = {"path": "log.csv", "mode": "append", "format": "csv"}
 async def test_lines_are_appended_in_order_over_restarts(sink, msg, tree) -> None:
     for start in range(0, 30, 10):
         node = await sink(**JSONL)
-        assert not node.idempotent
+        assert not node.is_idempotent(node.config)
         assert await node.write([msg({"n": n}) for n in range(start, start + 5)]) is None
         assert await node.write([msg({"n": n}) for n in range(start + 5, start + 10)]) is None
     assert tree() == {"log.jsonl": b"".join(b'{"n":%d}\n' % n for n in range(30))}

@@ -47,7 +47,7 @@ async def test_formats(sink, msg, tree, form, payload, content) -> None:
     node = await sink(path="out/{key}.x", format=form)
     assert await node.write([msg(payload, key="k")]) is None
     assert tree() == {"out/k.x": content}
-    assert node.idempotent
+    assert node.is_idempotent(node.config)
 
 
 @pytest.mark.parametrize(

@@ -250,7 +250,7 @@ async def test_what_may_be_repeated_is_sent_again_with_the_same_key(send, servic
     node = await send(**config)
     [outcome] = await node.write([msg(1, id="a")])
     assert outcome == Unknown("line/confirm/a")
-    assert node.idempotent  # which tells the engine to send it again
+    assert node.is_idempotent(node.config)  # which tells the engine to send it again
     assert await node.write([msg(1, id="a")]) is None
     assert [s.headers["idempotency-key"] for s in service.requests] == ["line/confirm/a"] * 2
 
@@ -259,8 +259,8 @@ async def test_put_is_not_repeated_where_that_is_forbidden(send, service, msg, b
     service.always = behave.reset
     node = await send(method="PUT", resend_unanswered=False)
     assert isinstance((await node.write([msg(1, id="a")]))[0], Unknown)
-    assert not node.idempotent
-    assert not (await send()).idempotent
+    assert not node.is_idempotent(node.config)
+    assert not (node := await send()).is_idempotent(node.config)
 
 
 # -- not sent

@@ -36,7 +36,7 @@ async def test_one_message_per_scan(plant: Any, connect: Any, node: Any, outlet:
     before = time.time_ns()
     source = node(connect(plant.port), tags, topic="")
     assert isinstance(source, Source)
-    assert source.replayable is False
+    assert source.is_replayable(source.config) is False
     first, second = (await poll(source, outlet, 2))[:2]
     assert first.payload == {"energy": 7.0, "running": True, "power": 84}
     assert list(first.payload) == ["energy", "running", "power"]

@@ -107,7 +107,7 @@ async def test_values_arrive_with_what_is_known_about_them(
     assert first.meta.id
     assert first.meta.id != second.meta.id
     assert (second.payload, second.meta.headers) == ("plain", {})
-    assert flow.node.replayable is (qos == 1)
+    assert flow.node.is_replayable(flow.node.config) is (qos == 1)
 
 
 async def test_id_key_and_time_come_from_expressions(until: Any, start: Any, new_probe: Any, broker: Mosquitto) -> None:
@@ -338,7 +338,7 @@ async def test_qos_2_is_made_as_1_and_says_so(
     probe.publish("t", b"1", 2)
     await until(lambda: flow.payloads == [1])
     assert "dedupe" in board.text("warning")
-    assert flow.node.replayable
+    assert flow.node.is_replayable(flow.node.config)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ class Clock:
 async def test_a_batch_sent_again_changes_nothing(database: Any, sink: Any, peek: Any, mode: Any) -> None:
     peek("CREATE TABLE readings (i INTEGER PRIMARY KEY, v REAL)")
     node = await sink(database, **mode)
-    assert node.idempotent
+    assert node.is_idempotent(node.config)
     for _ in range(3):
         assert await node.write(numbered(0, 1000)) is None
     assert peek("SELECT count(*), min(i), max(i) FROM readings") == [(1000, 0, 999)]
@@ -75,7 +75,7 @@ async def test_without_an_id_every_message_counts(database: Any, sink: Any, peek
 
 async def test_switched_off_there_is_no_table(database: Any, sink: Any, peek: Any) -> None:
     node = await sink(database, inbox=False, create_table=True)
-    assert not node.idempotent
+    assert not node.is_idempotent(node.config)
     for _ in range(2):
         assert await node.write(numbered(0, 10)) is None
     assert peek("SELECT count(*) FROM readings") == [(20,)]

@@ -422,7 +422,7 @@ async def test_the_answer_to_a_commit_is_lost(
     cut.armed = True
     with pytest.raises(UnknownOutcomeError, match="while committing; the rows may be there"):
         await node.write(batch)
-    assert node.idempotent
+    assert node.is_idempotent(node.config)
     assert peek("SELECT count(*) FROM readings") == [(100 if cut.delivered else 1,)]
     await until(connection.health)
     assert await node.write(batch) is None

@@ -109,7 +109,7 @@ async def test_rows_become_messages(orders: None, poll: Any, peek: Any) -> None:
     insert(peek, 1, 4)
     flow = poll(key="machine")
     assert isinstance(flow.node, Source)
-    assert flow.node.replayable
+    assert flow.node.is_replayable(flow.node.config)
     before = time.time_ns()
     flow.start()
     await flow.has(3)

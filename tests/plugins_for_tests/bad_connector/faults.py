@@ -149,6 +149,26 @@ class MakesUpIds(AcmeRead):
         await super().run(renamed)
 
 
+class GivesOneIdToAll(AcmeRead):
+    FOUND_BY = ("test_brings_everything_in_order",)
+
+    async def run(self, emit):
+        async def same(messages, position, **more):
+            await emit([m.with_meta(id="item") for m in messages], position, **more)
+
+        await super().run(same)
+
+
+class ForgetsIds(AcmeRead):
+    FOUND_BY = ("test_brings_everything_in_order",)
+
+    async def run(self, emit):
+        async def nameless(messages, position, **more):
+            await emit([m.with_meta(id="") for m in messages], position, **more)
+
+        await super().run(nameless)
+
+
 class HangsUpTooEarly(AcmeRead):
     FOUND_BY = ("test_confirms_while_it_stops",)
 
@@ -211,6 +231,14 @@ class WritesTwice(AcmeWrite):
 
     async def _write_one(self, message):
         return await super()._write_one(message.with_meta(id=""))
+
+
+class SaysItKnowsTheContent(AcmeWrite):
+    FOUND_BY = ("test_writing_twice_counts_once",)
+
+    @classmethod
+    def goes_by_id(cls, config):
+        return False
 
 
 class RefusesTheWholeBatch(AcmeWrite):
@@ -398,6 +426,13 @@ class CountsItsBatch(AcmeScale):
 
     def process(self, messages):
         return [m.with_payload({**m.payload, "of": len(messages)}) for m in super().process(messages)]
+
+
+class GivesPartsOneId(AcmeScale):
+    FOUND_BY = ("test_works_on_its_samples",)
+
+    def process_one(self, message):
+        return [super().process_one(message)] * 2
 
 
 class DropsTheBatch(AcmeScale):

@@ -186,6 +186,8 @@ class Loose(Config):
         ((Source,), _parts(run=_async, health="fine"), "X.health must be a method"),
         ((Source,), _parts(run=_async, output_ports=_plain), "X.output_ports must be a classmethod"),
         ((Source,), _parts(run=classmethod(_async)), "X.run must not be a classmethod"),
+        ((Source,), _parts(run=_async, is_replayable=_plain), "X.is_replayable must be a classmethod"),
+        ((Source,), _parts(run=_async, remedies={"is_idempotent": "x"}), "X.remedies names 'is_idempotent'; a Source is asked"),
         ((Transform,), _parts(), "X is a Transform without 'process'"),
         ((Transform,), _parts(process=_async), "X.process is 'async def process'; the contract says 'def process'"),
         ((Transform,), _parts(process=_generator), "X.process must not 'yield'"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
@@ -40,10 +40,22 @@ class FileWrite(Sink[WriteConfig]):
         keywords=("file", "csv", "json", "export", "folder", "append", "text"),
     )
     Config: ClassVar[type[WriteConfig]] = WriteConfig
+    remedies: ClassVar[Mapping[str, str]] = {"is_idempotent": "write a file per message (`mode: file_per_message`)"}
+
+    @classmethod
+    @override
+    def is_idempotent(cls, config: WriteConfig) -> bool:
+        """A file is written over by itself; a line is not."""
+        return config.mode == "file_per_message"
+
+    @classmethod
+    @override
+    def goes_by_id(cls, config: WriteConfig) -> bool:
+        """Where the file is named after the message's id."""
+        return config.path.text.endswith("/") or "id" in config.path.compiled.names
 
     def __init__(self, config: WriteConfig, context: NodeContext) -> None:
         super().__init__(config, context)
-        self.idempotent = config.mode == "file_per_message"
         self._thread: ThreadPoolExecutor | None = None
         self._writer: BatchWriter | None = None
 

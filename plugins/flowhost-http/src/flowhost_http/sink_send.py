@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from typing_extensions import override
@@ -52,12 +52,29 @@ class HttpSend(Sink[SendConfig]):
         keywords=("http", "rest", "post", "put", "patch", "api", "web", "erp", "mes"),
     )
     Config: ClassVar[type[SendConfig]] = SendConfig
+    remedies: ClassVar[Mapping[str, str]] = {
+        "is_idempotent": "set `resend_unanswered: true` if the target counts a repeated idempotency key once",
+    }
+
+    @classmethod
+    @override
+    def is_idempotent(cls, config: SendConfig) -> bool:
+        """As the config says; left out, PUT only."""
+        return config.method == "PUT" if config.resend_unanswered is None else config.resend_unanswered
+
+    @classmethod
+    @override
+    def goes_by_id(cls, config: SendConfig) -> bool:
+        """By the idempotency key we send; without one, or with PUT, by what the user wrote into the request."""
+        if config.method != "PUT" and config.idempotency_header:
+            return True
+        written = [config.path.compiled, *(text.compiled for text in config.headers.values())]
+        return any("id" in text.names for text in written)
 
     def __init__(self, config: SendConfig, context: NodeContext) -> None:
         super().__init__(config, context)
         self._forbidden = ""
         self._has_query = "?" in config.path.text
-        self.idempotent = config.method == "PUT" if config.resend_unanswered is None else config.resend_unanswered
 
     @override
     async def open(self) -> None:

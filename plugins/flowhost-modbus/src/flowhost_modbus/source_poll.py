@@ -36,6 +36,7 @@ class ModbusPoll(Source[PollConfig]):
         keywords=("modbus", "register", "coil", "meter", "plc", "tag"),
     )
     Config: ClassVar[type[PollConfig]] = PollConfig
+    stable_ids: ClassVar[bool] = True
 
     def __init__(self, config: PollConfig, context: NodeContext) -> None:
         super().__init__(config, context)

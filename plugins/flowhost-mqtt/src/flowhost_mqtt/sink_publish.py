@@ -53,6 +53,16 @@ class MqttPublish(Sink[PublishConfig]):
         keywords=("mqtt", "topic", "uns", "broker"),
     )
     Config = PublishConfig
+    remedies = {
+        "is_confirmed": "set `qos: 1`",
+        "is_idempotent": "send an id in the payload, by which receivers leave out repetitions",
+    }
+
+    @classmethod
+    @override
+    def is_confirmed(cls, config: PublishConfig) -> bool:
+        """At QoS 0 the broker says nothing."""
+        return config.qos > 0
 
     def __init__(self, config: PublishConfig, context: NodeContext) -> None:
         super().__init__(config, context)

@@ -16,6 +16,9 @@ from flowhost_mqtt.reader import Reader
 from flowhost_mqtt.session import Session
 from flowhost_mqtt.topics import matches
 
+CHANGES_AT_REDELIVERY = {"id", "time", "headers"}
+"""An id made of our own id, of the time of receipt or of `mqtt.dup` is another one the next time."""
+
 
 @dataclass(frozen=True)
 class Position:
@@ -43,10 +46,26 @@ class MqttSubscribe(Source[SubscribeConfig]):
         keywords=("mqtt", "topic", "uns", "sparkplug", "broker"),
     )
     Config = SubscribeConfig
+    replayable = True
+    remedies = {
+        "is_replayable": "set `qos: 1`",
+        "has_stable_ids": "give `id`, made of what the sender wrote, such as `topic + ':' + text(payload.seq)`",
+    }
+
+    @classmethod
+    @override
+    def is_replayable(cls, config: SubscribeConfig) -> bool:
+        """Above QoS 0 the broker keeps what is not acknowledged."""
+        return config.qos > 0
+
+    @classmethod
+    @override
+    def has_stable_ids(cls, config: SubscribeConfig) -> bool:
+        """By `id`, if that is made of nothing a redelivery changes; at QoS 0 nothing comes again."""
+        return config.qos == 0 or (config.id is not None and not CHANGES_AT_REDELIVERY & config.id.compiled.names)
 
     def __init__(self, config: SubscribeConfig, context: NodeContext) -> None:
         super().__init__(config, context)
-        self.replayable = config.qos > 0  # type: ignore[misc]  # decided by the config, not by the class
         self._reader = Reader(config)
         self._session: Session | None = None
         self._inbox = Inbox(config.backlog, self._pause, self._resume)
@@ -111,7 +130,7 @@ class MqttSubscribe(Source[SubscribeConfig]):
         """A new link stands."""
         if kept:
             self._inbox.forget(lambda arrival: not arrival[2])
-        elif self.replayable:
+        elif self.config.qos:
             self.context.board.notice(
                 "gap",
                 "the broker has lost the session: messages it held for this node are gone; "

@@ -42,7 +42,7 @@ class OpcUaSubscribe(Source[SubscribeConfig]):
         keywords=("PLC", "tag", "monitored item", "SCADA", "IEC 62541"),
     )
     Config = SubscribeConfig
-    replayable = False
+    stable_ids = True
 
     def __init__(self, config: SubscribeConfig, context: NodeContext) -> None:
         super().__init__(config, context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
@@ -54,10 +54,25 @@ class SqlWrite(Sink[WriteConfig]):
         leaves_machine=True,
     )
     Config: ClassVar[type[WriteConfig]] = WriteConfig
+    remedies: ClassVar[Mapping[str, str]] = {"is_idempotent": "take out `inbox: false`, or use `mode: upsert`"}
+
+    @classmethod
+    @override
+    def is_idempotent(cls, config: WriteConfig) -> bool:
+        """By the inbox, or because a row is written over by itself."""
+        return config.inbox or config.mode == "upsert"
+
+    @classmethod
+    @override
+    def goes_by_id(cls, config: WriteConfig) -> bool:
+        """An upsert finds its row by `keys`, which may hold the message's id."""
+        if config.mode != "upsert":
+            return True
+        columns = config.columns or {}
+        return any("id" in columns[key].compiled.names for key in config.keys if key in columns)
 
     def __init__(self, config: WriteConfig, context: NodeContext) -> None:
         super().__init__(config, context)
-        self.idempotent = config.inbox or config.mode == "upsert"
         self._writer: TableWriter | None = None
         self._purging: asyncio.Task[None] | None = None
 

@@ -36,6 +36,7 @@ class SqlPoll(Source[PollConfig]):
     )
     Config: ClassVar[type[PollConfig]] = PollConfig
     replayable: ClassVar[bool] = True
+    stable_ids: ClassVar[bool] = True
 
     def __init__(self, config: PollConfig, context: NodeContext) -> None:
         super().__init__(config, context)
