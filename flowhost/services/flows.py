@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from flowhost.errors import ConfigError, ConflictError, FlowFileError, NotFoundError
+from flowhost.graph.diff import diff, restarts
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.jsonform import to_json
 from flowhost.graph.library import NodeLibrary
@@ -24,7 +25,13 @@ from flowhost.store import FlowRecord, FlowStore
 
 
 class FlowService:
-    """What a caller may do with flows. Every method raises `ForbiddenError` for a caller without the role."""
+    """What a caller may do with flows. Every method raises `ForbiddenError` for a caller without the role.
+
+    Attributes:
+        on_delete: told the id of a flow that is gone.
+    """
+
+    on_delete: Callable[[str], None]
 
     def __init__(self, keeper: FlowKeeper, store: FlowStore, library: NodeLibrary, drain_s: float) -> None:
         self._keeper = keeper
@@ -84,19 +91,46 @@ class FlowService:
         """
         demand(principal, "flow.edit")
         document = await asyncio.to_thread(_read, source)
+        return overview(await self._take(document, base_dir, principal.name, ""))
+
+    async def deploy(self, principal: Principal, document: FlowDocument, note: str = "") -> int:
+        """Make a document the deployed revision of its flow; a running flow goes on with it.
+
+        Returns:
+            Number of the revision.
+
+        Raises:
+            ConfigError: lint finds an error; nothing was changed.
+        """
+        demand(principal, "flow.edit")
+        await _refuse_faulty(document, self._library)
+        base_dir = Path(kept) if (kept := self._flow(document.id).record.base_dir) else None
+        live = await self._take(document, base_dir, principal.name, note)
+        return live.record.revision
+
+    async def _take(self, document: FlowDocument, base_dir: Path | None, by: str, note: str) -> LiveFlow:
+        """The document as the deployed revision of its flow, running if the flow was."""
         known = self._keeper.flows.get(document.id)
         if known is None:
-            live = await self._save(document, base_dir, principal.name)
-            return overview(live)
+            return await self._save(document, base_dir, by, note)
         async with known.lock:
-            before = known.record.revision
             was_running = known.run is not None
             if was_running:
                 await _refuse_faulty(document, self._library)
-            live = await self._save(document, base_dir, principal.name)
-            if was_running and live.record.revision != before:
-                await self._keeper.restart(live, principal.name, self._drain_s)
-        return overview(live)
+            # moving a node on the canvas or giving it another name restarts nothing
+            anew = restarts(diff(known.record.document, to_json(document)))
+            live = await self._save(document, base_dir, by, note)
+            if was_running and anew:
+                await self._keeper.restart(live, by, self._drain_s)
+        return live
+
+    def is_running(self, flow_id: str) -> bool:
+        """Whether a run of the flow is on."""
+        return self._flow(flow_id).run is not None
+
+    def deployed_revision(self, flow_id: str) -> int:
+        """Number of the deployed revision. Raises `NotFoundError`."""
+        return self._flow(flow_id).record.revision
 
     async def delete(self, principal: Principal, flow_id: str) -> None:
         """Forget a flow; its runs stay in the history.
@@ -113,6 +147,7 @@ class FlowService:
                 raise ConflictError(msg)
             await self._store.delete(flow_id)
             del self._keeper.flows[flow_id]
+            self.on_delete(flow_id)
 
     @asynccontextmanager
     async def watch(self, principal: Principal, flow_id: str) -> AsyncIterator[None]:
@@ -132,7 +167,7 @@ class FlowService:
             raise NotFoundError(msg)
         return live
 
-    async def _save(self, document: FlowDocument, base_dir: Path | None, by: str) -> LiveFlow:
+    async def _save(self, document: FlowDocument, base_dir: Path | None, by: str, note: str) -> LiveFlow:
         record = await self._store.save(
             document.id,
             to_json(document),
@@ -140,6 +175,7 @@ class FlowService:
             area=document.area,
             base_dir=_absolute(base_dir),
             author=by,
+            note=note,
         )
         live = self.adopt(record, document)
         await self._look_over(live)

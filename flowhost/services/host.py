@@ -12,6 +12,7 @@ from flowhost.errors import FlowFileError, HostError
 from flowhost.fleet import Fleet, LocalFleet
 from flowhost.graph.jsonform import from_json
 from flowhost.services.data_folder import DataFolder
+from flowhost.services.drafts import DraftService
 from flowhost.services.flows import FlowService
 from flowhost.services.history import HistoryWriter
 from flowhost.services.keeper import FlowKeeper
@@ -39,6 +40,7 @@ class Host:
 
     Attributes:
         flows: list, look, start, stop, bring in, delete.
+        drafts: edit, check, deploy.
         runs: history.
         plugins: what is installed.
         system: the host itself.
@@ -46,6 +48,7 @@ class Host:
     """
 
     flows: FlowService
+    drafts: DraftService
     runs: RunService
     plugins: PluginService
     system: HostService
@@ -83,6 +86,7 @@ class Host:
         """Stop every flow, draining; they run again at the next start. Safe at any time, any number of times."""
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
+            await self.drafts.close()
             await keeper.close(self.settings.shutdown_drain_s)
         history, self._history = self._history, None
         if history is not None:
@@ -116,6 +120,8 @@ class Host:
         history = self._history = HistoryWriter(store.runs)
         keeper = FlowKeeper(store, self._fleet, history, host_id, self.settings.data_dir)
         self.flows = FlowService(keeper, store.flows, catalog, self.settings.drain_s)
+        self.drafts = DraftService(self.flows, store.flows, store.drafts, catalog)
+        self.flows.on_delete = self.drafts.forget
         self.runs = RunService(keeper, store, history, catalog)
         self.plugins = PluginService(catalog)
         self.system = HostService(host_id, self.settings.data_dir, self._fleet, self.not_ready, self._started)

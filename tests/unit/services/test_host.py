@@ -162,9 +162,12 @@ async def test_new_revision_of_a_running_flow_takes_over(host: Host, flow, tmp_p
     same = await host.flows.import_file(LOCAL_USER, path)
     assert (same.revision, same.run_id) == (1, first.run_id)
     path.write_text(flow(name="Line one"))
-    second = await host.flows.import_file(LOCAL_USER, path)
-    assert (second.name, second.revision, second.state) == ("Line one", 2, "running")
-    assert second.run_id != first.run_id
+    renamed = await host.flows.import_file(LOCAL_USER, path)
+    assert (renamed.name, renamed.revision, renamed.run_id) == ("Line one", 2, first.run_id), "a name restarts nothing"
+    path.write_text(flow(name="Line one", config="{tags: 3, rate_hz: 100}"))
+    changed = await host.flows.import_file(LOCAL_USER, path)
+    assert (changed.revision, changed.state) == (3, "running")
+    assert changed.run_id != first.run_id
 
 
 async def test_a_faulty_revision_does_not_take_the_place_of_one_that_runs(host: Host, flow) -> None:

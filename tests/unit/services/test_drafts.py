@@ -1,0 +1,143 @@
+"""Drafts on a real host: edited by several, kept, checked, deployed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flowhost.errors import ConfigError, ConflictError, FlowFileError, ForbiddenError, NotFoundError
+from flowhost.graph.ops import OpError
+from flowhost.services.access import LOCAL_USER, Principal
+from flowhost.services.drafts import DraftChecked, DraftDeployed, DraftEdited
+from flowhost.services.host import Host
+
+VIEWER = Principal("vera", frozenset({"viewer"}))
+
+
+def set_where(where: str) -> list[dict[str, Any]]:
+    return [{"op": "set", "path": ["nodes", "even", "config", "where"], "value": where}]
+
+
+@pytest.fixture
+async def host(open_host, flow) -> Host:
+    host: Host = await open_host()
+    await host.flows.import_file(LOCAL_USER, flow())
+    return host
+
+
+async def test_an_edit_is_kept_told_and_not_deployed(host: Host, open_host, until) -> None:
+    told: list[Any] = []
+    view = await host.drafts.look(LOCAL_USER, "line")
+    assert (view.rev, view.changed, view.problems) == (0, False, ())
+    end = await host.drafts.listen(LOCAL_USER, "line", told.append)
+    assert await host.drafts.edit(LOCAL_USER, "line", "b1", set_where("payload.seq > 3")) == 1
+    assert told[0] == DraftEdited(rev=1, batch="b1", ops=set_where("payload.seq > 3"), by="local")
+    await until(lambda: DraftChecked(rev=1, problems=()) in told)
+    assert (await host.flows.detail(LOCAL_USER, "line")).overview.revision == 1
+    end()
+    await host.drafts.edit(LOCAL_USER, "line", "b2", set_where("true"))
+    assert len([news for news in told if isinstance(news, DraftEdited)]) == 1
+    await host.stop()
+    again: Host = await open_host()
+    view = await again.drafts.look(LOCAL_USER, "line")
+    assert view.changed
+    assert view.document["nodes"]["even"]["config"]["where"] == "true"
+    assert [news.batch for news in await again.drafts.since(LOCAL_USER, "line", 0) or ()] == ["b1", "b2"]
+
+
+async def test_the_same_batch_sent_again_is_done_once(host: Host) -> None:
+    add = [{"op": "add_node", "id": "more", "node": {"type": "log"}}]
+    assert await host.drafts.edit(LOCAL_USER, "line", "b1", add) == 1
+    assert await host.drafts.edit(LOCAL_USER, "line", "b1", add) == 1
+
+
+async def test_a_batch_is_done_whole_or_not_at_all(host: Host) -> None:
+    more = {"op": "add_node", "id": "more", "node": {"type": "log"}}
+    for ops, words in [
+        ([*set_where("true"), {"op": "add_wire", "wire": "end -> gen"}], "circle"),
+        ([*set_where("true"), {"op": "add_wire", "wire": "end -> nowhere"}], "no node 'nowhere'"),
+        ([more, {"op": "add_wire", "wire": "end -> more"}], "sink"),
+        ([more, {"op": "add_wire", "wire": "more -> gen"}], "source"),
+        ([{"op": "set", "path": ["description"], "value": "x" * 6_000_000}], "larger than 5 MB"),
+    ]:  # fmt: skip
+        with pytest.raises(OpError, match=words):
+            await host.drafts.edit(LOCAL_USER, "line", "b", ops)
+    view = await host.drafts.look(LOCAL_USER, "line")
+    assert (view.rev, view.changed) == (0, False)
+
+
+async def test_a_draft_with_an_error_is_kept_but_not_deployed(host: Host) -> None:
+    await host.flows.start(LOCAL_USER, "line")
+    rev = await host.drafts.edit(LOCAL_USER, "line", "b1", set_where("payload.seq >"))
+    plan = await host.drafts.plan(LOCAL_USER, "line")
+    assert [problem.place for problem in plan.problems] == ["nodes.even.config.where"]
+    assert [change.place for change in plan.changes] == [("nodes", "even", "config", "where")]
+    assert (plan.restarts, plan.running) == (True, True)
+    with pytest.raises(ConfigError, match="the running revision goes on"):
+        await host.drafts.deploy(LOCAL_USER, "line", rev)
+    detail = await host.flows.detail(LOCAL_USER, "line")
+    assert (detail.overview.revision, detail.overview.state) == (1, "running")
+
+
+async def test_deploy_restarts_what_changed_and_nothing_for_the_looks(host: Host) -> None:
+    await host.flows.start(LOCAL_USER, "line")
+    run = (await host.flows.detail(LOCAL_USER, "line")).overview.run_id
+    told: list[Any] = []
+    await host.drafts.listen(LOCAL_USER, "line", told.append)
+    rev = await host.drafts.edit(LOCAL_USER, "line", "b1", [{"op": "move", "at": {"gen": [10, 20]}}])
+    assert await host.drafts.deploy(LOCAL_USER, "line", rev, "nicer") == 2
+    assert (await host.flows.detail(LOCAL_USER, "line")).overview.run_id == run
+    rev = await host.drafts.edit(LOCAL_USER, "line", "b2", set_where("payload.seq > 3"))
+    assert await host.drafts.deploy(LOCAL_USER, "line", rev) == 3
+    overview = (await host.flows.detail(LOCAL_USER, "line")).overview
+    assert (overview.state, overview.revision) == ("running", 3)
+    assert overview.run_id != run
+    assert [news.revision for news in told if isinstance(news, DraftDeployed)] == [2, 3]
+    notes = {revision.number: revision.note for revision in await host.drafts.revisions(LOCAL_USER, "line")}
+    assert notes == {1: "", 2: "nicer", 3: ""}
+    assert not (await host.drafts.look(LOCAL_USER, "line")).changed
+
+
+async def test_who_looked_before_somebody_elses_edit_does_not_deploy_it(host: Host) -> None:
+    rev = await host.drafts.edit(LOCAL_USER, "line", "b1", set_where("true"))
+    await host.drafts.edit(Principal("ben", frozenset({"engineer"})), "line", "b2", set_where("false"))
+    for act in (host.drafts.deploy, host.drafts.discard):
+        with pytest.raises(ConflictError, match="changed by ben"):
+            await act(LOCAL_USER, "line", rev)
+
+
+async def test_discard_and_restore(host: Host) -> None:
+    rev = await host.drafts.edit(LOCAL_USER, "line", "b1", set_where("payload.seq > 3"))
+    await host.drafts.deploy(LOCAL_USER, "line", rev)
+    rev = await host.drafts.edit(LOCAL_USER, "line", "b2", [{"op": "del_node", "id": "even"}])
+    rev = await host.drafts.discard(LOCAL_USER, "line", rev)
+    assert "even" in (await host.drafts.look(LOCAL_USER, "line")).document["nodes"]
+    rev = await host.drafts.restore(LOCAL_USER, "line", 1, rev)
+    view = await host.drafts.look(LOCAL_USER, "line")
+    assert (view.base, view.document["nodes"]["even"]["config"]["where"]) == (1, "payload.seq % 2 == 0")
+    assert await host.drafts.since(LOCAL_USER, "line", rev - 1) is None, "replaced as a whole: take it again"
+    with pytest.raises(NotFoundError, match="no revision 99"):
+        await host.drafts.restore(LOCAL_USER, "line", 99, rev)
+    with pytest.raises(FlowFileError, match="stays what it is"):
+        await host.drafts.replace(LOCAL_USER, "line", {**view.document, "id": "other"}, rev)
+
+
+async def test_who_may_only_look_edits_nothing(host: Host) -> None:
+    await host.drafts.look(VIEWER, "line")
+    with pytest.raises(ForbiddenError):
+        await host.drafts.edit(VIEWER, "line", "b1", set_where("true"))
+    with pytest.raises(ForbiddenError):
+        await host.drafts.deploy(VIEWER, "line", 0)
+    with pytest.raises(NotFoundError):
+        await host.drafts.look(LOCAL_USER, "nobody")
+
+
+async def test_a_flow_deleted_and_brought_in_again_has_a_fresh_draft(host: Host, flow) -> None:
+    await host.drafts.edit(LOCAL_USER, "line", "b1", set_where("true"))
+    await host.flows.delete(LOCAL_USER, "line")
+    with pytest.raises(NotFoundError):
+        await host.drafts.look(LOCAL_USER, "line")
+    await host.flows.import_file(LOCAL_USER, flow())
+    view = await host.drafts.look(LOCAL_USER, "line")
+    assert (view.rev, view.changed) == (0, False)
