@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from flowhost.graph.annotations import fields_by_key, is_model, members
+from flowhost.graph.delivery import DeliveryPolicy, has_queue
 from flowhost.graph.emit import inline
 from flowhost.sdk import AsyncTransform, Expression, Node, Sink, Source, StatefulTransform, Template
 
@@ -45,6 +46,7 @@ def describe(node_type: type[Node[Any]]) -> dict[str, Any]:
         "waits": issubclass(node_type, AsyncTransform),
         "docs": inspect.getdoc(node_type) or "",
         "fields": describe_fields(node_type.Config),
+        "delivery": describe_fields(DeliveryPolicy) if has_queue(node_type) else [],
         "schema": node_type.Config.model_json_schema(),
     }
 
@@ -57,7 +59,8 @@ def describe_fields(config_class: type[BaseModel]) -> list[dict[str, Any]]:
 def describe_markdown(node_type: type[Node[Any]]) -> str:
     """The help page of a node type."""
     facts = describe(node_type)
-    return "\n".join([*_head(facts), *_field_list(facts["fields"]), *_ports(facts), *_example(facts)]) + "\n"
+    parts = [_head(facts), _field_list(facts["fields"]), _ports(facts), _example(facts), _delivery(facts)]
+    return "\n".join(line for part in parts for line in part) + "\n"
 
 
 def _field(name: str, field: FieldInfo) -> dict[str, Any]:
@@ -183,6 +186,14 @@ def _ports(facts: dict[str, Any]) -> list[str]:
         required = "" if port["required"] else ", may stay unwired"
         lines.append(f"- `{port['name']}`{': ' if port['summary'] else ''}{port['summary']}{required}")
     return [*lines, "- `error`: messages that failed here; unwired, they become dead letters"]
+
+
+def _delivery(facts: dict[str, Any]) -> list[str]:
+    """What `delivery` of the node may hold."""
+    if not facts["delivery"]:
+        return []
+    lines = [line for field in facts["delivery"] for line in _field_lines(field, "")]
+    return ["", "## Delivery", "", "May stand beside `config`, as `delivery: {...}`:", "", *lines]
 
 
 def _example_value(field: dict[str, Any]) -> Any:

@@ -26,7 +26,7 @@ from flowhost.engine.source_loop import SourceLoop
 from flowhost.engine.stateful import StatefulSegment
 from flowhost.engine.stations import DirectStation, QueuedStation, WaitingNode
 from flowhost.errors import ConfigError
-from flowhost.graph.configs import connection_config, node_config
+from flowhost.graph.configs import connection_config, node_config, node_delivery
 from flowhost.graph.document import FlowDocument, NodeEntry
 from flowhost.graph.library import NodeLibrary
 from flowhost.sdk import (
@@ -231,7 +231,7 @@ class Assembler:
 
     def _edge(self, assembly: Assembly, node_id: str, node: Node[Any]) -> Edge:
         outbox = self._options.outbox
-        wanted = self._flow.nodes[node_id].delivery.get("outbox", node.spec.leaves_machine and isinstance(node, Sink))
+        wanted = node_delivery(self._flow.nodes[node_id], self._options.environ).on_disk(type(node))
         if outbox is None or not (wanted or self._left(node_id)):
             return MemoryEdge(node_id, self._options.queue_messages, self._options.queue_bytes)
         if not wanted:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
 from flowhost.errors import ConfigError
+from flowhost.graph.delivery import DeliveryPolicy
 from flowhost.graph.document import ConnectionEntry, NodeEntry
 from flowhost.graph.explain import explain
 from flowhost.graph.place import Place, format_place, parse_place
@@ -31,6 +32,16 @@ def node_config(
     """
     place = format_place(("nodes", entry.id, "config"))
     return _validated(entry.config, place, node_type.Config, functions, secrets, environ)
+
+
+def node_delivery(entry: NodeEntry, environ: Mapping[str, str]) -> DeliveryPolicy:
+    """How messages are delivered to the node, references resolved.
+
+    Raises:
+        ConfigError: a value is wrong; names the place, e.g. `nodes.out.delivery.order`.
+    """
+    place = format_place(("nodes", entry.id, "delivery"))
+    return cast("DeliveryPolicy", _validated(entry.delivery, place, DeliveryPolicy, {}, {}, environ))
 
 
 def connection_config(

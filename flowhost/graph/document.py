@@ -20,7 +20,7 @@ class NodeEntry:
         name: label on the canvas; the id where empty.
         connection: name of the connection it uses, or None.
         config: as written, with secret and env references unresolved.
-        delivery: as written: `outbox` and what later versions add.
+        delivery: as written; see `flowhost.graph.delivery`.
         disabled: `block`: messages end here, counted as filtered; `pass`: they go through unchanged.
     """
 

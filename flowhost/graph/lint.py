@@ -8,6 +8,7 @@ from typing import Any
 from flowhost.errors import ConfigError
 from flowhost.graph.clear_text import report_clear_text
 from flowhost.graph.config_check import check_config
+from flowhost.graph.delivery import DeliveryPolicy, check_delivery
 from flowhost.graph.document import FlowDocument, NodeEntry
 from flowhost.graph.library import NodeLibrary
 from flowhost.graph.place import Place
@@ -15,14 +16,12 @@ from flowhost.graph.problem import Problem, Severity, did_you_mean, listing
 from flowhost.graph.report import Report
 from flowhost.graph.text import FlowFile
 from flowhost.graph.wiring import Wireable, check_wiring
-from flowhost.sdk import Node, Sink
+from flowhost.sdk import AsyncTransform, Node, Sink
 
 __all__ = ["Problem", "Severity", "check_or_raise", "lint"]
 
 FIRST_PARTY = {"mqtt", "opcua", "modbus", "sql"}
 """Beginnings of type ids whose plugin is called `flowhost-<beginning>`."""
-
-DELIVERY_KEYS = ("outbox",)
 
 
 def lint(
@@ -141,18 +140,14 @@ class _Linter:
 
     def _delivery(self, place: Place, entry: NodeEntry, node_type: type[Node[Any]] | None) -> None:
         place = (*place, "delivery")
-        for key in entry.delivery:
-            if key not in DELIVERY_KEYS:
-                message = (
-                    f"unknown delivery key {key!r}{did_you_mean(key, DELIVERY_KEYS)}; known: {listing(DELIVERY_KEYS)}"
-                )
-                self.report.error((*place, key), "unknown-key", message, at_key=True)
-        outbox = entry.delivery.get("outbox")
-        if outbox is not None and not isinstance(outbox, bool):
-            self.report.error((*place, "outbox"), "wrong-value", "must be true or false")
-        if entry.delivery and node_type is not None and not issubclass(node_type, Sink):
-            message = f"only sinks deliver; {entry.type} is none, remove 'delivery'"
-            self.report.error(place, "delivery-without-sink", message, at_key=True)
+        policy = self._config(place, DeliveryPolicy, entry.delivery)
+        if not entry.delivery or node_type is None:
+            return
+        if not issubclass(node_type, Sink | AsyncTransform):
+            message = f"only nodes that wait for a target have a queue; {entry.type} does not, remove 'delivery'"
+            self.report.error(place, "delivery-without-queue", message, at_key=True)
+        elif policy is not None:
+            check_delivery(self.report, place, node_type, policy)
 
     def _connection(self, place: Place, entry: NodeEntry, node_type: type[Node[Any]]) -> None:
         needed = node_type.spec.connection

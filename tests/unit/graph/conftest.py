@@ -135,6 +135,11 @@ class Save(Sink[SaveConfig]):
     Config = SaveConfig
 
 
+class Show(Sink[SaveConfig]):
+    spec = NodeSpec(id="test.show", title="Show", summary="Shows.", category="debug", ports=(), leaves_machine=False)
+    Config = SaveConfig
+
+
 class MarkConfig(Config):
     """Nothing to set."""
 
@@ -156,7 +161,7 @@ class Library:
 
 @pytest.fixture(scope="session")
 def library() -> Library:
-    node_types = (Read, Filter, Switch, Write, Save, Mark)
+    node_types = (Read, Filter, Switch, Write, Save, Show, Mark)
     return Library(
         nodes={node_type.spec.id: node_type for node_type in node_types},
         connections={connection_type.spec.id: connection_type for connection_type in (Broker, Plc)},
