@@ -14,7 +14,11 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port of web pages and REST; 0 takes a free one.")] = None,
 ) -> None:
     """Serve the web pages and run the flows that should run, until Ctrl-C."""
-    from flowhost.app import serve as serve_app
+    from flowhost.services.data_folder import DataFolder
     from flowhost.services.settings import load_settings
 
-    serve_app(load_settings(data_dir=data_dir, bind=bind, port=port))
+    settings = load_settings(data_dir=data_dir, bind=bind, port=port)
+    DataFolder(settings.data_dir).refuse_if_held()
+    from flowhost.app import serve as serve_app
+
+    serve_app(settings)

@@ -7,8 +7,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,13 @@ from flowhost.catalog import load_catalog
 from flowhost.engine import FlowRunner, FlowSnapshot, RunEvent, RunOptions, tune_collector
 from flowhost.engine.loop import loop_factory
 from flowhost.engine.outbox.outbox import Outbox
-from flowhost.errors import ConfigError, HostError
+from flowhost.errors import ConfigError, FlowHostError, HostError
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.lint import Problem, lint
 from flowhost.graph.references import EnvironmentSecrets
 from flowhost.graph.settings import apply_settings
 from flowhost.graph.text import load_flow
+from flowhost.services.data_folder import DataFolder
 
 __all__ = [
     "COUNTERS",
@@ -38,6 +39,7 @@ __all__ = [
 
 STATUS_EVERY_S = 2.0
 OUTBOX_FILE = "outbox.db"
+REPORT_FILE = "report.json"
 COUNTERS = ("in", "out", "made", "used", "filtered", "dead", "dropped", "pending", "errors")
 
 
@@ -146,8 +148,10 @@ def run_flow(
     """Run the flow to its end.
 
     Raises:
-        ConfigError: file or arguments are wrong; nothing was started.
+        ConfigError: file or arguments are wrong, or the data folder is in use; nothing was started.
     """
+    if request.data_dir is not None:
+        DataFolder(request.data_dir).refuse_if_held()
     document, library = prepare(request.path, request.settings, os.environ)
     events: list[RunEvent] = []
 
@@ -157,9 +161,8 @@ def run_flow(
         on_event(event)
 
     base_dir = request.path.resolve().parent
-    folder = request.data_dir or Path(tempfile.mkdtemp(prefix=f"flowhost-run-{document.id}-"))
 
-    async def main() -> FlowSnapshot:
+    async def main(folder: Path) -> FlowSnapshot:
         interrupts = Interrupts()
         bind_interrupt(interrupts)
         async with open_outbox(folder) as outbox:
@@ -176,25 +179,37 @@ def run_flow(
             tune_collector()
             return await _supervise(runner, request, interrupts, on_status)
 
-    try:
+    with state_folder(request.data_dir, document.id) as folder:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            snapshot = runner.run(main())
-    except ConfigError:
-        if request.data_dir is None:
-            shutil.rmtree(folder)
-        raise
-    return _closed_report(request, folder, RunReport(flow=document.id, snapshot=snapshot, events=events))
-
-
-def _closed_report(request: RunRequest, folder: Path, report: RunReport) -> RunReport:
-    """Keep the folder if it was asked for or still holds messages; a temporary one that does not goes."""
-    left = report.snapshot.total("pending") + report.snapshot.total("dead")
-    if request.data_dir is None and not left:
-        shutil.rmtree(folder)
-        return report
-    report = replace(report, state_dir=folder)
-    _keep_report(folder, report)
+            snapshot = runner.run(main(folder))
+        report = RunReport(flow=document.id, snapshot=snapshot, events=events)
+        if request.data_dir is not None or snapshot.total("pending") + snapshot.total("dead"):
+            report = replace(report, state_dir=folder)
+            _keep_report(folder, report)
     return report
+
+
+@contextmanager
+def state_folder(wanted: Path | None, flow_id: str) -> Iterator[Path]:
+    """The folder of a run, held for its time; a temporary one goes unless the run wrote its report into it.
+
+    Raises:
+        SettingsError: another run or a host works in the folder.
+    """
+    folder = DataFolder(wanted or Path(tempfile.mkdtemp(prefix=f"flowhost-run-{flow_id}-")))
+    folder.take()
+    nothing_left = False
+    try:
+        yield folder.path
+        nothing_left = not (folder.path / REPORT_FILE).exists()
+    except FlowHostError:
+        # raised before anything ran; whatever else is raised is a fault, and its folder is evidence
+        nothing_left = True
+        raise
+    finally:
+        folder.release()
+        if wanted is None and nothing_left:
+            shutil.rmtree(folder.path)
 
 
 def prepare(path: Path, settings: Sequence[str], environ: Mapping[str, str]) -> tuple[FlowDocument, Any]:
@@ -280,6 +295,6 @@ async def _tell_status(runner: FlowRunner, on_status: Callable[[FlowSnapshot], N
 
 def _keep_report(folder: Path, report: RunReport) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / "report.json.new"
+    temporary = folder / f"{REPORT_FILE}.new"
     temporary.write_text(json.dumps(report.as_json(), indent=2), encoding="utf-8")
-    temporary.replace(folder / "report.json")
+    temporary.replace(folder / REPORT_FILE)

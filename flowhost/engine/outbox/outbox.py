@@ -10,12 +10,16 @@ from typing import Any
 
 import apsw
 
+from flowhost.engine.file_lock import FileLock, HeldError
 from flowhost.engine.outbox.changes import Change, Transaction
 from flowhost.engine.outbox.schema import check_sqlite, connect, make_edge_table, prepare
 from flowhost.engine.outbox.writer import OutboxWriter
 from flowhost.errors import HostError
 
 _LEFT = "SELECT flow, node FROM edge WHERE appended > position OR id IN (SELECT edge FROM parked)"
+LOCK_SUFFIX = "-lock"
+LET_GO_S = 1.5
+"""What a worker needs to end after its host was killed, with a margin."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,18 @@ class Outbox:
 
     def __init__(self, path: Path, on_fault: Callable[[HostError], None]) -> None:
         self._path = path
+        self._lock = FileLock(path.with_name(path.name + LOCK_SUFFIX))
         self._on_fault = on_fault
         self._writer: OutboxWriter | None = None
         self._reader: apsw.Connection | None = None
         self._left: frozenset[tuple[str, str]] = frozenset()
 
     async def open(self) -> None:
-        """Open or make the file. Raises `HostError`."""
+        """Open or make the file.
+
+        Raises:
+            HostError: another process has it open (says which), or it cannot be read or written.
+        """
         loop = asyncio.get_running_loop()
         connection, tails = await asyncio.to_thread(self._open_files)
         self._writer = OutboxWriter(connection, loop, tails, self._on_fault)
@@ -73,6 +82,7 @@ class Outbox:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
+        self._lock.release()
 
     def left(self, flow: str, node: str) -> bool:
         """Whether an earlier run left messages before this node, waiting or parked, when the file was opened."""
@@ -118,7 +128,7 @@ class Outbox:
 
     def _open_files(self) -> tuple[apsw.Connection, dict[int, int]]:
         check_sqlite()
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._take()
         try:
             connection = connect(self._path)
             prepare(connection, self._path)
@@ -127,8 +137,24 @@ class Outbox:
             tails = dict(connection.execute("SELECT id, appended FROM edge"))
             self._left = frozenset(connection.execute(_LEFT))
         except apsw.Error as error:
+            self._lock.release()
             raise HostError(f"the outbox {self._path} cannot be opened: {error}") from error
+        except HostError:
+            self._lock.release()
+            raise
         return connection, tails
+
+    def _take(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.take(LET_GO_S)
+        except OSError as error:
+            raise HostError(f"the outbox {self._path} cannot be opened: {error}") from error
+        except HeldError as error:
+            raise HostError(
+                f"the outbox {self._path} is in use by {error}: stop it, then start this again, "
+                "or give this one another folder with --data or FLOWHOST_DATA_DIR"
+            ) from None
 
     def _edge(self, flow: str, node: str) -> EdgeRecord:
         statement = "SELECT id, position, appended, dead, dropped FROM edge WHERE flow = ? AND node = ?"

@@ -177,6 +177,22 @@ def test_the_report_of_a_run_is_kept_in_data(finished, flow, tmp_path) -> None:
     assert json.loads((tmp_path / "kept" / "report.json").read_text())["nodes"] == json.loads(ended.out)["nodes"]
 
 
+def test_a_data_folder_in_use_is_refused_at_once_to_a_second_run_and_to_a_host(start, command, flow, tmp_path) -> None:
+    first = start("run", flow(COUNTED.replace("count: 200, rate_hz: 0", "rate_hz: 10")), "--data", tmp_path, "--json")
+    while "running counted" not in (line := first.stderr.readline()):
+        assert line, "the first run ended"
+    for second in (["run", tmp_path / "flow.yaml", "--data", tmp_path], ["serve", "--data-dir", tmp_path]):
+        asked = time.monotonic()
+        ended = command(*second)
+        took = time.monotonic() - asked
+        assert (ended.code, ended.out) == (2, "")
+        assert f"is in use by the FlowHost with process id {first.pid}: stop it, or" in ended.err
+        assert took < 2, f"refused after {took:.1f} s"
+    first.kill()
+    first.wait(10)
+    assert command("run", flow(COUNTED), "--data", tmp_path).code == 0, "free again after a kill"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_under_full_load_ends_in_order(start, flow, tmp_path, number) -> None:

@@ -117,6 +117,31 @@ async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         await Outbox(tmp_path / "o.db", pytest.fail).open()
 
 
+async def test_a_file_is_open_in_one_place_only_and_free_again_after_a_kill(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("flowhost.engine.outbox.outbox.LET_GO_S", 0.1)
+    path = tmp_path / "o.db"
+    other = subprocess.Popen(
+        [sys.executable, "-c", PRODUCER, str(path), "1"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert other.stdout is not None
+    try:
+        assert other.stdout.readline()
+        with pytest.raises(HostError, match=f"in use by the FlowHost with process id {other.pid}: stop it, then start"):
+            await Outbox(path, pytest.fail).open()
+    finally:
+        other.kill()
+        other.wait()
+        other.stdout.close()
+    box = Outbox(path, pytest.fail)
+    await box.open()
+    with pytest.raises(HostError, match=f"process id {os.getpid()}"):
+        await Outbox(path, pytest.fail).open()
+    await box.close()
+    again = Outbox(path, pytest.fail)
+    await again.open()
+    await again.close()
+
+
 @pytest.mark.parametrize(
     "payload",
     [

@@ -58,10 +58,12 @@ def leave(rig, control, open_box, eventually):
             raise NotConnectedError("target is gone", after_s=0.01)
 
         control.batches, control.write, control.stay_open = [[p] for p in payloads], refuse, True
-        runner = await rig.runner(flow, outbox=await open_box(), revision=1)
+        box = await open_box()
+        runner = await rig.runner(flow, outbox=box, revision=1)
         await runner.start()
         await eventually(lambda: len(control.positions) == len(payloads))
         await runner.stop(0.05)
+        await box.close()
         control.batches, control.write, control.stay_open, control.positions = [], None, False, []
         control.written.clear()
 
