@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from typing_extensions import override
 
 from flowhost import ui
-from flowhost.api import Guard, health_router, v1_router
+from flowhost.api import Guard, health_router, live_router, v1_router
 from flowhost.errors import SettingsError
 from flowhost.services.host import Host
 from flowhost.services.settings import Settings
@@ -52,6 +52,7 @@ def create_app(settings: Settings, host: Host | None = None) -> FastAPI:
     app = FastAPI(title="FlowHost", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.host = host
     app.include_router(health_router(host))
+    app.include_router(live_router(host))
     app.include_router(v1_router())
     ui.install(app, host)
     app.add_middleware(Guard, names=_names(settings), origins=[settings.public_url] if settings.public_url else [])

@@ -1,0 +1,88 @@
+"""What travels on the socket, as JSON objects with a `t` that names their kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from flowhost.services.drafts import DraftChecked, DraftDeployed, DraftEdited, DraftNews, DraftView
+from flowhost.services.views import FlowDetail, NodeView, ProblemView, ValueView, WireView
+
+Picture = dict[str, dict[str, Any]]
+"""What a screen shows of each node, wire and of the flow, by kind and id (`n:temps`, `w:a -> b`, `f:`)."""
+
+
+def encode(kind: str, **parts: Any) -> str:
+    """One frame."""
+    return json.dumps({"t": kind, **parts}, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def draft_frame(view: DraftView, you: str) -> str:
+    """The whole draft: for one who begins, or was away too long."""
+    return encode(
+        "draft", rev=view.rev, base=view.base, deployed=view.deployed, changed=view.changed, document=view.document,
+        problems=problems_of(view.problems), you=you,
+    )  # fmt: skip
+
+
+def news_frame(news: DraftNews) -> str:
+    """Something that happened to the draft."""
+    match news:
+        case DraftEdited(ops=[]):
+            return encode("replaced", rev=news.rev, by=news.by)
+        case DraftEdited():
+            return encode("ops", rev=news.rev, id=news.batch, ops=news.ops, by=news.by)
+        case DraftChecked():
+            return encode("problems", rev=news.rev, problems=problems_of(news.problems))
+        case DraftDeployed():
+            return encode("deployed", rev=news.rev, revision=news.revision, by=news.by)
+
+
+def problems_of(problems: tuple[ProblemView, ...]) -> list[dict[str, Any]]:
+    """Findings of lint."""
+    return [asdict(problem) for problem in problems]
+
+
+def picture_of(detail: FlowDetail) -> Picture:
+    """The figures of this moment."""
+    flow = detail.overview
+    picture: Picture = {
+        "f:": {
+            "state": flow.state, "text": flow.state_text, "desired": flow.desired, "revision": flow.revision,
+            "rate": round(flow.rate_per_s, 1), "out": round(flow.out_rate_per_s, 1), "pending": flow.pending,
+            "errors": flow.errors, "dead": flow.dead, "run": flow.run_id,
+        }
+    }  # fmt: skip
+    for node in detail.nodes:
+        picture[f"n:{node.id}"] = _node(node)
+    for wire in detail.wires:
+        picture[f"w:{_wire_text(wire)}"] = {"rate": round(wire.rate_per_s, 1), "pending": wire.pending}
+    return picture
+
+
+def changed(before: Mapping[str, Any], now: Picture) -> Picture:
+    """The part of a picture that is new."""
+    return {key: figures for key, figures in now.items() if before.get(key) != figures}
+
+
+def value_of(value: ValueView) -> dict[str, Any]:
+    """A message that left a node a moment ago."""
+    return {
+        "node": value.node, "port": value.port, "topic": value.topic, "text": value.text, "payload": value.payload,
+        "unit": value.unit, "quality": value.quality, "time": value.time.isoformat(),
+    }  # fmt: skip
+
+
+def _node(node: NodeView) -> dict[str, Any]:
+    came = node.made if node.kind == "source" else node.in_total
+    return {
+        "state": node.state, "text": node.text, "rate": round(node.rate_per_s, 1), "total": came, "out": node.out,
+        "pending": node.pending, "errors": node.errors, "dead": node.dead, "dropped": node.dropped,
+        "error": node.last_error if node.errors else "",
+    }  # fmt: skip
+
+
+def _wire_text(wire: WireView) -> str:
+    return f"{wire.source if wire.port == 'out' else f'{wire.source}.{wire.port}'} -> {wire.target}"
