@@ -13,6 +13,8 @@ from flowhost.engine.counters import NodeCounters
 from flowhost.engine.edge import Edge, MemoryEdge
 from flowhost.engine.generated import ChainNode, GeneratedSegment
 from flowhost.engine.graveyard import Graveyard
+from flowhost.engine.journal import Journal
+from flowhost.engine.kept_positions import KeptPositions
 from flowhost.engine.notices import History, NoticeBoard
 from flowhost.engine.options import RunOptions
 from flowhost.engine.outbox.burial import DeadLetterKeeper
@@ -25,6 +27,7 @@ from flowhost.engine.segment import KernelSegment, Segment
 from flowhost.engine.source_loop import SourceLoop
 from flowhost.engine.stateful import StatefulSegment
 from flowhost.engine.stations import DirectStation, QueuedStation, WaitingNode
+from flowhost.engine.token import Positions, PositionTracker
 from flowhost.errors import ConfigError
 from flowhost.graph.configs import connection_config, node_config, node_delivery
 from flowhost.graph.document import FlowDocument, NodeEntry
@@ -98,6 +101,7 @@ class Assembler:
         self._options = options
         self._clock: Clock = options.clock or SystemClock()
         self._history = History(self._clock, options.on_event)
+        self._journal = None if options.outbox is None else Journal(options.outbox)
         self._managed: dict[str, ManagedConnection] = {}
         self._boards: dict[str, NoticeBoard] = {}
 
@@ -238,7 +242,7 @@ class Assembler:
             # what it holds was promised to arrive, in order
             text = "still holds messages on disk, so its queue stays there in this run although it was switched off"
             self._history.add("info", text, node=node_id)
-        durable = assembly.durable[node_id] = DurableEdge(outbox, self._flow.id, node_id)
+        durable = assembly.durable[node_id] = DurableEdge(outbox, self._flow.id, node_id, self._journal)
         return durable
 
     def _left(self, node_id: str) -> bool:
@@ -266,11 +270,14 @@ class Assembler:
                 counters.state, counters.text = "stopped", f"disabled ({disabled})"
                 continue
             ready = self._link_ready(assembly, node_id)
-            loop = SourceLoop(
-                node_id, node, counters, assembly.pump, self._boards[node_id], ready,
-                waits_for_disk=self._options.outbox is not None,
-            )  # fmt: skip
+            positions = self._positions(node)
+            loop = SourceLoop(node_id, node, counters, assembly.pump, self._boards[node_id], ready, positions)
             assembly.sources.append(loop)
+
+    def _positions(self, node: Source[Any]) -> Positions | None:
+        if self._journal is not None:
+            return KeptPositions(self._journal, told=node.is_replayable(node.config))
+        return PositionTracker() if node.is_replayable(node.config) else None
 
     def _link_ready(self, assembly: Assembly, node_id: str) -> Callable[[], Awaitable[None]]:
         name = self._flow.nodes[node_id].connection

@@ -9,9 +9,10 @@ from typing import Any
 from flowhost.engine.backoff import Backoff
 from flowhost.engine.counters import NodeCounters
 from flowhost.engine.failure import Failure, reason_of
+from flowhost.engine.kept_positions import KeptPositions
 from flowhost.engine.notices import NoticeBoard
 from flowhost.engine.pump import Deliveries, Pump
-from flowhost.engine.token import AwaitedToken, PositionTracker, Token
+from flowhost.engine.token import Positions, Token
 from flowhost.errors import ConfigError, PermanentError, TemporaryError
 from flowhost.sdk import Message, Rejected, Settlement, Source
 
@@ -22,8 +23,17 @@ class SourceLoop:
     """One source of a run.
 
     Guarantees: batches enter the flow in the order of the source's `emit` calls; positions are confirmed in that order,
-    each once; a request to stop never cuts an `emit` that can still finish. With `waits_for_disk`, an `emit` of a
-    source that cannot bring its batch again returns once every branch has it on disk or confirmed.
+    each once; a request to stop never cuts an `emit` that can still finish. Where there is a disk, an `emit` of a
+    source that cannot bring its batch again returns once every branch has it there or confirmed.
+
+    Args:
+        node_id: id of the node.
+        node: the source.
+        counters: of the node.
+        pump: takes the batches on.
+        board: takes notices.
+        link_ready: returns once the node's connection is there.
+        positions: those still to be told; None for a source that is not told and has no disk to wait for.
     """
 
     def __init__(
@@ -34,18 +44,18 @@ class SourceLoop:
         pump: Pump,
         board: NoticeBoard,
         link_ready: Callable[[], Awaitable[None]],
-        *,
-        waits_for_disk: bool = False,
+        positions: Positions | None,
     ) -> None:
         self.node_id = node_id
-        self._waits_for_disk = waits_for_disk
         self.last: dict[tuple[str, str], Message] = {}
         self._node = node
         self._counters = counters
         self._pump = pump
         self._board = board
         self._link_ready = link_ready
-        self._tracker = PositionTracker() if node.is_replayable(node.config) else None
+        self._positions = positions
+        self._telling = asyncio.Lock()
+        self._told = node.is_replayable(node.config)
         self._task: asyncio.Task[None] | None = None
         self._emitting = False
         self._stopping = False
@@ -107,21 +117,22 @@ class SourceLoop:
     ) -> None:
         """Take a batch from the source (`flowhost.sdk.Emit`)."""
         counters = self._counters
-        counters.made += len(messages) + len(rejected)
-        counters.batches += 1
-        tracker = self._tracker
-        awaited = AwaitedToken() if tracker is None and self._waits_for_disk else None
-        token = awaited or (Token() if tracker is None else tracker.open(position))
+        positions = self._positions
         self._emitting = True
         try:
+            if isinstance(positions, KeptPositions):
+                await positions.origin.room()
+            counters.made += len(messages) + len(rejected)
+            counters.batches += 1
+            token = Token() if positions is None else positions.open(position)
             if rejected:
                 await self._reject(rejected, token)
             if messages:
                 counters.out += len(messages)
                 self.last[self.node_id, port] = messages[-1]
             await self._pump.feed(self.node_id, port, messages, token)
-            if awaited is not None:
-                await awaited.wait()
+            if positions is not None and not self._told:
+                await positions.empty()
         finally:
             self._emitting = False
         if self._stopping and self._task is not None:
@@ -141,21 +152,26 @@ class SourceLoop:
 
     async def confirm(self) -> None:
         """Tell the source what is settled, for ever."""
-        if self._tracker is None:
+        if self._positions is None:
             return
         while True:
-            await self._tell(await self._tracker.next_settled(), Settlement.CONFIRMED)
+            await self._positions.ready()
+            async with self._telling:
+                await self._tell(self._positions.take_settled(), Settlement.CONFIRMED)
 
     async def settled(self) -> None:
         """Returns when everything the source handed over has been settled and told to it."""
-        if self._tracker is not None:
-            await self._tracker.empty()
+        if self._positions is not None:
+            await self._positions.empty()
+            async with self._telling:
+                pass
 
     async def finish(self) -> None:
         """Tell the source how its last positions ended, then close it."""
-        if self._tracker is not None:
-            await self._tell(self._tracker.take_settled(), Settlement.CONFIRMED)
-            await self._tell(self._tracker.take_open(), Settlement.ABANDONED)
+        if self._positions is not None and self._told:
+            async with self._telling:
+                await self._tell(self._positions.take_settled(), Settlement.CONFIRMED)
+                await self._tell(self._positions.take_open(), Settlement.ABANDONED)
         try:
             await self._node.close()
         except Exception as error:  # noqa: BLE001 - the rest must still be closed

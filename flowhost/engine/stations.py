@@ -6,8 +6,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from typing_extensions import override
-
 from flowhost.engine.counters import NodeCounters
 from flowhost.engine.delivery import Delivery, open_until_ready
 from flowhost.engine.edge import Edge, UnstorableError
@@ -15,7 +13,7 @@ from flowhost.engine.failure import Failure, reason_of
 from flowhost.engine.notices import NoticeBoard
 from flowhost.engine.pump import Deliveries, Pump
 from flowhost.engine.segment import Ported, by_port
-from flowhost.engine.token import Token
+from flowhost.engine.token import JointToken, Token
 from flowhost.sdk import AsyncTransform, Message, Sink, WriteOutcome
 
 TAKE_AT_MOST = 1000
@@ -165,28 +163,3 @@ class DirectStation:
         self._counters.in_ += len(messages)
         await self.waiting.bring(messages, (token,))
         token.done()
-
-
-class JointToken(Token):
-    """One token for messages that came out of several source batches together."""
-
-    __slots__ = ("_tokens",)
-
-    def __init__(self, tokens: Sequence[Token]) -> None:
-        super().__init__()
-        for token in tokens:
-            token.split()
-        self._tokens = tokens
-
-    @override
-    def attach(self, change: Any) -> bool:
-        """The first source batch carries the change; they settle together."""
-        return self._tokens[0].attach(change)
-
-    @override
-    def done(self) -> None:
-        """One branch has ended; with the last one, all source batches lose theirs."""
-        super().done()
-        if self.settlement is not None:
-            for token in self._tokens:
-                token.done()

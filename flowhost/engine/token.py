@@ -1,41 +1,69 @@
-"""Acknowledgement: one token per batch a source hands over, resolved once, positions confirmed in order."""
+"""Acknowledgement: one token per batch, settled once, when the last of its branches has ended."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import override
 
 from flowhost.sdk import Settlement
 
+if TYPE_CHECKING:
+    from flowhost.engine.load import Load
+
+
+class Tracker(Protocol):
+    """Where a batch comes from: hears when a token has settled."""
+
+    def settled(self) -> None:
+        """Some token has settled; look whether it is the first one waiting."""
+        ...
+
 
 class Token:
-    """Counts the branches of a batch that are still open; the last one to end settles the position.
+    """Counts the branches of a batch that are still open; the last one to end settles the batch.
 
     Made with one branch open, which its maker closes with `done`.
+
+    Attributes:
+        load: what the batch brings about on disk; None where nothing is written, and once it has been.
+        settlement: how the batch ended; None while branches are open.
     """
 
-    __slots__ = ("_open", "_position", "_tracker", "changes", "settlement")
+    __slots__ = ("_open", "_position", "load", "settlement", "tracker")
 
-    def __init__(self, tracker: PositionTracker | None = None, position: Any = None) -> None:
+    def __init__(self, tracker: Tracker | None = None, position: Any = None, load: Load | None = None) -> None:
         self._open = 1
-        self._tracker = tracker
         self._position = position
+        self.tracker = tracker
+        self.load = load
         self.settlement: Settlement | None = None
-        self.changes: list[Any] | None = None
 
-    def attach(self, change: Any) -> bool:
-        """Have a change of the outbox made in the transaction that lets this batch leave its queue.
+    def carrier(self) -> Token | None:
+        """The token whose load takes what follows from these messages; None where nothing is written."""
+        return self if self.load is not None else None
+
+    def rides(self) -> int:
+        """Which appends this batch takes to disk itself (`flowhost.engine.load.Rides`)."""
+        return 0 if self.load is None else self.load.rides
+
+    def attach(self, change: Any, written: Callable[[int], None] | None = None) -> bool:
+        """Have a change of the outbox made in the transaction that lets this batch leave where it came from.
+
+        Args:
+            change: what to change.
+            written: of an append: called with the id before its first row once it is on disk.
 
         Returns:
-            False if the batch does not come from a queue on disk: the caller has to see to it.
+            False if nothing is written for this batch: the caller has to see to it.
         """
-        if self.changes is None:
+        carrier = self.carrier()
+        if carrier is None or carrier.load is None:
             return False
-        self.changes.append(change)
+        carrier.load.add(change, written)
         return True
 
     def split(self, branches: int = 1) -> None:
@@ -43,12 +71,12 @@ class Token:
         self._open += branches
 
     def done(self) -> None:
-        """One branch has ended: confirmed, filtered on purpose, or its failures are recorded as dead."""
+        """One branch has ended: confirmed, filtered on purpose, or what follows from it rides on the load."""
         self._open -= 1
         if self._open == 0:
             self.settlement = Settlement.CONFIRMED
-            if self._tracker is not None:
-                self._tracker.settled()
+            if self.tracker is not None:
+                self.tracker.settled()
 
     @property
     def position(self) -> Any:
@@ -56,80 +84,115 @@ class Token:
         return self._position
 
 
-class AwaitedToken(Token):
-    """A token somebody waits for: a source that cannot bring its batch again waits until it is safe."""
+class JointToken(Token):
+    """One token for messages that came out of several batches together."""
 
-    __slots__ = ("_settled",)
+    __slots__ = ("_knotted", "_tokens")
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: Sequence[Token]) -> None:
         super().__init__()
-        self._settled = asyncio.Event()
+        for token in tokens:
+            token.split()
+        self._tokens = tokens
+        self._knotted = False
+
+    @override
+    def carrier(self) -> Token | None:
+        """The first batch carries the change; from then on all of them reach the disk together."""
+        carriers = [carrier for token in self._tokens if (carrier := token.carrier()) is not None]
+        if not carriers:
+            return None
+        if not self._knotted and len(carriers) > 1:
+            Knot(carriers)
+            self._knotted = True
+        return carriers[0]
+
+    @override
+    def rides(self) -> int:
+        """As the batches do; those that come together are of one kind."""
+        return max(token.rides() for token in self._tokens)
 
     @override
     def done(self) -> None:
-        """One branch has ended."""
+        """One branch has ended; with the last one, all source batches lose theirs."""
         super().done()
         if self.settlement is not None:
-            self._settled.set()
+            for token in self._tokens:
+                token.done()
 
-    async def wait(self) -> None:
-        """Returns when every branch has ended."""
-        await self._settled.wait()
+
+class Knot:
+    """Batches whose loads reach the disk in one transaction, because what follows from them cannot be told apart."""
+
+    __slots__ = ("tokens",)
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self.tokens = tokens
+        for token in tokens:
+            if token.load is not None:
+                token.load.after.append(self)
+
+
+class Positions(Protocol):
+    """Positions of a source that are still to be told to it. Order of `open` is the order of telling."""
+
+    def open(self, position: Any) -> Token:
+        """A token for a batch at this position."""
+        ...
+
+    async def ready(self) -> None:
+        """Returns when there is something to tell."""
+        ...
+
+    def take_settled(self) -> list[Any]:
+        """Positions that are settled with all before them, oldest first."""
+        ...
+
+    def take_open(self) -> list[Any]:
+        """Positions that will not be settled any more, oldest first; nothing is ready after that."""
+        ...
+
+    async def empty(self) -> None:
+        """Returns when every position has been taken."""
+        ...
 
 
 class PositionTracker:
-    """Keeps positions in order and releases the contiguous settled ones.
+    """Positions of a source whose batches leave nothing on disk (`Positions`)."""
 
-    Args:
-        on_ready: called whenever there is at least one to release; None for those who wait in `next_settled`.
-    """
-
-    def __init__(self, on_ready: Callable[[], None] | None = None) -> None:
+    def __init__(self) -> None:
         self._tokens: deque[Token] = deque()
-        self._wake = asyncio.Event()
+        self._ready = asyncio.Event()
         self._empty = asyncio.Event()
-        self._on_ready = on_ready or self._wake.set
 
-    def open(self, position: Any, *, carries_changes: bool = False) -> Token:
-        """A token for a batch at this position; one from a queue on disk may carry changes of the outbox."""
+    def open(self, position: Any) -> Token:
+        """A token for a batch at this position."""
         token = Token(self, position)
-        token.changes = [] if carries_changes else None
         self._tokens.append(token)
         return token
 
     def settled(self) -> None:
         """Some token has settled; look whether it is the first one waiting."""
         if self._tokens and self._tokens[0].settlement is not None:
-            self._on_ready()
+            self._ready.set()
 
-    def first(self) -> Any:
-        """The oldest position that is not released yet; None if there is none."""
-        return self._tokens[0].position if self._tokens else None
-
-    async def next_settled(self) -> list[Any]:
-        """Positions to confirm now, oldest first; waits for at least one."""
-        while True:
-            ready = self.take_settled()
-            if ready:
-                return ready
-            self._wake.clear()
-            await self._wake.wait()
+    async def ready(self) -> None:
+        """Returns when the first position is settled."""
+        while not self._tokens or self._tokens[0].settlement is None:
+            self._ready.clear()
+            await self._ready.wait()
 
     def take_settled(self) -> list[Any]:
         """Positions that are settled with all before them."""
-        return [token.position for token in self.take_settled_tokens()]
-
-    def take_settled_tokens(self) -> list[Token]:
-        """Tokens that are settled with all before them."""
         ready = []
         while self._tokens and self._tokens[0].settlement is not None:
-            ready.append(self._tokens.popleft())
+            ready.append(self._tokens.popleft().position)
         if not self._tokens:
             self._empty.set()
         return ready
 
     async def empty(self) -> None:
-        """Returns when every position has been released."""
+        """Returns when every position has been taken."""
         while self._tokens:
             self._empty.clear()
             await self._empty.wait()
@@ -138,7 +201,5 @@ class PositionTracker:
         """Positions that will not be settled any more, oldest first."""
         positions = [token.position for token in self._tokens]
         self._tokens.clear()
+        self._empty.set()
         return positions
-
-    def __len__(self) -> int:
-        return len(self._tokens)

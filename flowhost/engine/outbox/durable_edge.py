@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flowhost.engine.edge import Portion, UnstorableError, age_s, now_ms
+from flowhost.engine.journal import Journal
+from flowhost.engine.load import Rides
 from flowhost.engine.outbox.burial import stays_unconfirmed
 from flowhost.engine.outbox.changes import Advance, Append, Change
 from flowhost.engine.outbox.codec import decode_message, encode_message
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.snapshot import EdgeSnapshot
-from flowhost.engine.token import PositionTracker, Token
+from flowhost.engine.token import Token
 from flowhost.sdk import Message
 
 READ_AHEAD = 20_000
@@ -44,18 +46,34 @@ class Share:
 class DurableEdge:
     """A first-in, first-out queue in the outbox (`flowhost.engine.edge.Edge`).
 
-    Guarantees: a token given to `offer` is settled for this branch once the messages are on disk, not before; order of
-    `offer` is order of `take`; a message leaves the disk once it and all before it are done. After a crash, what was
-    taken and not done is given out again.
+    Guarantees: a token given to `offer` is settled for this branch once the messages are on disk, or takes them there
+    itself (`Rides`); order of `offer` is order of `take`; a message leaves the disk once it and all before it are done.
+    After a crash, what was taken and not done is given out again.
 
     Args:
         outbox: the file.
         flow: flow id.
         node_id: the node behind the edge.
+        journal: of the run; None makes one.
+        holds: the node behind the edge holds messages.
         max_unwritten: messages that may wait for the disk before `offer` refuses.
+
+    Attributes:
+        origin: the edge as the place its messages come from.
     """
 
-    def __init__(self, outbox: Outbox, flow: str, node_id: str, max_unwritten: int = 10_000) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        flow: str,
+        node_id: str,
+        journal: Journal | None = None,
+        *,
+        holds: bool = False,
+        max_unwritten: int = 10_000,
+    ) -> None:
+        self.origin = (journal or Journal(outbox)).origin(self._leaving, self._left)
+        self._ridden_from = Rides.HELD if holds else Rides.ALL
         self._outbox = outbox
         self._flow = flow
         self._node_id = node_id
@@ -74,8 +92,6 @@ class DurableEdge:
         self._room = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._settling = False
-        self._done = PositionTracker(on_ready=self._advance)
 
     async def open(self) -> int:
         """Find the edge on disk.
@@ -99,23 +115,40 @@ class DurableEdge:
     def offer(self, messages: Sequence[Message], token: Token) -> bool:
         """Send the messages to disk if not too many are on their way there already."""
         number = len(messages)
-        if self._unwritten and self._unwritten + number > self._max_unwritten:
+        rides = token.rides() >= self._ridden_from
+        if not rides and self._unwritten and self._unwritten + number > self._max_unwritten:
             return False
         rows = encoded(messages)
         size, at_ms = sum(map(len, rows)), now_ms()
         if self._pending == 0:
             self._oldest_ms = at_ms
-        self._unwritten += number
         self._in += number
         self._pending += number
         self._bytes += size
         self._idle.clear()
 
-        def committed(starts: list[int]) -> None:
-            self._appended(messages, token, Share(starts[0] + number, number, size, at_ms))
+        def written(start: int) -> None:
+            self._appended(messages, Share(start + number, number, size, at_ms))
 
-        self._outbox.submit([Append(self._number, rows)], committed, stays_unconfirmed)
+        append = Append(self._number, rows)
+        if rides:
+            token.attach(append, written)
+            token.done()
+        else:
+            self._write(append, written, token)
         return True
+
+    def _write(self, append: Append, written: Callable[[int], None], token: Token) -> None:
+        number = len(append.rows)
+        self._unwritten += number
+
+        def committed(starts: list[int]) -> None:
+            self._unwritten -= number
+            self._room.set()
+            written(starts[0])
+            token.done()
+
+        self._outbox.submit([append], committed, stays_unconfirmed)
 
     async def put(self, messages: Sequence[Message], token: Token) -> None:
         """As `offer`, waiting for the disk."""
@@ -125,6 +158,7 @@ class DurableEdge:
 
     async def take(self, limit: int) -> list[Portion]:
         """What has accumulated on disk, at least one portion."""
+        await self.origin.room()
         while True:
             if self._behind:
                 await self._read_behind()
@@ -139,11 +173,11 @@ class DurableEdge:
         """The taken portions are done, up to what still follows from them elsewhere."""
         portions[-1].token.position.dead += dead
         # one transaction for all that leave together
-        self._settling = True
+        self.origin.paused = True
         for portion in portions:
             portion.token.done()
-        self._settling = False
-        self._done.settled()
+        self.origin.paused = False
+        self.origin.settled()
 
     async def idle(self) -> None:
         """Returns when nothing is on its way to disk, queued or in flight."""
@@ -165,20 +199,16 @@ class DurableEdge:
 
     # -- from disk
 
-    def _appended(self, messages: Sequence[Message], token: Token, share: Share) -> None:
-        self._unwritten -= share.number
+    def _appended(self, messages: Sequence[Message], share: Share) -> None:
         self._newest = share.last
-        self._room.set()
         if not self._behind and self._ahead_count + share.number <= READ_AHEAD:
             self._keep_ahead(messages, share)
         else:
             self._behind = True
         self._filled.set()
-        token.done()
 
     def _keep_ahead(self, messages: Sequence[Message], share: Share) -> None:
-        token = self._done.open(share, carries_changes=True)
-        self._ahead.append(Portion(messages, token, share.size, share.at_ms))
+        self._ahead.append(Portion(messages, self.origin.open(share), share.size, share.at_ms))
         self._ahead_count += share.number
 
     def _take_ahead(self, limit: int) -> list[Portion]:
@@ -205,26 +235,20 @@ class DurableEdge:
         if not rows or rows[-1][0] >= self._newest:
             self._behind = False
 
-    def _advance(self) -> None:
+    def _leaving(self, tokens: Sequence[Token]) -> Sequence[Change]:
         """Everything up to some message is done: let it leave the disk."""
-        if self._settling:
-            return
-        tokens = self._done.take_settled_tokens()
         shares: list[Share] = [token.position for token in tokens]
-        dead = sum(share.dead for share in shares)
-        changes: list[Change] = [Advance(self._number, shares[-1].last, dead)]
-        for token in tokens:
-            changes += token.changes or ()
-        self._outbox.submit(changes, lambda _: self._left(shares, dead), stays_unconfirmed)
+        return [Advance(self._number, shares[-1].last, sum(share.dead for share in shares))]
 
-    def _left(self, shares: Sequence[Share], dead: int) -> None:
+    def _left(self, tokens: Sequence[Token]) -> None:
         """These have left the disk."""
-        number = sum(share.number for share in shares)
+        shares: list[Share] = [token.position for token in tokens]
+        number, dead = sum(share.number for share in shares), sum(share.dead for share in shares)
         self._out += number - dead
         self._dead += dead
         self._pending -= number
         self._bytes -= sum(share.size for share in shares)
-        self._oldest_ms = share.at_ms if (share := self._done.first()) is not None else shares[-1].at_ms
+        self._oldest_ms = share.at_ms if (share := self.origin.first()) is not None else shares[-1].at_ms
         if self._pending == 0:
             # the estimate for what an earlier run had left was not exact
             self._bytes = 0
