@@ -18,6 +18,7 @@ FlowHostError
 ├── HostError              the machine is at fault (disk full, fsync failed): stop intake, confirm nothing
 ├── NotFoundError          no flow, run or connection of that name
 ├── ConflictError          somebody changed it meanwhile, or its state forbids the request
+│   └── ConfirmationError      it would cost something: says what; asked again with `confirm` it is done
 └── ForbiddenError         the caller may not do this
 ```
 Messages name the thing first, then the next step, then the detail. They never blame and never hold a secret.
@@ -143,6 +144,10 @@ class NotFoundError(FlowHostError):
 
 class ConflictError(FlowHostError):
     """The request does not fit the present state; read it again, then decide."""
+
+
+class ConfirmationError(ConflictError):
+    """It would cost something that cannot be taken back; the same request with `confirm` does it."""
 
 
 class ForbiddenError(FlowHostError):

@@ -32,6 +32,7 @@ class FlowRunner:
         self._parts: Assembly = Assembler(flow, library, options).build()
         self._state: RunState = "starting"
         self._text = ""
+        self._failed = False
         self._tasks = TaskKeeper(self._fault)
         self._ticker = Ticker(list(self._parts.stateful.values()), self._parts.pump, self._parts.clock)
         self._source_tasks: list[asyncio.Task[None]] = []
@@ -70,24 +71,31 @@ class FlowRunner:
         """Returns when every source has ended or failed for good, or the run itself has failed."""
         await self._sources_over.wait()
 
-    async def stop(self, drain_s: float = 10.0) -> None:
+    async def stop(self, drain_s: float | None = 10.0) -> None:
         """Stop the sources, let everything on its way arrive, then close; firmly once `drain_s` seconds are over.
 
         What has not arrived by then stays counted as pending, and replayable sources deliver it again next time.
+        None sets no limit: the run goes on until all has arrived, or until `hurry` sets one.
         """
         if self._state in ("stopped", "ended"):
             return
-        failed = self._state == "failed"
         over = self._sources_over.is_set()
-        self._state = "draining"
+        if drain_s is None and not self._failed:
+            self._text = "its sources have ended; what waits is still delivered"
+        else:
+            self._state = "draining"
+        text = ""
         try:
             async with asyncio.timeout(drain_s) as self._deadline:
                 await self._stop_sources()
                 await self._drain()
         except TimeoutError:
-            self._text = self._text or "stopped with messages still on their way"
+            text = "stopped with messages still on their way"
+        self._deadline = None
+        self._state = "draining"
         await self._close()
-        self._state = "failed" if failed else "ended" if over else "stopped"
+        self._text = self._text if self._failed else text
+        self._state = "failed" if self._failed else "ended" if over else "stopped"
 
     def fail(self, error: BaseException) -> None:
         """The machine failed (the outbox cannot be written): take in no more, confirm nothing, end."""
@@ -95,10 +103,16 @@ class FlowRunner:
         for source in self._parts.sources:
             source.request_stop()
 
-    def hurry(self) -> None:
-        """Turn a soft stop under way into a firm one."""
-        if self._deadline is not None and self._state == "draining":
-            self._deadline.reschedule(asyncio.get_running_loop().time())
+    def hurry(self, within_s: float = 0.0) -> None:
+        """Give a stop under way no more than this, seconds."""
+        if self._deadline is not None and not self._deadline.expired():
+            self._state = "failed" if self._failed else "draining"
+            self._deadline.reschedule(asyncio.get_running_loop().time() + within_s)
+
+    @property
+    def failed(self) -> bool:
+        """True once the run itself has failed: nothing more arrives."""
+        return self._failed
 
     def snapshot(self) -> FlowSnapshot:
         """Figures and states at this moment."""
@@ -172,7 +186,8 @@ class FlowRunner:
 
     def _fault(self, error: BaseException) -> None:
         """The engine itself failed: say so and end the run; sources keep what is not confirmed."""
-        self._state, self._text = "failed", reason_of(error)
+        self._failed, self._state, self._text = True, "failed", reason_of(error)
+        self.hurry()
         self._parts.history.add("error", f"the run failed: {reason_of(error)}")
         self._sources_over.set()
 

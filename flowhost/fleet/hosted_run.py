@@ -70,7 +70,7 @@ class HostedRun:
         self._send(Answer(self.run))
         fault = await self._until_over(runner)
         try:
-            await runner.stop(self._drain_s)
+            await self._end(runner)
         except Exception as error:
             log.exception("flow %s did not stop cleanly", self._order.document.id)
             fault = fault or f"{type(error).__name__}: {error}"
@@ -128,12 +128,25 @@ class HostedRun:
             await asyncio.wait({ending, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not ending.done():
                 return ""
-            self._drain_s = self._drain_s or 10.0
             error = ending.exception()
             return "" if error is None else f"{type(error).__name__}: {error}"
         finally:
             ending.cancel()
             stopping.cancel()
+
+    async def _end(self, runner: FlowRunner) -> None:
+        """Stop the run. One that came to its end delivers all it holds first, however long its targets are away."""
+        if self._stop.is_set() or runner.failed:
+            await runner.stop(self._drain_s)
+            return
+        closing = asyncio.create_task(runner.stop(None), name=f"end of {self._order.document.id}")
+        asked = asyncio.create_task(self._stop.wait(), name=f"stop {self._order.document.id}")
+        try:
+            await asyncio.wait({closing, asked}, return_when=asyncio.FIRST_COMPLETED)
+            runner.hurry(self._drain_s)
+            await closing
+        finally:
+            asked.cancel()
 
     def _say_how_it_ended(self, last: FlowSnapshot, fault: str) -> None:
         self.beat()

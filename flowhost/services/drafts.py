@@ -92,6 +92,8 @@ class DeployPlan:
         problems: what lint says; with an error among them it is refused.
         restarts: a running flow starts anew.
         running: it runs now.
+        orphans: messages by the node they wait before that would become dead letters; such a deployment has to be
+            confirmed.
     """
 
     rev: int
@@ -100,6 +102,7 @@ class DeployPlan:
     problems: tuple[ProblemView, ...]
     restarts: bool
     running: bool
+    orphans: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -221,16 +224,26 @@ class DraftService:
         changes = diff(deployed.document, session.record.document)
         return DeployPlan(
             rev=session.record.rev, deployed=deployed.number, changes=tuple(changes), problems=session.problems,
-            restarts=restarts(changes), running=self._flows.is_running(flow_id),
+            restarts=restarts(changes), running=self._flows.is_running(flow_id), orphans=await self._orphans(session),
         )  # fmt: skip
 
-    async def deploy(self, principal: Principal, flow_id: str, rev: int, note: str = "") -> int:
+    async def deploy(
+        self, principal: Principal, flow_id: str, rev: int, note: str = "", *, confirm: bool = False
+    ) -> int:
         """Make the draft the deployed revision; a running flow goes on with it.
+
+        Args:
+            principal: the caller.
+            flow_id: the flow.
+            rev: number of the draft the caller saw.
+            note: what the caller says about it.
+            confirm: messages that wait before nodes the draft has no more may become dead letters.
 
         Returns:
             Number of the revision.
 
         Raises:
+            ConfirmationError: messages wait before nodes the draft has no more; nothing was changed.
             ConflictError: the draft is no longer number `rev`: somebody else edited it.
             ConfigError: lint finds an error; nothing was changed.
         """
@@ -239,7 +252,7 @@ class DraftService:
         async with session.lock:
             _same_rev(session.record, rev)
             document = from_json(session.record.document)
-            deployed = await self._flows.deploy(principal, document, note)
+            deployed = await self._flows.deploy(principal, document, note, confirm=confirm)
             await self._drafts.rebase(flow_id, deployed)
             session.record = await self._drafts.open(flow_id)
             session.tell(DraftDeployed(rev=rev, revision=deployed, by=principal.name))
@@ -300,6 +313,12 @@ class DraftService:
         if revision is None:
             raise NotFoundError(f"flow {flow_id}: revision {number} is gone")
         return revision
+
+    async def _orphans(self, session: _Session) -> dict[str, int]:
+        try:
+            return await self._flows.orphans(from_json(session.record.document))
+        except FlowFileError:
+            return {}  # said among the problems
 
     def _check_soon(self, session: _Session) -> None:
         if session.check is None or session.check.done():

@@ -1,22 +1,23 @@
-"""Flows: list, look, start, stop, bring in, delete."""
+"""Flows: list, look, start, stop, bring in, roll back, delete."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from flowhost.errors import ConfigError, ConflictError, FlowFileError, NotFoundError
-from flowhost.graph.diff import diff, restarts
 from flowhost.graph.document import FlowDocument
-from flowhost.graph.jsonform import to_json
+from flowhost.graph.jsonform import from_json, to_json
 from flowhost.graph.library import NodeLibrary
 from flowhost.graph.lint import lint
 from flowhost.graph.problem import Problem
 from flowhost.graph.text import load_flow, read_flow
 from flowhost.services.access import Principal, demand
+from flowhost.services.deploy import find_orphans, has_to_restart, refuse_faulty, refuse_orphans, remove_outbox
 from flowhost.services.keeper import FlowKeeper
 from flowhost.services.live import LiveFlow
 from flowhost.services.pictures import detail, ends_of, overview
@@ -77,52 +78,127 @@ class FlowService:
             await self._keeper.stop(live, principal.name, self._drain_s)
         return overview(live)
 
-    async def import_file(self, principal: Principal, source: Path | str, base_dir: Path | None = None) -> FlowOverview:
+    async def import_file(
+        self, principal: Principal, source: Path | str, base_dir: Path | None = None, *, confirm: bool = False
+    ) -> FlowOverview:
         """Bring in a flow file and make it the deployed revision; a running flow goes on with it.
 
         Args:
             principal: the caller.
             source: path of the file, or its text.
             base_dir: what relative paths in its configs are relative to; the data folder if None.
+            confirm: messages that wait before nodes the revision has no more may become dead letters.
 
         Raises:
             FlowFileError: it is not a flow; nothing was changed.
-            ConfigError: the flow is running and the new revision could not; nothing was changed.
+            ConfigError: the flow is running and the new revision could not; the one before goes on.
+            ConfirmationError: messages wait before nodes the revision has no more; nothing was changed.
         """
         demand(principal, "flow.edit")
         document = await asyncio.to_thread(_read, source)
-        return overview(await self._take(document, base_dir, principal.name, ""))
+        return overview(await self._take(document, base_dir, principal.name, "", confirm=confirm))
 
-    async def deploy(self, principal: Principal, document: FlowDocument, note: str = "") -> int:
+    async def deploy(
+        self, principal: Principal, document: FlowDocument, note: str = "", *, confirm: bool = False
+    ) -> int:
         """Make a document the deployed revision of its flow; a running flow goes on with it.
+
+        Args:
+            principal: the caller.
+            document: the flow.
+            note: what the caller says about it.
+            confirm: messages that wait before nodes the revision has no more may become dead letters.
 
         Returns:
             Number of the revision.
 
         Raises:
-            ConfigError: lint finds an error; nothing was changed.
+            ConfigError: lint finds an error, or it did not start; the revision before goes on.
+            ConfirmationError: messages wait before nodes the revision has no more; nothing was changed.
         """
         demand(principal, "flow.edit")
-        await _refuse_faulty(document, self._library)
+        await refuse_faulty(document, self._library)
         base_dir = Path(kept) if (kept := self._flow(document.id).record.base_dir) else None
-        live = await self._take(document, base_dir, principal.name, note)
+        live = await self._take(document, base_dir, principal.name, note, confirm=confirm)
         return live.record.revision
 
-    async def _take(self, document: FlowDocument, base_dir: Path | None, by: str, note: str) -> LiveFlow:
+    async def roll_back(
+        self, principal: Principal, flow_id: str, revision: int, *, confirm: bool = False
+    ) -> FlowOverview:
+        """Make a kept revision the deployed one again; a running flow goes on with it.
+
+        Args:
+            principal: the caller.
+            flow_id: the flow.
+            revision: number of the revision.
+            confirm: as in `deploy`.
+
+        Raises:
+            NotFoundError: no such flow, or no such revision of it.
+            ConfigError: the flow is running and that revision could not; the present one goes on.
+            ConfirmationError: as `deploy`.
+        """
+        demand(principal, "flow.edit")
+        live = self._flow(flow_id)
+        async with live.lock:
+            kept = await self._store.revision(flow_id, revision)
+            if kept is None:
+                raise NotFoundError(f"flow {flow_id}: there is no revision {revision}, or it is no longer kept")
+            save = partial(self._store.deploy, flow_id, revision)
+            await self._take_on(live, from_json(kept.document), save, principal.name, confirm=confirm)
+        return overview(live)
+
+    async def _take(
+        self, document: FlowDocument, base_dir: Path | None, by: str, note: str, *, confirm: bool
+    ) -> LiveFlow:
         """The document as the deployed revision of its flow, running if the flow was."""
+        save = partial(
+            self._store.save, document.id, to_json(document), name=document.name or document.id, area=document.area,
+            base_dir=_absolute(base_dir), author=by, note=note,
+        )  # fmt: skip
         known = self._keeper.flows.get(document.id)
         if known is None:
-            return await self._save(document, base_dir, by, note)
+            live = self.adopt(await save(), document)
+            await self._look_over(live)
+            return live
         async with known.lock:
-            was_running = known.run is not None
-            if was_running:
-                await _refuse_faulty(document, self._library)
-            # moving a node on the canvas or giving it another name restarts nothing
-            anew = restarts(diff(known.record.document, to_json(document)))
-            live = await self._save(document, base_dir, by, note)
-            if was_running and anew:
-                await self._keeper.restart(live, by, self._drain_s)
-        return live
+            await self._take_on(known, document, save, by, confirm=confirm)
+        return known
+
+    async def _take_on(
+        self,
+        live: LiveFlow,
+        document: FlowDocument,
+        save: Callable[[], Awaitable[FlowRecord]],
+        by: str,
+        *,
+        confirm: bool,
+    ) -> None:
+        """Put another revision in place of the present one; the caller holds the flow's lock."""
+        before, document_before, runs = live.record, live.document, live.run is not None
+        if runs:
+            await refuse_faulty(document, self._library)
+        if not confirm:
+            refuse_orphans(await self.orphans(document))
+        self.adopt(await save(), document)
+        await self._look_over(live)
+        if not runs or not has_to_restart(before, live.record):
+            return
+        try:
+            await self._keeper.restart(live, by, self._drain_s)
+        except ConfigError as error:
+            failed = live.record.revision
+            self.adopt(await self._store.deploy(live.id, before.revision, before.base_dir), document_before)
+            await self._look_over(live)
+            await self._keeper.start(live, by)
+            text = f"revision {failed} did not start, revision {before.revision} runs again: {error.message}"
+            raise ConfigError(text, error.place) from error
+
+    async def orphans(self, document: FlowDocument) -> dict[str, int]:
+        """Messages that would become dead letters with this revision, by the node they wait before."""
+        live = self._flow(document.id)
+        running = live.snapshot if live.run is not None else None
+        return await find_orphans(document, self._library, self._keeper.outbox(live.id), running)
 
     def is_running(self, flow_id: str) -> bool:
         """Whether a run of the flow is on."""
@@ -132,12 +208,21 @@ class FlowService:
         """Number of the deployed revision. Raises `NotFoundError`."""
         return self._flow(flow_id).record.revision
 
-    async def delete(self, principal: Principal, flow_id: str) -> None:
+    async def delete(self, principal: Principal, flow_id: str, *, confirm: bool = False) -> Path | None:
         """Forget a flow; its runs stay in the history.
+
+        Args:
+            principal: the caller.
+            flow_id: the flow.
+            confirm: delete it although messages wait in it or dead letters are open.
+
+        Returns:
+            The file that keeps those messages; None if there were none.
 
         Raises:
             NotFoundError: no such flow.
             ConflictError: it runs, or shall run: stop it first.
+            ConfirmationError: it holds messages; says how many. Nothing was changed.
         """
         demand(principal, "flow.edit")
         live = self._flow(flow_id)
@@ -145,9 +230,11 @@ class FlowService:
             if live.run is not None or live.desired == "running":
                 msg = f"flow {flow_id} is running: stop it, then delete it"
                 raise ConflictError(msg)
+            kept = await remove_outbox(self._keeper.outbox(flow_id), flow_id, confirm=confirm)
             await self._store.delete(flow_id)
             del self._keeper.flows[flow_id]
             self.on_delete(flow_id)
+        return kept
 
     @asynccontextmanager
     async def watch(self, principal: Principal, flow_id: str) -> AsyncIterator[None]:
@@ -165,20 +252,6 @@ class FlowService:
         if live is None:
             msg = f"flow {flow_id}: there is none of this id on this host"
             raise NotFoundError(msg)
-        return live
-
-    async def _save(self, document: FlowDocument, base_dir: Path | None, by: str, note: str) -> LiveFlow:
-        record = await self._store.save(
-            document.id,
-            to_json(document),
-            name=document.name or document.id,
-            area=document.area,
-            base_dir=_absolute(base_dir),
-            author=by,
-            note=note,
-        )
-        live = self.adopt(record, document)
-        await self._look_over(live)
         return live
 
     def adopt(self, record: FlowRecord, document: FlowDocument) -> LiveFlow:
@@ -219,12 +292,3 @@ def _read(source: Path | str) -> FlowDocument:
         more = f" (and {len(file.problems) - 1} more)" if len(file.problems) > 1 else ""
         raise FlowFileError(where + first.message + more, first.place)
     return file.document
-
-
-async def _refuse_faulty(document: FlowDocument, library: NodeLibrary) -> None:
-    """A revision that cannot run must not take the place of one that does. Raises `ConfigError`."""
-    found = await asyncio.to_thread(lint, document, library, os.environ)
-    errors = [problem for problem in found if problem.severity == "error"]
-    if errors:
-        more = f" (and {len(errors) - 1} more; `flowhost lint` lists them)" if len(errors) > 1 else ""
-        raise ConfigError(f"not taken, the running revision goes on: {errors[0].message}{more}", errors[0].place)

@@ -104,6 +104,10 @@ class FlowKeeper(FleetListener):
             await self._fleet.stop(live.run, drain_s)
         await self.start(live, by)
 
+    def outbox(self, flow_id: str) -> Path:
+        """Where a flow's queues and dead letters lie."""
+        return outbox_file(self._data_dir, flow_id)
+
     def watch(self, live: LiveFlow, change: int) -> None:
         """One more (1) or one less (-1) page looks at the flow's last values."""
         before, live.watchers = live.watchers, live.watchers + change
@@ -165,7 +169,7 @@ class FlowKeeper(FleetListener):
             secrets=_secrets_of(live.document),
             watch=live.watchers > 0,
             revision=live.record.revision,
-            outbox=outbox_file(self._data_dir, live.id),
+            outbox=self.outbox(live.id),
         )
         try:
             await self._fleet.start(order)

@@ -101,6 +101,31 @@ class FlowStore:
 
         return await self._run(job)
 
+    async def deploy(self, flow_id: str, number: int, base_dir: str | None = None) -> FlowRecord:
+        """Make a kept revision the deployed one again.
+
+        Args:
+            flow_id: the flow.
+            number: of the revision.
+            base_dir: what relative paths are relative to; None leaves that as it is.
+
+        Raises:
+            NotFoundError: no such flow, or no such revision of it.
+        """
+
+        def job(session: Session) -> FlowRecord:
+            flow, revision = _flow(session, flow_id), _revision(session, flow_id, number)
+            if revision is None:
+                msg = f"flow {flow_id}: there is no revision {number}, or it is no longer kept"
+                raise NotFoundError(msg)
+            flow.deployed, flow.changed_at = number, datetime.now(UTC)
+            flow.name, flow.area = revision.document.get("name") or flow_id, revision.document.get("area") or ""
+            flow.base_dir = flow.base_dir if base_dir is None else base_dir
+            session.add(flow)
+            return _flow_record(flow, revision)
+
+        return await self._run(job)
+
     async def all(self) -> list[FlowRecord]:
         """Every flow with its deployed revision, by area and name."""
 

@@ -9,7 +9,7 @@ from nicegui import ui
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
-from flowhost.errors import FlowHostError
+from flowhost.errors import ConfirmationError, FlowHostError
 from flowhost.services.views import FlowOverview
 from flowhost.ui.caller import caller
 from flowhost.ui.live import Live
@@ -49,32 +49,46 @@ class ImportDialog:
             self._text = FlowText(self._on_text, self._on_too_big)
             with Tag("div", "", "fh-dialog-buttons"):
                 Button(t("import.cancel"), "close", self._close, "fh-quiet")
+                self._anyway = Button(t("import.anyway"), "warning", self._on_anyway, data_testid="import-anyway")
                 self._do = Button(t("import.do"), "check", self._on_import, "fh-primary", data_testid="import-do")
+        self._anyway.show_if(condition=False)
 
     def open(self) -> None:
         """Show the dialog, without an old error."""
-        self._alert.take_back()
+        self._take_back()
         self._dialog.value = True
 
     def _close(self) -> None:
         self._dialog.value = False
 
+    def _take_back(self) -> None:
+        self._alert.take_back()
+        self._anyway.show_if(condition=False)
+
     def _on_text(self, event: GenericEventArguments) -> None:
         self._content = str(event.args or "")
+        self._anyway.show_if(condition=False)
 
     def _on_too_big(self) -> None:
         self._alert.say(t("import.too_big"))
 
     async def _on_import(self) -> None:
-        self._alert.take_back()
+        await self._bring_in(confirm=False)
+
+    async def _on_anyway(self) -> None:
+        await self._bring_in(confirm=True)
+
+    async def _bring_in(self, *, confirm: bool) -> None:
+        self._take_back()
         if not self._content.strip():
             self._alert.say(t("import.empty"))
             return
         self._do.busy(t("import.busy"))
         try:
-            flow = await self._flows.import_file(caller(), self._content)
+            flow = await self._flows.import_file(caller(), self._content, confirm=confirm)
         except FlowHostError as error:
             self._alert.say(str(error))
+            self._anyway.show_if(isinstance(error, ConfirmationError))
             return
         finally:
             self._do.busy(None)

@@ -168,7 +168,9 @@ class FakeFlows:
         self.states[flow_id] = "stopped"
         return self._overview(flow_id)
 
-    async def import_file(self, principal: Principal, source: Any, base_dir: Any = None) -> FlowOverview:
+    async def import_file(
+        self, principal: Principal, source: Any, base_dir: Any = None, *, confirm: bool = False
+    ) -> FlowOverview:
         if "nodes" not in source:
             raise ConfigError("the flow has no nodes", "nodes")
         doc = _small("imported", "Imported", "", [("a", "filter"), ("b", "log")])

@@ -95,6 +95,7 @@ TEXTS: dict[str, str] = {
     "import.choose": "Choose file…",
     "import.placeholder": "flowhost: 1\nid: my-flow\nname: My flow\nnodes: …",
     "import.do": "Import",
+    "import.anyway": "Import anyway",
     "import.cancel": "Cancel",
     "import.empty": "There is nothing to import yet: choose a file or paste the text of one.",
     "import.too_big": "This file is larger than 900 kB, too large to be a flow file.",

@@ -1,0 +1,105 @@
+"""What is looked at before another revision takes over, and before a flow is deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flowhost.engine.outbox.census import Census, erase, set_aside, take_census
+from flowhost.engine.snapshot import FlowSnapshot
+from flowhost.errors import ConfigError, ConfirmationError
+from flowhost.graph.diff import diff, restarts
+from flowhost.graph.document import FlowDocument
+from flowhost.graph.library import NodeLibrary
+from flowhost.graph.lint import lint
+from flowhost.sdk import AsyncTransform, Sink, StatefulTransform
+from flowhost.store import FlowRecord
+
+QUEUED = (Sink, AsyncTransform, StatefulTransform)
+"""Kinds of nodes that may have a queue on disk before them."""
+FLOWS_S = 5.0
+"""A queue whose oldest message is younger is being delivered."""
+
+
+async def refuse_faulty(document: FlowDocument, library: NodeLibrary) -> None:
+    """A revision that cannot run must not take the place of one that does. Raises `ConfigError`."""
+    found = await asyncio.to_thread(lint, document, library, os.environ)
+    errors = [problem for problem in found if problem.severity == "error"]
+    if errors:
+        more = f" (and {len(errors) - 1} more; `flowhost lint` lists them)" if len(errors) > 1 else ""
+        raise ConfigError(f"not taken, the running revision goes on: {errors[0].message}{more}", errors[0].place)
+
+
+async def find_orphans(
+    document: FlowDocument, library: NodeLibrary, outbox: Path, running: FlowSnapshot | None
+) -> dict[str, int]:
+    """Messages that wait before nodes a revision has no queue for, by node.
+
+    Args:
+        document: the revision.
+        library: the installed types.
+        outbox: file of the flow.
+        running: figures of the run that is on; a queue of it that flows is left out, it is empty when the run stops.
+    """
+    census = await asyncio.to_thread(take_census, outbox, document.id)
+    flowing = {edge.node for edge in running.edges if edge.oldest_s < FLOWS_S} if running is not None else set()
+    return {
+        node: number
+        for node, number in census.waiting.items()
+        if node not in flowing and not _served(document, library, node)
+    }
+
+
+def refuse_orphans(orphans: Mapping[str, int]) -> None:
+    """Messages would become dead letters: somebody has to want that. Raises `ConfirmationError`."""
+    if orphans:
+        places = ", ".join(f"{number:,} before {node}" for node, number in orphans.items())
+        raise ConfirmationError(
+            f"not taken, nothing was changed: messages wait before nodes this revision has no queue for ({places}); "
+            "let them be delivered first, or confirm: they become dead letters that can be replayed"
+        )
+
+
+async def remove_outbox(outbox: Path, flow_id: str, *, confirm: bool) -> Path | None:
+    """See to the outbox of a flow that is deleted.
+
+    Returns:
+        Where the file was moved to because it still held messages; None if it held nothing and is gone.
+
+    Raises:
+        ConfirmationError: it holds messages; nothing was changed.
+        HostError: the file cannot be read or moved.
+    """
+    census = await asyncio.to_thread(take_census, outbox, flow_id)
+    if census.empty:
+        await asyncio.to_thread(erase, outbox)
+        return None
+    if not confirm:
+        raise ConfirmationError(
+            f"flow {flow_id} is not deleted: it has {_in_words(census)}; let them be delivered, replay or discard "
+            "them, or confirm: its file is then kept aside"
+        )
+    return await set_aside(outbox)
+
+
+def has_to_restart(before: FlowRecord, now: FlowRecord) -> bool:
+    """Whether the run of one revision cannot go on as the run of another."""
+    return before.base_dir != now.base_dir or restarts(diff(before.document, now.document))
+
+
+def _served(document: FlowDocument, library: NodeLibrary, node: str) -> bool:
+    entry = document.nodes.get(node)
+    kind: Any = library.nodes.get(entry.type) if entry is not None else None
+    return kind is not None and issubclass(kind, QUEUED)
+
+
+def _in_words(census: Census) -> str:
+    parts = []
+    if census.waiting:
+        parts.append(f"{sum(census.waiting.values()):,} messages waiting before {', '.join(census.waiting)}")
+    if census.dead_letters:
+        parts.append(f"{census.dead_letters:,} open dead letters")
+    return " and ".join(parts)
