@@ -15,15 +15,18 @@ from flowhost.engine.generated import ChainNode, GeneratedSegment
 from flowhost.engine.graveyard import Graveyard
 from flowhost.engine.journal import Journal
 from flowhost.engine.kept_positions import KeptPositions
+from flowhost.engine.letter_office import LetterOffice
 from flowhost.engine.notices import History, NoticeBoard
 from flowhost.engine.options import RunOptions
 from flowhost.engine.outbox.burial import DeadLetterKeeper
 from flowhost.engine.outbox.checkpoint import OutboxCheckpoint
 from flowhost.engine.outbox.durable_edge import DurableEdge
 from flowhost.engine.outbox.succession import Succession
+from flowhost.engine.outbox.trail import LetterTrail
 from flowhost.engine.plan import Plan, make_plan
 from flowhost.engine.pump import Pump
 from flowhost.engine.segment import KernelSegment, Segment
+from flowhost.engine.snapshot import EdgeSnapshot
 from flowhost.engine.source_loop import SourceLoop
 from flowhost.engine.stateful import StatefulSegment
 from flowhost.engine.stations import DirectStation, QueuedStation, WaitingNode
@@ -71,6 +74,11 @@ class Assembly:
     durable: dict[str, DurableEdge] = field(default_factory=dict)
     transforms: list[Node[Any]] = field(default_factory=list)
     succession: Succession | None = None
+    letters: LetterOffice | None = None
+
+    def replay_edges(self) -> list[EdgeSnapshot]:
+        """Ledgers of the queues that bring retried dead letters back."""
+        return self.letters.replays.snapshot() if self.letters is not None else []
 
     async def take_over(self) -> None:
         """Settle what an earlier revision left in the outbox. Raises `HostError`."""
@@ -104,6 +112,7 @@ class Assembler:
         self._journal = None if options.outbox is None else Journal(options.outbox)
         self._managed: dict[str, ManagedConnection] = {}
         self._boards: dict[str, NoticeBoard] = {}
+        self._trail = LetterTrail()
 
     def build(self) -> Assembly:
         """All parts."""
@@ -122,6 +131,7 @@ class Assembler:
             self._add_single(assembly, node_id)
         self._add_sources(assembly)
         assembly.succession = self._succession()
+        assembly.letters = self._letters(assembly.pump)
         return assembly
 
     # -- connections and nodes
@@ -242,7 +252,9 @@ class Assembler:
             # what it holds was promised to arrive, in order
             text = "still holds messages on disk, so its queue stays there in this run although it was switched off"
             self._history.add("info", text, node=node_id)
-        durable = assembly.durable[node_id] = DurableEdge(outbox, self._flow.id, node_id, self._journal)
+        durable = assembly.durable[node_id] = DurableEdge(
+            outbox, self._flow.id, node_id, self._journal, trail=self._trail
+        )
         return durable
 
     def _left(self, node_id: str) -> bool:
@@ -254,6 +266,11 @@ class Assembler:
         if options.outbox is None:
             return None
         return Succession(options.outbox, self._flow.id, options.revision, self._clock, self._history)
+
+    def _letters(self, pump: Pump) -> LetterOffice | None:
+        if self._journal is None:
+            return None
+        return LetterOffice(self._journal, self._flow, self._options.revision, pump, self._trail, self._clock)
 
     def _keeper(self) -> DeadLetterKeeper | None:
         options = self._options

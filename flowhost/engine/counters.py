@@ -32,6 +32,18 @@ class NodeCounters:
         gone = self.out + self.rerouted + self.used + self.filtered + self.dead + self.dropped
         return self.in_ + self.resting + self.made - gone
 
+    def clear_passed(self) -> None:
+        """Forget what is about to be derived anew."""
+        self.in_ = self.out = self.made = self.filtered = self.batches = 0
+
+    def add_passed(self, came: int, left: int, made: int, filtered: int, batches: int) -> None:
+        """Add what has passed the node on one of its ways."""
+        self.in_ += came
+        self.out += left
+        self.made += made
+        self.filtered += filtered
+        self.batches += batches
+
     def snapshot(self) -> NodeSnapshot:
         """The figures at this moment."""
         return NodeSnapshot(

@@ -6,6 +6,9 @@ import msgspec
 
 from flowhost.sdk import Message
 
+UNDECODABLE = "Undecodable"
+"""Kind of a failure of a source: it received what it could not read."""
+
 
 class Failure(msgspec.Struct, frozen=True):
     """One message and why it failed.
@@ -15,12 +18,14 @@ class Failure(msgspec.Struct, frozen=True):
         message: as it entered that node.
         reason: the cause in words.
         kind: name of the error class, for filters.
+        attempts: how often the node tried it since it came.
     """
 
     node: str
     message: Message
     reason: str
     kind: str = "MessageError"
+    attempts: int = 1
 
     def for_error_port(self) -> Message:
         """The message as it leaves by an error port: untouched, with the cause in its headers."""

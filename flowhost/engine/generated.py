@@ -70,6 +70,7 @@ class GeneratedSegment:
         self._left = [0] * len(self._ports)
         self._dropped = [0] * len(chain)
         self._failed = [0] * len(chain)
+        self._tails: dict[str, GeneratedSegment] = {}
 
     def run(self, messages: Sequence[Message], failures: list[Failure]) -> Ported:
         """Process a batch."""
@@ -140,19 +141,31 @@ class GeneratedSegment:
         failures.append(failure_of(place.node_id, message, explain(error, place, payload, meta)))
         return frame
 
+    def from_node(self, node_id: str) -> GeneratedSegment:
+        """The rest of the chain from one of its nodes on: the same nodes and counters, entered in their middle."""
+        if node_id == self.nodes[0]:
+            return self
+        if node_id not in self._tails:
+            links = self._chain[self.nodes.index(node_id) :]
+            self._tails[node_id] = GeneratedSegment(links, self._ports, self._trunk)
+        return self._tails[node_id]
+
     def settle_counters(self) -> None:
         """Derive every node's figures from what came, what was dropped and what failed on the way."""
+        for link in self._chain:
+            link.counters.clear_passed()
+        for segment in (self, *self._tails.values()):
+            segment.add_counters()
+
+    def add_counters(self) -> None:
+        """Add the figures of what entered at the head of this chain to the counters of its nodes."""
         came = self._came
         last = len(self._chain) - 1
         for index, link in enumerate(self._chain):
-            counters = link.counters
             ended = self._dropped[index] + self._failed[index]
-            counters.in_, counters.batches, counters.filtered = came, self._batches, self._dropped[index]
-            passed = came - ended
-            if index == last:
-                passed = sum(self._left)
-                counters.made = max(0, passed + ended - came)
-            counters.out = passed
+            passed = sum(self._left) if index == last else came - ended
+            made = max(0, passed + ended - came) if index == last else 0
+            link.counters.add_passed(came, passed, made, self._dropped[index], self._batches)
             came = passed
 
     def trace_next(self) -> None:

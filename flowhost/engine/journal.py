@@ -32,7 +32,7 @@ class Journal:
     """
 
     def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
+        self.outbox = outbox
         self._meter = Meter()
         self._room = asyncio.Event()
         # places whose first batch is settled; a dict keeps the order
@@ -84,7 +84,7 @@ class Journal:
         if changes or any(origin.in_flight for origin in places):
             for origin, tokens in places.items():
                 origin.in_flight += len(tokens)
-            self._outbox.submit(changes, committed, stays_unconfirmed)
+            self.outbox.submit(changes, committed, stays_unconfirmed)
             return
         for origin, tokens in places.items():
             origin.left(tokens)

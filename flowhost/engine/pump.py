@@ -35,12 +35,14 @@ class Pump:
         self._counters = counters
         self._graveyard = graveyard
         self._segments: dict[str, Segment] = {}
+        self._within: dict[str, Segment] = {}
         self._stations: dict[str, Station] = {}
         self._last_yield = time.perf_counter()
 
     def add_segment(self, segment: Segment) -> None:
         """Messages for its first node run through it."""
         self._segments[segment.nodes[0]] = segment
+        self._within.update(dict.fromkeys(segment.nodes, segment))
 
     def add_station(self, node_id: str, station: Station) -> None:
         """Messages for this node are handed to the station."""
@@ -78,6 +80,18 @@ class Pump:
                 deliveries.append((self._stations[target], messages))
             else:
                 self._through(segment, messages, deliveries)
+
+    def enter(self, node_id: str, messages: Sequence[Message], deliveries: Deliveries) -> None:
+        """Send messages in at any node, as if a wire had brought them; a source sends them out as its own."""
+        if node_id in self._within:
+            self._through(self._within[node_id].from_node(node_id), messages, deliveries)
+        elif node_id in self._stations:
+            deliveries.append((self._stations[node_id], messages))
+        else:
+            counters = self._counters[node_id]
+            counters.made += len(messages)
+            counters.out += len(messages)
+            self.spread(node_id, "out", messages, deliveries)
 
     def _through(self, segment: Segment, messages: Sequence[Message], deliveries: Deliveries) -> None:
         failures: list[Failure] = []

@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Iterator
 from flowhost.engine.assembly import Assembler, Assembly
 from flowhost.engine.failure import reason_of
 from flowhost.engine.options import RunOptions
+from flowhost.engine.outbox.letter_requests import LetterAnswer, LetterRequest
 from flowhost.engine.snapshot import FlowSnapshot, RunState, ValueSnapshot
 from flowhost.engine.source_loop import SourceLoop
 from flowhost.engine.stations import WaitingNode
 from flowhost.engine.tasks import TaskKeeper
 from flowhost.engine.ticker import Ticker
 from flowhost.engine.values import value_snapshot
+from flowhost.errors import NotFoundError
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.library import NodeLibrary
 from flowhost.graph.topology import topological_order
@@ -49,6 +51,8 @@ class FlowRunner:
         """
         parts = self._parts
         await parts.take_over()
+        if parts.letters is not None:
+            await parts.letters.find()
         for node_id, edge in parts.durable.items():
             parts.counters[node_id].in_ += await edge.open()
         for transform in parts.transforms:
@@ -61,6 +65,8 @@ class FlowRunner:
             self._tasks.start(queued.serve(), f"serve {node_id}")
         if parts.stateful:
             self._tasks.start(self._ticker.run(), "ticker")
+        if parts.letters is not None:
+            await parts.letters.open(self._tasks.start)
         for source in parts.sources:
             self._tasks.start(source.confirm(), f"confirm {source.node_id}")
         self._source_tasks = [self._tasks.task(s.run(), f"source {s.node_id}") for s in parts.sources]
@@ -124,10 +130,18 @@ class FlowRunner:
             state=self._state,
             text=self._text,
             nodes={node_id: counters.snapshot() for node_id, counters in parts.counters.items()},
-            edges=[queued.edge.snapshot() for queued in parts.queued.values()],
+            edges=[*(queued.edge.snapshot() for queued in parts.queued.values()), *parts.replay_edges()],
             connections=parts.pool.snapshot(),
             values=self._values() if self._watching else [],
+            dead_letters=parts.letters.counted("dead") if parts.letters is not None else 0,
+            retried=parts.letters.counted("retried") if parts.letters is not None else 0,
         )
+
+    async def change_letters(self, request: LetterRequest) -> LetterAnswer:
+        """Change dead letters of this flow; what is answered is on disk. Raises as `LetterDesk.handle` does."""
+        if self._parts.letters is None:
+            raise NotFoundError(f"flow {self._parts.flow.id} keeps no dead letters: it runs without an outbox")
+        return await self._parts.letters.desk.handle(request)
 
     def watch(self, on: bool) -> None:
         """Collect last values for the following snapshots, or stop doing so."""
@@ -146,6 +160,8 @@ class FlowRunner:
     async def _drain(self) -> None:
         """Let messages arrive, upstream first; transforms that hold messages give them out in their turn."""
         parts = self._parts
+        if parts.letters is not None:
+            await parts.letters.replays.idle()
         for node_id in topological_order(parts.flow):
             if (queued := parts.queued.get(node_id)) is not None:
                 await queued.edge.idle()
@@ -168,6 +184,8 @@ class FlowRunner:
             if counters.state == "running" and node_id not in parts.queued:
                 counters.state = "stopped"
         parts.graveyard.close()
+        if parts.letters is not None:
+            await parts.letters.close()
         self._sources_over.set()
 
     async def _within(self, closing: Awaitable[None]) -> None:

@@ -26,6 +26,10 @@ class Segment(Protocol):
         """Process a batch; messages that fail are appended to `failures` and the rest goes on."""
         ...
 
+    def from_node(self, node_id: str) -> Segment:
+        """What runs from one of the nodes on."""
+        ...
+
     def settle_counters(self) -> None:
         """Bring the counters of all nodes up to date."""
         ...
@@ -88,6 +92,10 @@ class KernelSegment:
             self._counters.made += left - came
         else:
             self._counters.filtered += came - left
+
+    def from_node(self, node_id: str) -> KernelSegment:  # noqa: ARG002 - part of the protocol
+        """There is but one node."""
+        return self
 
     def settle_counters(self) -> None:
         """Counters are always up to date here."""

@@ -106,7 +106,12 @@ class ValueSnapshot(msgspec.Struct, kw_only=True):
 
 
 class FlowSnapshot(msgspec.Struct, kw_only=True):
-    """A whole run at one moment."""
+    """A whole run at one moment.
+
+    Attributes:
+        dead_letters: letters on disk that somebody has to look at, of this run and of earlier ones.
+        retried: letters that were retried and are on their way.
+    """
 
     flow: str
     state: RunState = "starting"
@@ -115,6 +120,8 @@ class FlowSnapshot(msgspec.Struct, kw_only=True):
     edges: list[EdgeSnapshot] = []
     connections: dict[str, ConnectionSnapshot] = {}
     values: list[ValueSnapshot] = []
+    dead_letters: int = 0
+    retried: int = 0
 
     def balanced(self) -> bool:
         """True when every node's and every edge's ledger adds up."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from flowhost.engine.backoff import Backoff
 from flowhost.engine.counters import NodeCounters
-from flowhost.engine.failure import Failure, reason_of
+from flowhost.engine.failure import UNDECODABLE, Failure, reason_of
 from flowhost.engine.kept_positions import KeptPositions
 from flowhost.engine.notices import NoticeBoard
 from flowhost.engine.pump import Deliveries, Pump
@@ -141,7 +141,8 @@ class SourceLoop:
 
     async def _reject(self, rejected: Sequence[Rejected], token: Token) -> None:
         deliveries: Deliveries = []
-        self._pump.fail([Failure(self.node_id, item.message, item.reason) for item in rejected], deliveries)
+        failures = [Failure(self.node_id, item.message, item.reason, UNDECODABLE) for item in rejected]
+        self._pump.fail(failures, deliveries)
         await self._pump.deliver(deliveries, token)
 
     def request_stop(self) -> None:

@@ -141,6 +141,10 @@ class StatefulSegment:
                 self._traced[self.nodes[0], port] = sent[-1]
         return list(ported.items())
 
+    def from_node(self, node_id: str) -> StatefulSegment:  # noqa: ARG002 - part of the protocol
+        """There is but one node."""
+        return self
+
     def settle_counters(self) -> None:
         """Counters are always up to date here."""
 

@@ -17,7 +17,7 @@ from flowhost.expr import DataPath
 from flowhost.expr.times import iso_time
 from flowhost.sdk import Expression, Message, Meta, Template
 
-META_FIELDS = ("topic", "time_ns", "quality", "status", "unit", "key", "id", "headers")
+META_FIELDS = ("topic", "time_ns", "quality", "status", "unit", "key", "id", "headers", "letter")
 _INDENT = " "
 TOP_DEPTH = 2
 

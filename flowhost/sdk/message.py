@@ -21,6 +21,8 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
         key: orders messages: those of one key stay in order. Often the machine or the business object.
         id: idempotency key; the same on every redelivery where the source `has_stable_ids`; empty where it knows none.
         headers: further text, e.g. MQTT user properties.
+        letter: number of the dead letter this message is another try of; 0 for nearly all. The engine's own mark: no
+            expression reads it and no connector sends it.
     """
 
     topic: str = ""
@@ -31,6 +33,7 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
     key: str = ""
     id: str = ""
     headers: dict[str, str] = {}
+    letter: int = 0
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

@@ -176,6 +176,10 @@ class FreezingSegment:
         """Run with frozen messages."""
         return self._segment.run([freeze_message(message) for message in messages], failures)
 
+    def from_node(self, node_id: str) -> FreezingSegment:
+        """As the segment does."""
+        return FreezingSegment(self._segment.from_node(node_id))
+
     def settle_counters(self) -> None:
         """As the segment does."""
         self._segment.settle_counters()

@@ -33,9 +33,11 @@ class DeadLetterKeeper:
         return Burial(self._outbox, [self._letter(failure) for failure in failures])
 
     def _letter(self, failure: Failure) -> Bury:
+        meta = failure.message.meta
         return Bury(
-            self._flow, failure.node, self._clock.now_ns(), self._revision, failure.kind, failure.reason, 1,
-            kept(failure.message),
+            self._flow, failure.node, self._clock.now_ns(), self._revision, failure.kind, storable(failure.reason),
+            failure.attempts, kept(failure.message), storable(meta.topic), storable(meta.key), storable(meta.id),
+            meta.letter,
         )  # fmt: skip
 
 
@@ -59,8 +61,15 @@ def stays_unconfirmed(_: Exception) -> None:
     """The run hears of the fault from the outbox itself; what is not confirmed comes again."""
 
 
+def storable(text: str) -> str:
+    """The text as UTF-8 can hold it: names of files and answers of devices may bring half characters."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def kept(message: Message) -> bytes:
-    """The message as bytes; a payload that cannot be kept as it is is kept as its text."""
+    """The message as bytes, without the mark of a retry; a payload that is no message data is kept as its text."""
+    if message.meta.letter:
+        message = message.with_meta(letter=0)
     try:
         return encode_message(message)
     except TypeError:

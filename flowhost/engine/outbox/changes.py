@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from flowhost.engine.outbox.letter_changes import LetterChange
+
 
 @dataclass(frozen=True, slots=True)
 class Append:
@@ -47,8 +49,13 @@ class Bury:
         revision: of the flow, 0 where there is none.
         kind: class of the error.
         reason: in words.
-        attempts: how often it was tried.
+        attempts: how often delivery was tried since the message came to the node.
         message: encoded, as it entered the node.
+        topic: of the message, for lists and filters.
+        key: of the message.
+        ident: id of the message.
+        letter: number of the dead letter this is another try of; 0 if it is none.
+        causes: earlier failures, JSON as `flowhost.engine.outbox.letter.Cause` says, oldest first.
     """
 
     flow: str
@@ -59,6 +66,11 @@ class Bury:
     reason: str
     attempts: int
     message: bytes
+    topic: str = ""
+    key: str = ""
+    ident: str = ""
+    letter: int = 0
+    causes: str = "[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +122,7 @@ class KeepMeta:
     value: str
 
 
-Change = Append | Advance | Bury | KeepState | KeepOrigin | Orphan | DropNode | KeepMeta
+Change = Append | Advance | Bury | KeepState | KeepOrigin | Orphan | DropNode | KeepMeta | LetterChange
 
 
 @dataclass(slots=True)

@@ -15,6 +15,10 @@ from flowhost.errors import FlowHostError
 from flowhost.sdk import Message, Meta
 
 CRC_BYTES = 4
+MESSAGE_FIELDS = (9, 10)
+"""Payload and meta; the tenth, the mark of a retried dead letter, is written only where there is one."""
+MARKED_ROW = "substr({column}, 5, 1) = x'9a'"
+"""Condition in SQL for a row with ten fields, as MessagePack begins a list of ten."""
 EXT_DECIMAL = 1
 EXT_DATETIME = 2
 EXT_INTEGER = 3
@@ -34,6 +38,8 @@ def encode_message(message: Message) -> bytes:
     meta = message.meta
     fields = (_prepared(message.payload), meta.topic, meta.time_ns, meta.quality, meta.status, meta.unit, meta.key,
               meta.id, meta.headers)  # fmt: skip
+    if meta.letter:
+        return _with_checksum(_encoder.encode((*fields, meta.letter)))
     return _with_checksum(_encoder.encode(fields))
 
 
@@ -51,7 +57,7 @@ def decode(row: bytes) -> Any:
 def decode_message(row: bytes) -> Message:
     """The message of a row. Raises `DamagedRowError`."""
     fields = decode(row)
-    if not isinstance(fields, list) or len(fields) != len(Meta.__struct_fields__) + 1:
+    if not isinstance(fields, list) or len(fields) not in MESSAGE_FIELDS:
         raise DamagedRowError(f"a row of {len(row)} bytes holds no message")
     payload, *meta = fields
     return Message(payload, Meta(*meta))

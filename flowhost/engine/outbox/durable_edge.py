@@ -13,6 +13,7 @@ from flowhost.engine.outbox.burial import stays_unconfirmed
 from flowhost.engine.outbox.changes import Advance, Append, Change
 from flowhost.engine.outbox.codec import decode_message, encode_message
 from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.outbox.trail import LetterTrail
 from flowhost.engine.snapshot import EdgeSnapshot
 from flowhost.engine.token import Token
 from flowhost.sdk import Message
@@ -31,9 +32,10 @@ class Share:
         size: bytes on disk.
         at_ms: when they came, milliseconds UTC.
         dead: how many became dead letters.
+        follows: what has to be noted of retried letters when it leaves.
     """
 
-    __slots__ = ("at_ms", "dead", "last", "number", "size")
+    __slots__ = ("at_ms", "dead", "follows", "last", "number", "size")
 
     def __init__(self, last: int, number: int, size: int, at_ms: int) -> None:
         self.last = last
@@ -41,6 +43,7 @@ class Share:
         self.size = size
         self.at_ms = at_ms
         self.dead = 0
+        self.follows: Sequence[Change] = ()
 
 
 class DurableEdge:
@@ -57,6 +60,7 @@ class DurableEdge:
         journal: of the run; None makes one.
         holds: the node behind the edge holds messages.
         max_unwritten: messages that may wait for the disk before `offer` refuses.
+        trail: follows retried dead letters; None where there can be none.
 
     Attributes:
         origin: the edge as the place its messages come from.
@@ -71,7 +75,9 @@ class DurableEdge:
         *,
         holds: bool = False,
         max_unwritten: int = 10_000,
+        trail: LetterTrail | None = None,
     ) -> None:
+        self._trail = trail or LetterTrail()
         self.origin = (journal or Journal(outbox)).origin(self._leaving, self._left)
         self._ridden_from = Rides.HELD if holds else Rides.ALL
         self._outbox = outbox
@@ -112,8 +118,8 @@ class DurableEdge:
             self._filled.set()
         return self._pending
 
-    def offer(self, messages: Sequence[Message], token: Token) -> bool:
-        """Send the messages to disk if not too many are on their way there already."""
+    def offer(self, messages: Sequence[Message], token: Token, also: Sequence[Change] = ()) -> bool:
+        """Send the messages to disk if not too many are on their way there already; `also` happens with it."""
         number = len(messages)
         rides = token.rides() >= self._ridden_from
         if not rides and self._unwritten and self._unwritten + number > self._max_unwritten:
@@ -130,15 +136,17 @@ class DurableEdge:
         def written(start: int) -> None:
             self._appended(messages, Share(start + number, number, size, at_ms))
 
-        append = Append(self._number, rows)
+        append, also = Append(self._number, rows), [*also, *self._trail.entering(messages)]
         if rides:
             token.attach(append, written)
+            for change in also:
+                token.attach(change)
             token.done()
         else:
-            self._write(append, written, token)
+            self._write(append, also, written, token)
         return True
 
-    def _write(self, append: Append, written: Callable[[int], None], token: Token) -> None:
+    def _write(self, append: Append, also: Sequence[Change], written: Callable[[int], None], token: Token) -> None:
         number = len(append.rows)
         self._unwritten += number
 
@@ -148,11 +156,11 @@ class DurableEdge:
             written(starts[0])
             token.done()
 
-        self._outbox.submit([append], committed, stays_unconfirmed)
+        self._outbox.submit([append, *also], committed, stays_unconfirmed)
 
-    async def put(self, messages: Sequence[Message], token: Token) -> None:
+    async def put(self, messages: Sequence[Message], token: Token, also: Sequence[Change] = ()) -> None:
         """As `offer`, waiting for the disk."""
-        while not self.offer(messages, token):
+        while not self.offer(messages, token, also):
             self._room.clear()
             await self._room.wait()
 
@@ -208,6 +216,7 @@ class DurableEdge:
         self._filled.set()
 
     def _keep_ahead(self, messages: Sequence[Message], share: Share) -> None:
+        share.follows = self._trail.leaving(messages)
         self._ahead.append(Portion(messages, self.origin.open(share), share.size, share.at_ms))
         self._ahead_count += share.number
 
@@ -238,7 +247,8 @@ class DurableEdge:
     def _leaving(self, tokens: Sequence[Token]) -> Sequence[Change]:
         """Everything up to some message is done: let it leave the disk."""
         shares: list[Share] = [token.position for token in tokens]
-        return [Advance(self._number, shares[-1].last, sum(share.dead for share in shares))]
+        follows = [change for share in shares for change in share.follows]
+        return [Advance(self._number, shares[-1].last, sum(share.dead for share in shares)), *follows]
 
     def _left(self, tokens: Sequence[Token]) -> None:
         """These have left the disk."""

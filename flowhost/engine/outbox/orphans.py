@@ -7,13 +7,11 @@ from collections.abc import Iterator
 
 import apsw
 
-from flowhost.engine.outbox.changes import Orphan
-from flowhost.engine.outbox.codec import DamagedRowError, decode_message
+from flowhost.engine.outbox.changes import Bury, Orphan
+from flowhost.engine.outbox.codec import DamagedRowError, decode_message, encode_message
+from flowhost.engine.outbox.letter_changes import Follow
+from flowhost.engine.outbox.letter_rows import bury
 
-_BURY = (
-    "INSERT INTO dead(flow, node, at_ns, revision, kind, reason, attempts, message, topic, key, ident, causes) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
 _SET_ASIDE = "INSERT INTO damaged(flow, node, origin, row, at_ns, reason, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -23,16 +21,21 @@ def bury_edge(connection: apsw.Connection, change: Orphan) -> None:
     for origin, row, message, attempts, causes in _rows(connection, change.edge):
         number += 1
         try:
-            meta = decode_message(message).meta
+            found = decode_message(message)
         except DamagedRowError as error:
             damaged = (change.flow, change.node, origin, row, change.at_ns, f"{change.reason}; {error}", message)
             connection.execute(_SET_ASIDE, damaged)
             continue
-        connection.execute(
-            _BURY,
-            (change.flow, change.node, change.at_ns, change.revision, change.kind, change.reason, attempts, message,
-             meta.topic, meta.key, meta.id, causes),
+        meta = found.meta
+        if meta.letter:
+            # of a letter that was retried: it is no longer on its way
+            Follow(meta.letter, -1).apply(connection)
+            message = encode_message(found.with_meta(letter=0))
+        letter = Bury(
+            change.flow, change.node, change.at_ns, change.revision, change.kind, change.reason, attempts, message,
+            meta.topic, meta.key, meta.id, meta.letter, causes,
         )  # fmt: skip
+        bury(connection, letter)
     connection.execute(f"DELETE FROM m_{change.edge:d}")  # noqa: S608 - a number
     connection.execute("DELETE FROM parked WHERE edge = ?", (change.edge,))
     connection.execute("UPDATE edge SET position = appended, dead = dead + ? WHERE id = ?", (number, change.edge))

@@ -64,6 +64,16 @@ class Outbox:
         self._reader: apsw.Connection | None = None
         self._left: frozenset[tuple[str, str]] = frozenset()
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
+    def letters_changed(self) -> int:
+        """Grows with every commit that may have changed how many dead letters there are."""
+        return self._writer.letters_changed if self._writer is not None else 0
+
     async def open(self) -> None:
         """Open or make the file.
 

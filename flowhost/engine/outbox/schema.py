@@ -8,7 +8,7 @@ import apsw
 
 from flowhost.errors import HostError
 
-VERSION = 2
+VERSION = 3
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can lose or damage data when a log is reset (fixed in 3.51.3, 3.50.7 and 3.44.6)."""
 
@@ -54,6 +54,21 @@ rows that no longer match their checksum. `ledger`: counters of nodes. `dead.cau
 message, JSON, oldest first. `dead_edit`: revisions of a dead letter's message; `dead.message` stays the original.
 """
 
+_UPGRADE_2 = """
+ALTER TABLE dead DROP COLUMN edited;
+ALTER TABLE dead ADD COLUMN uid TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead ADD COLUMN branches INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dead ADD COLUMN changed_by TEXT NOT NULL DEFAULT '';
+UPDATE dead SET uid = lower(hex(randomblob(16)));
+CREATE UNIQUE INDEX dead_by_uid ON dead(uid);
+CREATE INDEX dead_by_time ON dead(at_ns, flow, id);
+"""
+"""What version 3 adds, for repairing dead letters.
+
+`dead.uid`: names the letter in every file it is brought into. `branches`: how many messages of its retry lie in queues
+of this file; the letter is delivered when the last of them has left. `changed_by`: who changed it last.
+"""
+
 
 def check_sqlite() -> None:
     """Refuse a SQLite that may lose what it confirmed. Raises `HostError`."""
@@ -85,9 +100,11 @@ def prepare(connection: apsw.Connection, path: Path) -> None:
     with connection:
         if found == 0:
             connection.execute(_TABLES)
-        for number in connection.execute("SELECT id FROM edge").fetchall():
-            connection.execute(f"ALTER TABLE m_{number[0]:d} ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0")
-        connection.execute(_UPGRADE_1)
+        if found < 2:
+            for number in connection.execute("SELECT id FROM edge").fetchall():
+                connection.execute(f"ALTER TABLE m_{number[0]:d} ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0")
+            connection.execute(_UPGRADE_1)
+        connection.execute(_UPGRADE_2)
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 

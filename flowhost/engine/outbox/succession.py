@@ -9,6 +9,7 @@ from typing import Any
 
 from flowhost.engine.notices import History
 from flowhost.engine.outbox.changes import Change, DropNode, KeepMeta, Orphan
+from flowhost.engine.outbox.letter import REPLAY
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.sdk import Clock
 
@@ -96,7 +97,8 @@ class Succession:
 
     async def _left(self) -> list[Left]:
         rows = await self._query(_LEFT)
-        return [Left(*row) for row in rows if row[2]]
+        # what waits to be brought back to a node is a dead letter already, and stays one if the node is gone
+        return [Left(*row) for row in rows if row[2] and not row[1].startswith(REPLAY)]
 
     async def _nodes_in(self, table: str) -> list[str]:
         rows = await self._query(f"SELECT DISTINCT node FROM {table} WHERE flow = ?")  # noqa: S608 - a name from above

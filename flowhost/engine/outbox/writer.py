@@ -24,6 +24,8 @@ from flowhost.engine.outbox.changes import (
     Orphan,
     Transaction,
 )
+from flowhost.engine.outbox.letter_changes import LetterChange
+from flowhost.engine.outbox.letter_rows import bury
 from flowhost.engine.outbox.orphans import bury_edge
 from flowhost.errors import HostError
 
@@ -41,6 +43,9 @@ class OutboxWriter:
         loop: where callbacks run.
         tails: highest id ever given, by edge; this thread owns the numbering from now on.
         on_fault: called on the loop, once, when the outbox can no longer be written.
+
+    Attributes:
+        letters_changed: grows with every change of dead letters.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class OutboxWriter:
         self._wake = threading.Event()
         self._closing = False
         self._fault: HostError | None = None
+        self.letters_changed = 0
         self._thread = threading.Thread(target=self._run, name="outbox writer", daemon=True)
         self._thread.start()
 
@@ -136,26 +142,29 @@ class OutboxWriter:
                     position, dead, dropped, edge,
                 )  # fmt: skip
                 self._connection.execute(f"DELETE FROM m_{edge:d} WHERE id <= ?", (position,))  # noqa: S608 - a number
-            case Bury():
-                self._execute(
-                    "INSERT INTO dead(flow, node, at_ns, revision, kind, reason, attempts, message) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    change.flow, change.node, change.at_ns, change.revision, change.kind, change.reason,
-                    change.attempts, change.message,
-                )  # fmt: skip
+            case Bury() | Orphan() | LetterChange():
+                self._apply_to_letters(change)
             case KeepState(flow, node, key, None):
                 self._execute("DELETE FROM state WHERE flow = ? AND node = ? AND key = ?", flow, node, key)
             case KeepState(flow, node, key, value):
                 self._execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)", flow, node, key, value)
             case KeepOrigin(flow, node, value):
                 self._execute("INSERT OR REPLACE INTO origin VALUES (?, ?, ?)", flow, node, value)
-            case Orphan():
-                bury_edge(self._connection, change)
             case DropNode(flow, node, with_origin):
                 self._drop_node(flow, node, with_origin=with_origin)
             case KeepMeta(key, value):
                 self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
         return None
+
+    def _apply_to_letters(self, change: Bury | Orphan | LetterChange) -> None:
+        self.letters_changed += 1
+        match change:
+            case Bury():
+                bury(self._connection, change)
+            case Orphan():
+                bury_edge(self._connection, change)
+            case LetterChange():
+                change.apply(self._connection)
 
     def _append(self, edge: int, rows: Any) -> int:
         start = self._tails.get(edge, 0)
