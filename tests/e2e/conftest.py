@@ -127,13 +127,20 @@ def free_port() -> int:
 
 
 class Broker:
-    """A real mosquitto that can be killed and started again on the same port."""
+    """A real mosquitto that can be killed and started again on the same port.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: for its files.
+        durable: write everything to disk with every change, which holds up publishers.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.port = free_port()
         self._config = folder / "mosquitto.conf"
         user = "user root\n" if hasattr(os, "geteuid") and os.geteuid() == 0 else ""
-        keep = f"persistence true\npersistence_location {folder}/\nautosave_on_changes true\nautosave_interval 1\n"
+        keep = ""
+        if durable:
+            keep = f"persistence true\npersistence_location {folder}/\nautosave_on_changes true\nautosave_interval 1\n"
         # its defaults drop what an absent subscriber has not had: 1,000 queued, 20 in flight
         keep += "max_queued_messages 0\nmax_inflight_messages 0\n"
         self._config.write_text(f"{user}{keep}listener {self.port} 127.0.0.1\nallow_anonymous true\n")
@@ -160,11 +167,21 @@ class Broker:
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
+    """One that may be killed."""
+    yield from _running_broker(tmp_path / "broker", durable=True)
+
+
+@pytest.fixture
+def fast_broker(tmp_path: Path) -> Iterator[Broker]:
+    """One that stays up, for tests at full load."""
+    yield from _running_broker(tmp_path / "broker", durable=False)
+
+
+def _running_broker(folder: Path, *, durable: bool) -> Iterator[Broker]:
     if MOSQUITTO is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("mosquitto is not installed: apt-get install mosquitto")
-    folder = tmp_path / "broker"
     folder.mkdir()
-    broker = Broker(folder)
+    broker = Broker(folder, durable=durable)
     broker.start()
     yield broker
     broker.kill()
