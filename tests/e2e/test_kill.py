@@ -72,13 +72,13 @@ MACHINES = 5
 COUNTERS = 8
 COUNT_EVERY_S = 0.02
 PROBE = "plant/probe/parts"
-BACK_WITHIN_S = 20.0
+BACK_WITHIN_S = 60.0
 """Bound for a loaded machine; an idle one is back within 3 s, which the printed figures show."""
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.broker,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(os.name == "nt", reason="kill -9 is a Unix test"),
 ]
 
@@ -268,7 +268,7 @@ async def held_for(sink: str, data: Path, scratch: Path) -> set[tuple[str, int]]
         outbox = Outbox(scratch / path.name, pytest.fail)
         await outbox.open()
         edge = await outbox.edge("counted", sink)
-        for _, row in await outbox.read(edge.number, edge.position, 10**9):
+        for *_, row in await outbox.read(edge.number, edge.position, 10**9):
             payload = decode_message(row).payload
             held.add((payload["tag"], payload["seq"]))
         await outbox.close()
@@ -330,7 +330,7 @@ class Proof:
         published = self.parts.stop()
         parts = "SELECT count(DISTINCT seq) FROM counted WHERE tag LIKE 'plant/m%'"
         for sink in SINKS:
-            wait(lambda sink=sink: self.tables.ask(sink, parts)[0][0] >= published, f"all parts are in {sink}", 120)
+            wait(lambda sink=sink: self.tables.ask(sink, parts)[0][0] >= published, f"all parts are in {sink}", 240)
         self.flowhost.stop()
         for sink in SINKS:
             assert not asyncio.run(held_for(sink, self.flowhost.data, self.scratch)), f"{sink}: left in the outbox"
