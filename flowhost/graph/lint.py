@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flowhost.errors import ConfigError
+from flowhost.graph.answers import Answers, ask
 from flowhost.graph.clear_text import report_clear_text
 from flowhost.graph.config_check import check_config
 from flowhost.graph.delivery import DeliveryPolicy, check_delivery
 from flowhost.graph.document import FlowDocument, NodeEntry
+from flowhost.graph.guarantee import PathGuarantee, guarantees
 from flowhost.graph.library import NodeLibrary
 from flowhost.graph.place import Place
 from flowhost.graph.problem import Problem, Severity, did_you_mean, listing
 from flowhost.graph.report import Report
+from flowhost.graph.same_ids import check_same_ids
 from flowhost.graph.text import FlowFile
 from flowhost.graph.wiring import Wireable, check_wiring
 from flowhost.sdk import AsyncTransform, Node, Sink
 
-__all__ = ["Problem", "Severity", "check_or_raise", "lint"]
+__all__ = ["Examined", "Problem", "Severity", "check_or_raise", "examine", "lint"]
 
 FIRST_PARTY = {"mqtt", "opcua", "modbus", "sql"}
 """Beginnings of type ids whose plugin is called `flowhost-<beginning>`."""
@@ -38,12 +42,38 @@ def lint(
         environ: environment variables, for `{env: NAME}`; None where those of the run are not known.
         host_connections: type id by name of connections the host knows beside those of the flow.
     """
+    return examine(flow, library, environ, host_connections).problems
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What there is to know of a flow before it runs.
+
+    Attributes:
+        problems: in file order; empty where it may start.
+        guarantees: of every path from a source to a target; empty where there are errors.
+    """
+
+    problems: list[Problem]
+    guarantees: tuple[PathGuarantee, ...]
+
+
+def examine(
+    flow: FlowFile | FlowDocument,
+    library: NodeLibrary,
+    environ: Mapping[str, str] | None = None,
+    host_connections: Mapping[str, str] | None = None,
+) -> Examined:
+    """What `lint` finds, and what each path of the flow promises; arguments as for `lint`."""
     file = flow if isinstance(flow, FlowFile) else None
     document = flow.document if isinstance(flow, FlowFile) else flow
     linter = _Linter(Report(file), document, library, environ)
     linter.connections(host_connections or {})
     check_wiring(linter.report, document, {node_id: linter.node(entry) for node_id, entry in document.nodes.items()})
-    return linter.report.problems()
+    if any(problem.severity == "error" for problem in linter.report.problems()):
+        return Examined(linter.report.problems(), ())
+    check_same_ids(linter.report, document, linter.answers)
+    return Examined(linter.report.problems(), guarantees(document, linter.answers))
 
 
 def check_or_raise(
@@ -77,6 +107,7 @@ class _Linter:
         self._library = library
         self._environ = environ
         self._connection_types: dict[str, str] = {}
+        self.answers: dict[str, Answers] = {}
 
     def connections(self, host_connections: Mapping[str, str]) -> None:
         """Check the connections the flow declares."""
@@ -107,6 +138,9 @@ class _Linter:
             self.report.warning((*place, "type"), "deprecated-type", f"{entry.type} will be removed in a later version")
         self._connection(place, entry, node_type)
         config = self._config((*place, "config"), node_type.Config, entry.config)
+        answers = None if config is None else ask(self.report, entry, node_type, config)
+        if answers is not None:
+            self.answers[entry.id] = answers
         return Wireable(node_type=node_type, ports=self._ports(place, node_type, config))
 
     def _config(self, place: Place, config_class: type[Any], written: Mapping[str, Any]) -> Any | None:

@@ -1,0 +1,161 @@
+"""How messages stand on their way through a flow: what could lose them, and what could bring them twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from flowhost.graph.answers import Answers
+from flowhost.graph.wiring import ERROR_PORT
+
+STATE_ON_DISK = False
+"""Whether what transforms hold or remember survives a kill."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a guarantee is no better.
+
+    Attributes:
+        node: whose doing it is.
+        type: of the node.
+        text: what can happen.
+        remedy: what would change it; empty where nothing in the flow would.
+    """
+
+    node: str
+    type: str
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """What holds for the messages of one source at one place of the flow.
+
+    Attributes:
+        source: where they began.
+        route: one way they can have come, as written in wires: `a`, or `a.port`.
+        failed: they have left some node by its error port.
+        missed: why the source does not see all that happens.
+        losses: why a kill can lose them.
+        doubles: why one can count twice, whatever follows.
+        new_ids: why one that comes again may have another id.
+        leaks: why repetitions pass that should have ended on the way.
+        repeats: one can come again here.
+        backed: what is lost further on is brought again, by the origin or from disk.
+    """
+
+    source: str
+    route: tuple[str, ...]
+    failed: bool = False
+    missed: tuple[Reason, ...] = ()
+    losses: tuple[Reason, ...] = ()
+    doubles: tuple[Reason, ...] = ()
+    new_ids: tuple[Reason, ...] = ()
+    leaks: tuple[Reason, ...] = ()
+    repeats: bool = False
+    backed: bool = False
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Ways of one kind promise the same."""
+        return (
+            self.source, self.failed, self.repeats, self.backed,
+            bool(self.losses), bool(self.doubles), bool(self.new_ids),
+        )  # fmt: skip
+
+    def merged(self, other: Way) -> Way:
+        """One way for two of a kind: the shorter route, all reasons."""
+        route = min(self.route, other.route, key=len)
+        return replace(
+            self,
+            route=route,
+            losses=_joined(self.losses, other.losses),
+            doubles=_joined(self.doubles, other.doubles),
+            new_ids=_joined(self.new_ids, other.new_ids),
+            leaks=_joined(self.leaks, other.leaks),
+        )
+
+
+def begin(source: Answers) -> Way:
+    """Messages come into the flow."""
+    missed: tuple[Reason, ...] = ()
+    new_ids: tuple[Reason, ...] = ()
+    if not source.replayable:
+        text = "cannot bring a message again: what comes while FlowHost or its link is down is missed"
+        missed = (reason(source, text, "is_replayable"),)
+    if not source.stable_ids:
+        text = "a message that comes again may have another id" if source.replayable else "messages may have no id"
+        new_ids = (reason(source, text, "has_stable_ids"),)
+    return Way(
+        source=source.entry.id, route=(source.entry.id,), missed=missed, new_ids=new_ids,
+        repeats=source.replayable, backed=source.replayable,
+    )  # fmt: skip
+
+
+def enter(way: Way, node: Answers) -> Way:
+    """Messages come to a node that is not disabled."""
+    way = replace(way, route=(*way.route, node.entry.id))
+    if node.waits_in_memory and not way.backed:
+        way = replace(way, losses=_joined(way.losses, (_in_memory(node),)))
+    if node.outbox:
+        way = replace(way, repeats=True, backed=True)
+    if node.makes_ids:
+        way = _held(way, node)
+    if node.drops_repeats and not (node.by_id and way.new_ids):
+        way = _without_repeats(way, node)
+    return way
+
+
+def leave(way: Way, port: str) -> Way:
+    """Messages go on by a port."""
+    if port == "out":
+        return way
+    route = (*way.route[:-1], f"{way.route[-1]}.{port}")
+    return replace(way, route=route, failed=way.failed or port == ERROR_PORT)
+
+
+def reason(node: Answers, text: str, question: str = "", remedy: str = "") -> Reason:
+    """A reason with the remedy the node type knows."""
+    known = remedy or node.node_type.remedies.get(question, "")
+    return Reason(node.entry.id, node.entry.type, text, known)
+
+
+def join(ways: Iterator[Way]) -> list[Way]:
+    """One way for each kind."""
+    kinds: dict[tuple[object, ...], Way] = {}
+    for way in ways:
+        known = kinds.get(way.kind)
+        kinds[way.kind] = way if known is None else known.merged(way)
+    return list(kinds.values())
+
+
+def _in_memory(node: Answers) -> Reason:
+    text = "messages wait for it in memory, and nobody can bring them again: a kill loses them"
+    if not node.is_target:
+        return reason(node, text)
+    switched_off = node.entry.delivery.get("outbox") is False
+    return reason(node, text, remedy="take out `outbox: false`" if switched_off else "add `delivery: {outbox: true}`")
+
+
+def _held(way: Way, node: Answers) -> Way:
+    """Messages go into others, which have ids of their own."""
+    losses, doubles = way.losses, way.doubles
+    if not STATE_ON_DISK:
+        losses = _joined(losses, (reason(node, "what it holds is in memory: a kill loses it"),))
+    if way.repeats:
+        twice = reason(node, "takes a message that comes again for another one", remedy="put a `dedupe` before it")
+        doubles = _joined(doubles, (twice, *way.leaks))
+    return replace(way, losses=losses, doubles=doubles, new_ids=(), leaks=(), repeats=True)
+
+
+def _without_repeats(way: Way, node: Answers) -> Way:
+    if STATE_ON_DISK:
+        return replace(way, new_ids=(), leaks=(), repeats=False)
+    text = "remembers in memory what has passed: after a restart a repetition passes"
+    return replace(way, leaks=_joined(way.leaks, (reason(node, text),)))
+
+
+def _joined(first: tuple[Reason, ...], second: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
