@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from flowhost.graph.delivery import DeliveryPolicy, has_queue
 from flowhost.graph.document import NodeEntry
 from flowhost.graph.place import Place
 from flowhost.graph.report import Report
-from flowhost.sdk import AsyncTransform, Node, Sink, Source
+from flowhost.sdk import Node, Sink, Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,8 @@ class Answers:
     Attributes:
         entry: the node in the flow.
         node_type: its class.
+        policy: how its queue delivers.
+        known: its config could be read; it may need a secret, or a variable of the environment.
         replayable: a source whose origin delivers again what was not confirmed.
         stable_ids: a source whose messages keep their ids when they come again.
         idempotent: a sink at whose target a repeated message counts once.
@@ -29,6 +32,8 @@ class Answers:
 
     entry: NodeEntry
     node_type: type[Node[Any]]
+    policy: DeliveryPolicy
+    known: bool = True
     replayable: bool = False
     stable_ids: bool = False
     idempotent: bool = False
@@ -48,19 +53,25 @@ class Answers:
 
     @property
     def is_target(self) -> bool:
-        """Messages leave the machine here; `log` and `discard` keep them on it."""
-        spec = self.node_type.spec
-        return self.is_sink and (spec.leaves_machine or spec.connection is not None)
+        """Messages are delivered to something beyond the flow; `log` and `discard` write at once, on this machine."""
+        return self.is_sink and has_queue(self.node_type)
 
     @property
     def outbox(self) -> bool:
-        """Its queue is on disk."""
-        return self.is_target and bool(self.entry.delivery.get("outbox", self.node_type.spec.leaves_machine))
+        """Messages wait for it on disk."""
+        return has_queue(self.node_type) and self.policy.on_disk(self.node_type)
 
     @property
     def waits_in_memory(self) -> bool:
-        """Messages wait for it, and their queue is not on disk."""
-        return issubclass(self.node_type, AsyncTransform) or (self.is_target and not self.outbox)
+        """Messages wait for it, and not on disk."""
+        return has_queue(self.node_type) and not self.outbox
+
+    @property
+    def drops_oldest(self) -> bool:
+        """Its queue gives up messages when it is full, and there is a limit to be full at."""
+        policy = self.policy
+        limited = self.waits_in_memory or policy.max_messages is not None or policy.max_bytes is not None
+        return has_queue(self.node_type) and policy.when_full == "drop_oldest" and limited
 
     @property
     def makes_ids(self) -> bool:
@@ -68,33 +79,31 @@ class Answers:
         return self.node_type.spec.holds_messages
 
 
-def ask(report: Report, entry: NodeEntry, node_type: type[Node[Any]], config: Any) -> Answers | None:
-    """Ask a node's class about delivery.
+def ask(
+    report: Report, entry: NodeEntry, node_type: type[Node[Any]], config: Any | None, policy: DeliveryPolicy
+) -> Answers:
+    """Ask a node's class about delivery; a plugin that fails is reported and counts as a no.
 
-    Returns:
-        None where the plugin failed, which has been reported.
+    Args:
+        report: takes the problems.
+        entry: the node.
+        node_type: its class.
+        config: validated; None where that was not possible.
+        policy: how its queue delivers.
     """
+    if config is None:
+        return Answers(entry=entry, node_type=node_type, policy=policy, known=False)
     asked = _Questions(report, ("nodes", entry.id), config)
+    found: dict[str, bool] = {}
     if issubclass(node_type, Source):
-        answers = Answers(
-            entry=entry,
-            node_type=node_type,
-            replayable=asked.of(node_type.is_replayable),
-            stable_ids=asked.of(node_type.has_stable_ids),
-        )
+        found = {"replayable": asked.of(node_type.is_replayable), "stable_ids": asked.of(node_type.has_stable_ids)}
     elif issubclass(node_type, Sink):
-        answers = Answers(
-            entry=entry,
-            node_type=node_type,
-            idempotent=asked.of(node_type.is_idempotent),
-            confirmed=asked.of(node_type.is_confirmed),
-            by_id=asked.of(node_type.goes_by_id),
-        )
+        found = {"idempotent": asked.of(node_type.is_idempotent), "confirmed": asked.of(node_type.is_confirmed)}
     else:
-        drops = asked.of(node_type.drops_repeats)
-        by_id = drops and asked.of(node_type.goes_by_id)
-        answers = Answers(entry=entry, node_type=node_type, drops_repeats=drops, by_id=by_id)
-    return None if asked.failed else answers
+        found = {"drops_repeats": asked.of(node_type.drops_repeats)}
+    if found.get("idempotent") or found.get("drops_repeats"):
+        found["by_id"] = asked.of(node_type.goes_by_id)
+    return Answers(entry=entry, node_type=node_type, policy=policy, **found)
 
 
 class _Questions:
@@ -102,13 +111,11 @@ class _Questions:
         self._report = report
         self._place = place
         self._config = config
-        self.failed = False
 
     def of(self, question: Callable[[Any], Any]) -> bool:
         try:
             return bool(question(self._config))
         except Exception as error:  # noqa: BLE001 - plugin code: its fault becomes a problem, lint of the rest goes on
-            self.failed = True
             what = f"{question.__name__}() failed in the plugin: {type(error).__name__}: {error}"
             self._report.error(self._place, "plugin-fault", what, at_key=True)
             return False

@@ -94,10 +94,10 @@ def _delivers(node: Answers) -> bool:
 
 def _promise(way: Way, sink: Answers) -> PathGuarantee:
     losses, doubles = way.losses, way.doubles
-    if not sink.confirmed:
+    if sink.known and not sink.confirmed:
         text = "calls done what its target has not confirmed: what is on the line at a break is lost"
         losses = (*losses, reason(sink, text, "is_confirmed"))
-    if not sink.idempotent:
+    if sink.known and not sink.idempotent:
         text = "a message that is sent again counts again at the target"
         doubles = (*doubles, reason(sink, text, "is_idempotent"))
     elif sink.by_id and way.new_ids:

@@ -129,7 +129,7 @@ class _Linter:
         """Check one node by itself."""
         place: Place = ("nodes", entry.id)
         node_type = self._library.nodes.get(entry.type)
-        self._delivery(place, entry, node_type)
+        policy = self._delivery(place, entry, node_type)
         if node_type is None:
             self._unknown_type((*place, "type"), entry.type, self._library.nodes, "node type")
             report_clear_text(self.report, (*place, "config"), None, entry.config)
@@ -138,9 +138,7 @@ class _Linter:
             self.report.warning((*place, "type"), "deprecated-type", f"{entry.type} will be removed in a later version")
         self._connection(place, entry, node_type)
         config = self._config((*place, "config"), node_type.Config, entry.config)
-        answers = None if config is None else ask(self.report, entry, node_type, config)
-        if answers is not None:
-            self.answers[entry.id] = answers
+        self.answers[entry.id] = ask(self.report, entry, node_type, config, policy)
         return Wireable(node_type=node_type, ports=self._ports(place, node_type, config))
 
     def _config(self, place: Place, config_class: type[Any], written: Mapping[str, Any]) -> Any | None:
@@ -172,16 +170,18 @@ class _Linter:
             place, "unknown-type", f"unknown {what} {type_id!r}{hint}; known: {listing(neighbours or known)}"
         )
 
-    def _delivery(self, place: Place, entry: NodeEntry, node_type: type[Node[Any]] | None) -> None:
+    def _delivery(self, place: Place, entry: NodeEntry, node_type: type[Node[Any]] | None) -> DeliveryPolicy:
+        """Check how the node's queue delivers; the policy, that without settings where it is wrong."""
         place = (*place, "delivery")
-        policy = self._config(place, DeliveryPolicy, entry.delivery)
+        policy: DeliveryPolicy | None = self._config(place, DeliveryPolicy, entry.delivery)
         if not entry.delivery or node_type is None:
-            return
+            return policy or DeliveryPolicy()
         if not issubclass(node_type, Sink | AsyncTransform):
             message = f"only nodes that wait for a target have a queue; {entry.type} does not, remove 'delivery'"
             self.report.error(place, "delivery-without-queue", message, at_key=True)
         elif policy is not None:
             check_delivery(self.report, place, node_type, policy)
+        return policy or DeliveryPolicy()
 
     def _connection(self, place: Place, entry: NodeEntry, node_type: type[Node[Any]]) -> None:
         needed = node_type.spec.connection

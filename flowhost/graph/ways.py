@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from flowhost.graph.answers import Answers
@@ -82,10 +82,12 @@ def begin(source: Answers) -> Way:
     """Messages come into the flow."""
     missed: tuple[Reason, ...] = ()
     new_ids: tuple[Reason, ...] = ()
-    if not source.replayable:
+    if not source.known:
+        missed = (_unknown(source),)
+    elif not source.replayable:
         text = "cannot bring a message again: what comes while FlowHost or its link is down is missed"
         missed = (reason(source, text, "is_replayable"),)
-    if not source.stable_ids:
+    if source.known and not source.stable_ids:
         text = "a message that comes again may have another id" if source.replayable else "messages may have no id"
         new_ids = (reason(source, text, "has_stable_ids"),)
     return Way(
@@ -97,8 +99,8 @@ def begin(source: Answers) -> Way:
 def enter(way: Way, node: Answers) -> Way:
     """Messages come to a node that is not disabled."""
     way = replace(way, route=(*way.route, node.entry.id))
-    if node.waits_in_memory and not way.backed:
-        way = replace(way, losses=_joined(way.losses, (_in_memory(node),)))
+    losses = list(_losses_at(way, node))
+    way = replace(way, losses=_joined(way.losses, losses))
     if node.outbox:
         way = replace(way, repeats=True, backed=True)
     if node.makes_ids:
@@ -131,12 +133,22 @@ def join(ways: Iterator[Way]) -> list[Way]:
     return list(kinds.values())
 
 
-def _in_memory(node: Answers) -> Reason:
-    text = "messages wait for it in memory, and nobody can bring them again: a kill loses them"
-    if not node.is_target:
-        return reason(node, text)
-    switched_off = node.entry.delivery.get("outbox") is False
-    return reason(node, text, remedy="take out `outbox: false`" if switched_off else "add `delivery: {outbox: true}`")
+def _unknown(node: Answers) -> Reason:
+    return reason(node, "what it promises cannot be known here: its settings need a secret or variable of the run")
+
+
+def _losses_at(way: Way, node: Answers) -> Iterator[Reason]:
+    """What a node, or the queue before it, may lose."""
+    if not node.known:
+        yield _unknown(node)
+    if node.waits_in_memory and not way.backed:
+        text = "messages wait for it in memory, and nobody can bring them again: a kill loses them"
+        switched_off = node.policy.outbox is False
+        remedy = "take out `outbox: false`" if switched_off else "add `delivery: {outbox: true}`"
+        yield reason(node, text, remedy=remedy)
+    if node.drops_oldest:
+        text = "when its queue is full, the oldest messages are given up, counted as dropped"
+        yield reason(node, text, remedy="use `when_full: block`")
 
 
 def _held(way: Way, node: Answers) -> Way:
@@ -145,7 +157,8 @@ def _held(way: Way, node: Answers) -> Way:
     if not STATE_ON_DISK:
         losses = _joined(losses, (reason(node, "what it holds is in memory: a kill loses it"),))
     if way.repeats:
-        twice = reason(node, "takes a message that comes again for another one", remedy="put a `dedupe` before it")
+        remedy = "" if way.leaks else "put a `dedupe` before it"
+        twice = reason(node, "takes a message that comes again for another one", remedy=remedy)
         doubles = _joined(doubles, (twice, *way.leaks))
     return replace(way, losses=losses, doubles=doubles, new_ids=(), leaks=(), repeats=True)
 
@@ -157,5 +170,5 @@ def _without_repeats(way: Way, node: Answers) -> Way:
     return replace(way, leaks=_joined(way.leaks, (reason(node, text),)))
 
 
-def _joined(first: tuple[Reason, ...], second: tuple[Reason, ...]) -> tuple[Reason, ...]:
+def _joined(first: Iterable[Reason], second: Iterable[Reason]) -> tuple[Reason, ...]:
     return tuple(dict.fromkeys((*first, *second)))

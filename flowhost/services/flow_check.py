@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flowhost.catalog import load_catalog
 from flowhost.errors import FlowFileError
-from flowhost.graph.lint import lint
+from flowhost.graph.guarantee import PathGuarantee
+from flowhost.graph.lint import examine
 from flowhost.graph.text import load_flow
 
 FLOW_FILE = "flow.yaml"
 
 
-def check_files(paths: Sequence[Path]) -> list[tuple[Path, list[dict[str, Any]]]]:
-    """Problems of every flow file.
+@dataclass(frozen=True)
+class CheckedFile:
+    """A flow file and what was found.
+
+    Attributes:
+        path: of the file.
+        problems: as JSON-like data, in file order.
+        guarantees: of every path from a source to a target; empty where there are errors.
+    """
+
+    path: Path
+    problems: list[dict[str, Any]]
+    guarantees: tuple[PathGuarantee, ...]
+
+
+def check_files(paths: Sequence[Path]) -> list[CheckedFile]:
+    """What there is to say of every flow file.
 
     Raises:
         FlowFileError: a path holds no flow.
@@ -24,8 +41,8 @@ def check_files(paths: Sequence[Path]) -> list[tuple[Path, list[dict[str, Any]]]
     library = load_catalog()
     results = []
     for path in [found for given in paths for found in flow_files(given)]:
-        problems = lint(load_flow(path), library, os.environ)
-        results.append((path, [as_plain(problem) for problem in problems]))
+        found = examine(load_flow(path), library, os.environ)
+        results.append(CheckedFile(path, [as_plain(problem) for problem in found.problems], found.guarantees))
     return results
 
 
