@@ -13,10 +13,11 @@ from typing import Any
 
 from flowhost.errors import ConfigError, ConflictError, FlowFileError, NotFoundError
 from flowhost.graph.diff import Change, diff, restarts
+from flowhost.graph.guarantee import PathGuarantee
 from flowhost.graph.jsonform import from_json, same
 from flowhost.graph.legal import check_legal
 from flowhost.graph.library import NodeLibrary
-from flowhost.graph.lint import lint
+from flowhost.graph.lint import examine
 from flowhost.graph.ops import Op, OpError, apply, read_ops, write_ops
 from flowhost.services.access import Principal, demand
 from flowhost.services.flows import FlowService
@@ -41,6 +42,7 @@ class DraftView:
         deployed: number of the revision that is deployed now.
         changed: it differs from the deployed revision.
         problems: what lint says of it.
+        guarantees: what each path promises; empty where there are errors.
     """
 
     flow_id: str
@@ -50,6 +52,7 @@ class DraftView:
     document: dict[str, Any]
     changed: bool
     problems: tuple[ProblemView, ...]
+    guarantees: tuple[PathGuarantee, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +71,7 @@ class DraftChecked:
 
     rev: int
     problems: tuple[ProblemView, ...]
+    guarantees: tuple[PathGuarantee, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +117,7 @@ class _Session:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     listeners: set[Listener] = field(default_factory=set)
     problems: tuple[ProblemView, ...] = ()
+    guarantees: tuple[PathGuarantee, ...] = ()
     checked_rev: int = -1
     check: asyncio.Task[None] | None = None
 
@@ -148,6 +153,7 @@ class DraftService:
         return DraftView(
             flow_id=flow_id, rev=record.rev, base=record.base, deployed=deployed.number, document=record.document,
             changed=not same(record.document, deployed.document), problems=session.problems,
+            guarantees=session.guarantees,
         )  # fmt: skip
 
     async def edit(self, principal: Principal, flow_id: str, batch: str, ops: Any) -> int:
@@ -330,23 +336,28 @@ class DraftService:
         while session.checked_rev != session.record.rev:
             await asyncio.sleep(CHECK_AFTER_S)
             await self._checked(session)
-            session.tell(DraftChecked(rev=session.checked_rev, problems=session.problems))
+            news = DraftChecked(rev=session.checked_rev, problems=session.problems, guarantees=session.guarantees)
+            session.tell(news)
 
     async def _checked(self, session: _Session) -> None:
         """Lint in a thread: a large flow with units takes a while."""
         record = session.record
         if session.checked_rev == record.rev:
             return
-        found = await asyncio.to_thread(_problems, record.document, self._library)
-        session.problems, session.checked_rev = found, record.rev
+        found = await asyncio.to_thread(_examined, record.document, self._library)
+        session.problems, session.guarantees = found
+        session.checked_rev = record.rev
 
 
-def _problems(document: dict[str, Any], library: NodeLibrary) -> tuple[ProblemView, ...]:
+def _examined(
+    document: dict[str, Any], library: NodeLibrary
+) -> tuple[tuple[ProblemView, ...], tuple[PathGuarantee, ...]]:
     try:
-        found = lint(from_json(document), library, os.environ)
+        found = examine(from_json(document), library, os.environ)
     except ConfigError as error:
-        return (ProblemView(place=error.place, message=error.message, severity="error"),)
-    return tuple(ProblemView(place=one.place, message=one.message, severity=one.severity) for one in found)
+        return (ProblemView(place=error.place, message=error.message, severity="error"),), ()
+    problems = (ProblemView(place=one.place, message=one.message, severity=one.severity) for one in found.problems)
+    return tuple(problems), found.guarantees
 
 
 def _same_rev(record: DraftRecord, rev: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from flowhost.errors import ConfigError, ConflictError, FlowFileError, NotFoundE
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.jsonform import from_json, to_json
 from flowhost.graph.library import NodeLibrary
-from flowhost.graph.lint import lint
+from flowhost.graph.lint import examine, lint
 from flowhost.graph.problem import Problem
 from flowhost.graph.text import load_flow, read_flow
 from flowhost.services.access import Principal, demand
@@ -49,7 +49,10 @@ class FlowService:
     async def detail(self, principal: Principal, flow_id: str) -> FlowDetail:
         """A flow with live figures. Raises `NotFoundError`."""
         demand(principal, "flow.read")
-        return detail(self._flow(flow_id), self._library)
+        live = self._flow(flow_id)
+        if live.guarantees is None:
+            await self._look_over(live)
+        return detail(live, self._library)
 
     async def start(self, principal: Principal, flow_id: str) -> FlowOverview:
         """Run a flow, now and after each restart of the host; returns once a worker has taken it.
@@ -264,13 +267,17 @@ class FlowService:
             live.deploy(record, document, sources, sinks)
         return live
 
-    async def _look_over(self, live: LiveFlow) -> tuple[Problem, ...]:
+    async def _look_over(self, live: LiveFlow) -> Sequence[Problem]:
         """Lint in a thread: a large flow with units takes a while."""
-        problems = tuple(await asyncio.to_thread(lint, live.document, self._library, os.environ))
-        live.problems = tuple(
-            ProblemView(place=problem.place, message=problem.message, severity=problem.severity) for problem in problems
-        )
-        return problems
+        document = live.document
+        found = await asyncio.to_thread(examine, document, self._library, os.environ)
+        if live.document is document:
+            live.guarantees = found.guarantees
+            live.problems = tuple(
+                ProblemView(place=problem.place, message=problem.message, severity=problem.severity)
+                for problem in found.problems
+            )
+        return found.problems
 
     async def _check(self, live: LiveFlow) -> None:
         errors = [problem for problem in await self._look_over(live) if problem.severity == "error"]

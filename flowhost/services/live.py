@@ -13,6 +13,7 @@ import msgspec
 
 from flowhost.engine.snapshot import FlowSnapshot
 from flowhost.graph.document import FlowDocument
+from flowhost.graph.guarantee import PathGuarantee
 from flowhost.services.views import SPARK_POINTS, Desired, EventView, FlowState, ProblemView
 from flowhost.store import FlowRecord, RunFigures, RunRecord
 
@@ -59,6 +60,7 @@ class LiveFlow:
         last_run: the newest run, on or over.
         snapshot: the newest figures of that run.
         watchers: pages that look at last values.
+        guarantees: what the paths of the present revision promise; None until it was looked over.
     """
 
     def __init__(self, record: FlowRecord, document: FlowDocument, sources: frozenset[str], sinks: frozenset[str]):
@@ -75,12 +77,14 @@ class LiveFlow:
         self.spark: deque[float] = deque(maxlen=SPARK_POINTS)
         self.meter = RateMeter()
         self.problems: tuple[ProblemView, ...] = ()
+        self.guarantees: tuple[PathGuarantee, ...] | None = None
         self.deploy(record, document, sources, sinks)
 
     def deploy(
         self, record: FlowRecord, document: FlowDocument, sources: frozenset[str], sinks: frozenset[str]
     ) -> None:
         """Another revision takes the place of the present one."""
+        self.guarantees = None
         self.record = record
         self.document = document
         self.sources = sources

@@ -72,6 +72,7 @@ def detail(live: LiveFlow, library: NodeLibrary) -> FlowDetail:
         wires=tuple(_wire(wire, live) for wire in live.document.wires),
         connections=_connections(snapshot) if snapshot and live.run is not None else (),
         problems=live.problems,
+        guarantees=live.guarantees or (),
         events=tuple(live.events),
     )
 

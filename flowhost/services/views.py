@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from flowhost.graph.document import FlowDocument
+from flowhost.graph.guarantee import PathGuarantee
 
 FlowState = Literal["stopped", "starting", "running", "draining", "failed", "ended"]
 Desired = Literal["running", "stopped"]
@@ -187,7 +188,10 @@ class EventView:
 
 @dataclass(frozen=True, kw_only=True)
 class FlowDetail:
-    """A flow's page: the deployed document with live figures on it."""
+    """A flow's page: the deployed document with live figures on it.
+
+    `guarantees` says what each path from a source to a target promises; it is empty where the check found errors.
+    """
 
     overview: FlowOverview
     document: FlowDocument
@@ -195,6 +199,7 @@ class FlowDetail:
     wires: tuple[WireView, ...] = ()
     connections: tuple[ConnectionView, ...] = ()
     problems: tuple[ProblemView, ...] = ()
+    guarantees: tuple[PathGuarantee, ...] = ()
     events: tuple[EventView, ...] = ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flowhost.services.views import EventView, FlowDetail
 from flowhost.ui import format as fmt
+from flowhost.ui.guarantees import SinkGuarantees
 from flowhost.ui.table import Cell
 from flowhost.ui.tags import Tag
 from flowhost.ui.texts import t
@@ -28,6 +29,9 @@ class FlowPanel(Tag):
             with Tag("div", "", "fh-panel-part") as self._problems_part:
                 Tag("h3", t("flow.problems"))
                 self._problems = Lines()
+            with Tag("div", "", "fh-panel-part") as self._guarantees_part:
+                Tag("h3", t("guarantee.heading"))
+                self._guarantees = SinkGuarantees()
             with Tag("div", "", "fh-panel-part") as self._connections_part:
                 Tag("h3", t("flow.connections"))
                 self._connections = Lines()
@@ -46,6 +50,8 @@ class FlowPanel(Tag):
                 for problem in detail.problems
             ]
         )
+        self._guarantees_part.show_if(detail.guarantees)
+        self._guarantees.show(detail.guarantees, detail.document.nodes)
         self._connections_part.show_if(detail.connections)
         self._connections.show(
             [

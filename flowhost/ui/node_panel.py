@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from flowhost.graph.document import NodeEntry
+from flowhost.graph.guarantee import PathGuarantee
 from flowhost.services.views import NodeTypeView, NodeView, ValueView
 from flowhost.ui import config_view
 from flowhost.ui import format as fmt
+from flowhost.ui.guarantees import PathLines
 from flowhost.ui.icons import bundled
 from flowhost.ui.recent import RecentValues
 from flowhost.ui.state_mark import StateMark
@@ -30,9 +32,18 @@ class NodePanel(Tag):
         entry: the node as the flow file has it.
         kind: what is known about its type; None if the plugin is missing.
         on_close: called when the panel is to go.
+        paths: of a sink: those that lead to it, with what they promise.
+        nodes: of the flow.
     """
 
-    def __init__(self, entry: NodeEntry, kind: NodeTypeView | None, on_close: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        entry: NodeEntry,
+        kind: NodeTypeView | None,
+        on_close: Callable[[], None],
+        paths: Sequence[PathGuarantee],
+        nodes: Mapping[str, NodeEntry],
+    ) -> None:
         super().__init__("aside", "", "fh-panel", data_testid="inspector", data_node=entry.id)
         with self:
             self._head(entry, kind, on_close)
@@ -44,6 +55,10 @@ class NodePanel(Tag):
                 self._error = Tag("p", "", "fh-error-text", data_testid="last-error")
             self._values = NodeValues()
             self._ledger = Ledger()
+            if paths:
+                with Tag("div", "", "fh-panel-part"):
+                    Tag("h3", t("guarantee.heading"))
+                    PathLines(paths, nodes)
             _settings(entry, kind)
 
     def show(self, node: NodeView) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 from flowhost.errors import ConfigError, NotFoundError
 from flowhost.graph.document import FlowDocument, NodeEntry, Wire
+from flowhost.graph.guarantee import PathGuarantee
+from flowhost.graph.ways import Reason
 from flowhost.services.access import Principal
 from flowhost.services.views import (
     SPARK_POINTS,
@@ -87,6 +89,25 @@ TELEMETRY = FlowDocument(
     ),
 )  # fmt: skip
 
+PROMISED = (
+    PathGuarantee(
+        source="temps", sink="out", route=("temps", "running", "sort.high", "fahren", "out"), failed=False,
+        level="at least once", received="at least once", reasons=(
+            Reason("out", "mqtt.publish", "a message that is sent again counts again at the target", "send an id"),
+        ),
+    ),
+    PathGuarantee(
+        source="temps", sink="rows", route=("temps", "running", "sort.low", "mean", "rows"), failed=False,
+        level="best effort", received="effectively once", reasons=(
+            Reason("temps", "mqtt.subscribe", "cannot bring a message again", "set `qos: 1`"),
+        ),
+    ),
+    PathGuarantee(
+        source="temps", sink="rows", route=("temps.error", "rows"), failed=True,
+        level="effectively once", received="effectively once", reasons=(),
+    ),
+)  # fmt: skip
+
 
 def _small(id_: str, name: str, area: str, nodes: list[tuple[str, str]]) -> FlowDocument:
     return FlowDocument(
@@ -144,6 +165,7 @@ class FakeFlows:
             ),
             problems=(ProblemView(place="nodes.temps.config.password", message="password in clear text",
                                   severity="warning"),) if flow_id == "line-telemetry" else (),
+            guarantees=PROMISED if flow_id == "line-telemetry" else (),
             events=(
                 EventView(time=datetime.now(UTC) - timedelta(minutes=4), kind="lost", node="out",
                           text="Link to 127.0.0.1:1883 lost"),

@@ -95,12 +95,14 @@ class FlowPage(Tag):
         if self._node_panel is not None:
             self._node_panel.delete()
             self._node_panel = None
-        entry = self._now.detail.document.nodes.get(node)
+        detail = self._now.detail
+        entry = detail.document.nodes.get(node)
         self._node = node if entry else ""
         self._flow_panel.show_if(entry is None)
         if entry is not None:
             with self._side:
-                self._node_panel = NodePanel(entry, self._types.get(entry.type), lambda: self._select(""))
+                kind, paths = self._types.get(entry.type), [path for path in detail.guarantees if path.sink == node]
+                self._node_panel = NodePanel(entry, kind, lambda: self._select(""), paths, detail.document.nodes)
             self._show_node()
 
     def _show_node(self) -> None:

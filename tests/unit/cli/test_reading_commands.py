@@ -112,6 +112,134 @@ def test_lint_of_the_gallery(command) -> None:
     assert ended.out.endswith(" flows checked: 0 errors, 0 warnings\n")
 
 
+GALLERY = {
+    # flow: what its path promises, the path, who is why
+    "energy-windows": ("best effort", "readings -> energy", ["readings (modbus.poll)", "windows (window)"]),
+    "line-to-sql": (
+        "best effort until received, then effectively once", "line -> telemetry", ["line (opcua.subscribe)"],
+    ),
+    "production-per-order": (
+        "best effort until received, then effectively once", "counts -> production", ["counts (opcua.subscribe)"],
+    ),
+    "sensor-names": ("at least once", "sensors -> unified", ["unified (mqtt.publish)"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in ROOT.glob("flows/*/flow.yaml")))
+def test_lint_says_what_the_gallerys_paths_promise(command, name) -> None:
+    words, ends, named = GALLERY[name]
+    head, row, why, *reasons, _ = command("lint", ROOT / "flows" / name).out.splitlines()
+    assert head == f"{ROOT / 'flows' / name / 'flow.yaml'}: guarantees"
+    assert (row, why) == (f"  {words}  {ends}", "  why:")
+    assert [reason.strip().partition(":")[0] for reason in reasons] == named
+
+
+SQL = """\
+flowhost: 1
+id: t
+connections:
+  broker: {type: mqtt.broker, config: {host: h}}
+  plc: {type: opcua.client, config: {endpoint: "opc.tcp://h:4840", security: none}}
+  db: {type: sql.database, config: {url: "sqlite:///t.db"}}
+nodes:
+  temps: {type: mqtt.subscribe, connection: broker, config: {topics: [t]}}
+  orders: {type: mqtt.subscribe, connection: broker, config: {topics: [o], id: payload.n}}
+  old: {type: mqtt.subscribe, connection: broker, config: {topics: [x], qos: 0}}
+  line: {type: opcua.subscribe, connection: plc, config: {items: ["ns=2;s=a"]}}
+  good: {type: filter, config: {where: "quality == 'good'"}}
+  rows: {type: sql.write, connection: db, config: {table: rows}}
+  fast: {type: sql.write, connection: db, config: {table: fast}, delivery: {outbox: false}}
+  out: {type: mqtt.publish, connection: broker, config: {topic: t, qos: 0}}
+  bad: {type: file.write, config: {path: bad/}}
+  log: {type: log}
+wires:
+  - temps -> good
+  - orders -> good
+  - old -> good
+  - line -> good
+  - good -> rows
+  - line -> fast
+  - orders -> out
+  - good.error -> bad
+  - good -> log
+"""
+
+SAID = """\
+{file}: guarantees
+  best effort                                        line -> fast
+  best effort                                        orders -> out
+  best effort until received, then effectively once  old, line -> rows
+  best effort until received, then effectively once  old (failed), line (failed) -> bad
+  at least once                                      temps -> rows
+  at least once                                      temps (failed) -> bad
+  effectively once                                   orders -> rows
+  effectively once                                   orders (failed) -> bad
+  why:
+    temps (mqtt.subscribe): a message that comes again may have another id; give `id`, made of what the sender wrote, \
+such as `topic + ':' + text(payload.seq)`
+    old (mqtt.subscribe): cannot bring a message again: what comes while FlowHost or its link is down is missed; set \
+`qos: 1`
+    line (opcua.subscribe): cannot bring a message again: what comes while FlowHost or its link is down is missed
+    fast (sql.write): messages wait for it in memory, and nobody can bring them again: a kill loses them; take out \
+`outbox: false`
+    out (mqtt.publish): calls done what its target has not confirmed: what is on the line at a break is lost; set \
+`qos: 1`
+    out (mqtt.publish): a message that is sent again counts again at the target; send an id in the payload, by which \
+receivers leave out repetitions
+1 flow checked: 0 errors, 0 warnings
+"""
+
+
+def test_lint_says_what_every_path_promises_and_why(command, flow) -> None:
+    path = flow(SQL)
+    assert command("lint", path).out == SAID.format(file=path)
+    assert command("lint", "--no-guarantees", path).out == "1 flow checked: 0 errors, 0 warnings\n"
+    assert command("lint", path, path).out.count(": guarantees\n") == 2
+
+
+def test_lint_says_of_two_ways_where_they_differ(command, flow) -> None:
+    text = SQL.replace("{type: filter, config: {where: \"quality == 'good'\"}}",
+                       "{type: window, config: {every_s: 5, compute: {n: count()}}}")  # fmt: skip
+    out = command("lint", flow(text.replace("- good.error -> bad", "- line -> rows\n  - good.error -> bad"))).out
+    assert "  best effort                                        temps, orders, old, line -> good -> rows\n" in out
+    assert "  best effort until received, then effectively once  line -> rows\n" in out
+
+
+def test_lint_of_a_large_flow_stays_readable(command, flow) -> None:
+    """Sixty sources, forty sinks, every path: a handful of lines."""
+    sources = [f"  s{n}: {{type: mqtt.subscribe, connection: broker, config: {{topics: [t], qos: {n % 2}}}}}"
+               for n in range(60)]  # fmt: skip
+    sinks = [f"  z{n}: {{type: mqtt.publish, connection: broker, config: {{topic: t}}}}" for n in range(40)]
+    head = ["flowhost: 1", "id: t", "connections: {broker: {type: mqtt.broker, config: {host: h}}}", "nodes:"]
+    middle = ["  all: {type: filter, config: {where: 'true'}}", "wires:"]
+    wires = [*(f"  - s{n} -> all" for n in range(60)), *(f"  - all -> z{n}" for n in range(40))]
+    ended = command("lint", flow("\n".join([*head, *sources, *sinks, *middle, *wires])))
+    assert ended.code == 0
+    assert (
+        "  at least once                                   s1, s3, s5, s7, s9, s11 and 24 more -> z0, z1, z2,"
+        in ended.out
+    )
+    assert len(ended.out.splitlines()) == 7, ended.out
+
+
+def test_lint_of_a_flow_with_errors_promises_nothing(command, flow) -> None:
+    assert "guarantees" not in command("lint", flow(SQL.replace("good -> log", "good -> lgo"))).out
+
+
+def test_lint_with_guarantees_as_json(command, flow) -> None:
+    path = flow(SQL)
+    assert json.loads(command("lint", "--json", path).out) == [], "the list of problems stays what it was"
+    found = json.loads(command("lint", "--json", "--guarantees", path).out)
+    assert found["problems"] == []
+    assert len(found["guarantees"]) == 10
+    assert found["guarantees"][1] == {
+        "file": str(path), "source": "orders", "sink": "rows", "route": ["orders", "good", "rows"], "failed": False,
+        "level": "effectively once", "received": "effectively once", "reasons": [],
+    }  # fmt: skip
+    (reason,) = found["guarantees"][3]["reasons"]
+    assert (reason["node"], reason["type"], reason["remedy"]) == ("line", "opcua.subscribe", "")
+
+
 # -- test
 
 PASSES = "- {name: it passes, given: {src: [{payload: 5}]}, expect: {end: [{payload: 5}]}}\n"

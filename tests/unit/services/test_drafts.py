@@ -26,6 +26,17 @@ async def host(open_host, flow) -> Host:
     return host
 
 
+async def test_a_drafts_check_says_what_its_paths_promise(host: Host, flow, until) -> None:
+    told: list[Any] = []
+    text = flow().replace("{type: discard}", "{type: file.write, config: {path: out/}}")
+    await host.flows.import_file(LOCAL_USER, text.replace("id: line", "id: files"))
+    await host.drafts.listen(LOCAL_USER, "files", told.append)
+    (path,) = (await host.drafts.look(LOCAL_USER, "files")).guarantees
+    assert path.level == "at least once"
+    await host.drafts.edit(LOCAL_USER, "files", "b1", set_where("true"))
+    await until(lambda: DraftChecked(rev=1, problems=(), guarantees=(path,)) in told)
+
+
 async def test_an_edit_is_kept_told_and_not_deployed(host: Host, open_host, until) -> None:
     told: list[Any] = []
     view = await host.drafts.look(LOCAL_USER, "line")

@@ -50,6 +50,25 @@ async def test_flow_comes_in_starts_shows_figures_and_stops(host: Host, flow, un
     assert again.nodes[1].filtered == run.messages_in - run.messages_out
 
 
+async def test_a_flow_says_what_its_paths_promise(open_host, flow) -> None:
+    host = await open_host()
+    text = flow().replace("{type: discard}", "{type: file.write, config: {path: out/}}")
+    await host.flows.import_file(LOCAL_USER, text)
+    (path,) = (await host.flows.detail(LOCAL_USER, "line")).guarantees
+    assert (path.source, path.sink, path.level) == ("gen", "end", "at least once")
+    assert [reason.node for reason in path.reasons] == ["gen"]
+    await host.stop()
+    again = await open_host()
+    assert (await again.flows.detail(LOCAL_USER, "line")).guarantees == (path,), (
+        "kept flows are looked over when asked for"
+    )
+    await again.flows.import_file(LOCAL_USER, text.replace("path: out/", "path: 'out/{payload.seq}.json'"))
+    (path,) = (await again.flows.detail(LOCAL_USER, "line")).guarantees
+    assert path.level == "effectively once"
+    await again.flows.import_file(LOCAL_USER, flow())
+    assert (await again.flows.detail(LOCAL_USER, "line")).guarantees == (), "discard does not leave the machine"
+
+
 async def test_last_values_show_while_somebody_looks(host: Host, flow, until) -> None:
     await host.flows.import_file(LOCAL_USER, flow())
     async with host.flows.watch(LOCAL_USER, "line"):

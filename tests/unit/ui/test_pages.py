@@ -188,6 +188,36 @@ async def test_flow_page_shows_a_picked_node_and_no_secret(user: User) -> None:
     await user.should_not_see(marker="inspector")
 
 
+async def test_flow_page_says_what_is_promised(user: User) -> None:
+    from flowhost.ui.graph_view import GraphView
+    from flowhost.ui.tags import Tag
+
+    def lines() -> list[tuple[str, str]]:
+        return [
+            (e.props["data-node"], " ".join(child.text for child in e.descendants() if isinstance(child, Tag)).strip())
+            for e in user.find(marker="guarantee").elements
+            if isinstance(e, Tag) and all(above.visible for above in e.ancestors(include_self=True))
+        ]
+
+    await user.open("/flows/line-telemetry")
+    await user.should_see("What is promised")
+    assert set(lines()) == {
+        ("out", "Unified namespace At least once"),
+        ("rows", "Historian Best effort until received, effectively once from then on"),
+    }
+    user.find(GraphView).trigger("select", "rows")
+    await user.should_see("temps: cannot bring a message again; set `qos: 1`")
+    assert {words for _, words in lines()} == {
+        "From Temperatures Best effort until received, effectively once from then on "
+        "temps: cannot bring a message again; set `qos: 1`",
+        "From Temperatures, what failed on the way Effectively once",
+    }
+    user.find(GraphView).trigger("select", "temps")
+    await user.should_not_see("set `qos: 1`")
+    await user.open("/flows/energy")
+    await user.should_not_see("What is promised")
+
+
 async def test_flow_page_has_start_and_stop(user: User, host: Any) -> None:
     await user.open("/flows/energy")
     user.find(marker="flow-stop").click()
