@@ -13,7 +13,7 @@ from flowhost.errors import ConfigError, ConflictError, FlowFileError, NotFoundE
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.jsonform import from_json, to_json
 from flowhost.graph.library import NodeLibrary
-from flowhost.graph.lint import examine, lint
+from flowhost.graph.lint import examine
 from flowhost.graph.problem import Problem
 from flowhost.graph.text import load_flow, read_flow
 from flowhost.services.access import Principal, demand
