@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowhost.engine.breaker import Breaker
 from flowhost.engine.clock import SystemClock
 from flowhost.engine.connections import ConnectionBoard, ConnectionPool, ManagedConnection
 from flowhost.engine.counters import NodeCounters
 from flowhost.engine.edge import Edge, MemoryEdge
+from flowhost.engine.gate import Gate
 from flowhost.engine.generated import ChainNode, GeneratedSegment
 from flowhost.engine.graveyard import Graveyard
 from flowhost.engine.journal import Journal
@@ -33,6 +35,7 @@ from flowhost.engine.stations import DirectStation, QueuedStation, WaitingNode
 from flowhost.engine.token import Positions, PositionTracker
 from flowhost.errors import ConfigError
 from flowhost.graph.configs import connection_config, node_config, node_delivery
+from flowhost.graph.delivery import DeliveryPolicy
 from flowhost.graph.document import FlowDocument, NodeEntry
 from flowhost.graph.library import NodeLibrary
 from flowhost.sdk import (
@@ -231,21 +234,30 @@ class Assembler:
     def _add_station(
         self, assembly: Assembly, node_id: str, node: Sink[Any] | AsyncTransform[Any], counters: NodeCounters
     ) -> None:
-        waiting = WaitingNode(node, counters, assembly.pump, self._boards[node_id], self._link_ready(assembly, node_id))
+        policy = node_delivery(self._flow.nodes[node_id], self._options.environ)
+        waiting = WaitingNode(
+            node, counters, assembly.pump, self._boards[node_id], self._link_ready(assembly, node_id),
+            self._gate(node_id, policy), policy,
+        )  # fmt: skip
         stays = isinstance(node, Sink) and not node.spec.leaves_machine and node.spec.connection is None
         if stays and not self._left(node_id):
             direct = DirectStation(waiting, counters)
             assembly.direct[node_id] = direct
             assembly.pump.add_station(node_id, direct)
             return
-        edge = self._edge(assembly, node_id, node)
+        edge = self._edge(assembly, node_id, node, policy)
         queued = QueuedStation(waiting, edge, counters)
         assembly.queued[node_id] = queued
         assembly.pump.add_station(node_id, queued)
 
-    def _edge(self, assembly: Assembly, node_id: str, node: Node[Any]) -> Edge:
+    def _gate(self, node_id: str, policy: DeliveryPolicy) -> Gate:
+        managed = self._managed.get(self._flow.nodes[node_id].connection or "")
+        link = Breaker() if managed is None else managed.breaker
+        return Gate(Breaker(policy.retry.first_s, policy.retry.max_s), link)
+
+    def _edge(self, assembly: Assembly, node_id: str, node: Node[Any], policy: DeliveryPolicy) -> Edge:
         outbox = self._options.outbox
-        wanted = node_delivery(self._flow.nodes[node_id], self._options.environ).on_disk(type(node))
+        wanted = policy.on_disk(type(node))
         if outbox is None or not (wanted or self._left(node_id)):
             return MemoryEdge(node_id, self._options.queue_messages, self._options.queue_bytes)
         if not wanted:

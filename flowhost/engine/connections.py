@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from typing_extensions import override
 
-from flowhost.engine.backoff import Backoff
+from flowhost.engine.breaker import Breaker, Turn, clock_time
 from flowhost.engine.failure import reason_of
 from flowhost.engine.notices import History, NoticeBoard
 from flowhost.engine.snapshot import ConnectionSnapshot
-from flowhost.errors import ConfigError, NodeError, PermanentError
+from flowhost.errors import ConfigError, PermanentError
 from flowhost.sdk import Connection
 from flowhost.sdk.context import NoticeKind
 
@@ -24,48 +25,69 @@ class ConnectionBoard(NoticeBoard):
     def __init__(self, name: str, log: logging.LoggerAdapter[logging.Logger], history: History) -> None:
         super().__init__(f"connection {name}", log, history)
         self.state = ConnectionSnapshot(type="", up=False, text="not opened yet")
+        self.on_up: Callable[[], None] = _nothing
 
     @override
     def notice(self, kind: NoticeKind, text: str) -> None:
         """Log the text, keep it with the run, and remember whether the link stands."""
         if kind in ("lost", "restored"):
-            self.state.up, self.state.text = kind == "restored", text
+            self.set(kind == "restored", text)
         super().notice(kind, text)
+
+    def set(self, up: bool, text: str) -> None:
+        """The link stands, or does not."""
+        self.state.up, self.state.text = up, text
+        if up:
+            self.state.since = 0
+            self.on_up()
+        elif not self.state.since:
+            self.state.since = time.time_ns()
+
+
+def _nothing() -> None:
+    """Nobody has to know."""
 
 
 class ManagedConnection:
-    """One connection and the task that opens it."""
+    """One connection, the task that opens it, and the breaker that all nodes on it share."""
 
     def __init__(self, name: str, connection: Connection[Any], board: ConnectionBoard, timeout_s: float) -> None:
         self.name = name
         self.connection = connection
         self.board = board
+        self.breaker = Breaker()
         board.state.type = connection.spec.id
+        board.on_up = self.breaker.hint
         self._timeout_s = timeout_s
         self._opened = asyncio.Event()
         self._failure: Exception | None = None
 
     async def open(self) -> None:
         """Try until it stands; a fault only a person can mend ends the attempts."""
-        backoff = Backoff(cap_s=30.0)
+        self.board.set(False, "connecting")
         while True:
+            turn = await self.breaker.turn(node=False)
             try:
                 async with asyncio.timeout(self._timeout_s):
                     await self.connection.open()
             except (PermanentError, ConfigError) as error:
                 self._fail(error)
                 return
-            except (NodeError, OSError, TimeoutError) as error:
-                await self._wait_again(error, backoff)
             except Exception as error:  # noqa: BLE001 - a plugin's own bug must not stop the run's other connections
-                await self._wait_again(error, backoff)
+                await self._wait_again(error, turn)
             else:
-                self._stand(backoff)
+                self._stand(turn)
                 return
+            finally:
+                turn.end()
 
     async def ready(self) -> Connection[Any]:
         """The opened connection. Raises `PermanentError` if it will not open without a person."""
-        await self._opened.wait()
+        self.breaker.waiting += 1
+        try:
+            await self._opened.wait()
+        finally:
+            self.breaker.waiting -= 1
         if self._failure is not None:
             msg = f"connection {self.name!r} cannot be opened: {self._failure}"
             raise PermanentError(msg) from self._failure
@@ -78,37 +100,46 @@ class ManagedConnection:
         except Exception as error:  # noqa: BLE001 - everything else must still be closed
             self.board.notice("warning", f"closing failed: {reason_of(error)}")
         if self.board.state.up:
-            self.board.state.up, self.board.state.text = False, "closed"
+            self.board.set(False, "closed")
 
     def snapshot(self) -> ConnectionSnapshot:
         """State in words."""
-        state = self.board.state
-        text = (self.connection.health() if state.up else "") or state.text
-        return ConnectionSnapshot(type=state.type, up=state.up, text=text)
+        state, breaker = self.board.state, self.breaker
+        if breaker.is_open:
+            return _down(state.type, breaker.since_ns, breaker.text())
+        if not state.up:
+            when = f"down since {clock_time(state.since)}: " if state.since and state.text != "closed" else ""
+            return _down(state.type, state.since, f"{when}{state.text}")
+        return ConnectionSnapshot(type=state.type, up=True, text=self.connection.health() or state.text)
 
-    def _stand(self, backoff: Backoff) -> None:
-        state = self.board.state
-        if backoff.tries:
-            self.board.notice("restored", f"connected after {backoff.tries} failed attempts")
-        state.up, state.text = True, "connected"
+    def _stand(self, turn: Turn) -> None:
+        tries = self.breaker.tries
+        turn.worked()
+        if tries:
+            self.board.notice("restored", f"connected after {tries} failed attempts")
+        self.board.set(True, "connected")
         self._opened.set()
 
     def _fail(self, error: Exception) -> None:
         self._failure = error
-        self.board.state.text = reason_of(error)
+        self.board.set(False, reason_of(error))
         self.board.notice("error", reason_of(error))
         self._opened.set()
 
-    async def _wait_again(self, error: Exception, backoff: Backoff) -> None:
+    async def _wait_again(self, error: Exception, turn: Turn) -> None:
         reason = reason_of(error)
         if isinstance(error, TimeoutError) and not str(error):
             reason = f"no answer within {self._timeout_s:g} s"
-        self.board.state.text = reason
-        if backoff.tries == 0:
+        first = not self.breaker.is_open
+        turn.failed(reason, getattr(error, "after_s", None))
+        if first:
             self.board.notice("lost", f"cannot connect, trying again: {reason}")
         await self.connection.close()
-        pause_s = backoff.next_s()
-        await asyncio.sleep(getattr(error, "after_s", None) or pause_s)
+
+
+def _down(kind: str, since: int, text: str) -> ConnectionSnapshot:
+    down_s = max(0, time.time_ns() - since) / 1e9 if since else 0.0
+    return ConnectionSnapshot(type=kind, up=False, text=text, since=since, down_s=down_s)
 
 
 class ConnectionPool:

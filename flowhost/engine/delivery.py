@@ -1,119 +1,229 @@
-"""Brings a batch through a node that waits, a sink or an asynchronous transform: tries, retries, finds culprits."""
+"""Brings a batch through a node that waits for a target: tries, waits, tries again, until each message has an end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Protocol
 
+from flowhost.engine.attempt import UNKNOWN_KIND, Again, Attempts, Halt, Tried, halt_of
 from flowhost.engine.backoff import Backoff
+from flowhost.engine.batch import Batch, key_of
 from flowhost.engine.counters import NodeCounters
+from flowhost.engine.edge import age_s
 from flowhost.engine.failure import Failure, reason_of
+from flowhost.engine.gate import Gate, GateTurn
 from flowhost.engine.notices import NoticeBoard
-from flowhost.engine.segment import Ported
-from flowhost.errors import (
-    AuthenticationError,
-    ConfigError,
-    MessageError,
-    NotConnectedError,
-    PermanentError,
-    TemporaryError,
-    UnknownOutcomeError,
-)
-from flowhost.sdk import Message, Ok, Reject, Retry, Unknown, WriteOutcome
+from flowhost.errors import ConfigError, PermanentError
+from flowhost.graph.delivery import DeliveryPolicy
+from flowhost.sdk import Message
 
 NODE_FAULT_TRIES = 5
-LINK_CAP_S = 5.0
+FAULT_FIRST_S = 0.002
+FAULT_CAP_S = 0.05
+"""Waits between the tries of a message the node fails on, while everything behind it waits."""
+PROBE = 10
+"""Messages of the first try at a target that was down; each that works may be followed by one eight times as large."""
+GROWTH = 8
+TAKE_AT_MOST = 1000
+"""Messages tried at once."""
+KEYS_OF_A_TARGET = 3
+"""If messages of so many keys are put off and none is taken, it is not the keys but the target."""
 
-Attempt = Callable[[Sequence[Message], Ported], Awaitable[Sequence[WriteOutcome] | None]]
-"""One try: outcomes per message or None if all went well; what leaves the node is appended to the second argument."""
+EXPIRED = "expired"
+GAVE_UP = "gave-up"
+NODE_FAULT = "node-fault"
+
+
+class Shelf(Protocol):
+    """Where messages wait that must be tried again, so that others can pass."""
+
+    def behind(self, batch: Batch, places: Sequence[int]) -> list[int]:
+        """Set aside those that wait for an earlier message of their key; the others are returned."""
+        ...
+
+    def park(self, batch: Batch, place: int, again: Again) -> bool:
+        """Set a message aside; False if there is no room for it."""
+        ...
+
+
+PassOn = Callable[[Tried], Awaitable[None]]
+"""Takes what leaves the node and what failed, after each try."""
 
 
 class Delivery:
-    """Calls a node with a batch until every message has an end.
+    """Calls a node with a batch until every message has an end, or is set aside.
 
     Args:
         node_id: id of the node.
-        attempt: one try.
+        attempts: tries.
+        gate: says when.
+        policy: how long a message is tried.
         counters: of the node.
         board: for lost and restored.
-        resend_unknown: an unanswered request may be sent again, because the target takes it once only.
     """
 
     def __init__(
-        self, node_id: str, attempt: Attempt, counters: NodeCounters, board: NoticeBoard, *, resend_unknown: bool
+        self,
+        node_id: str,
+        attempts: Attempts,
+        gate: Gate,
+        policy: DeliveryPolicy,
+        counters: NodeCounters,
+        board: NoticeBoard,
     ) -> None:
         self._node_id = node_id
-        self._attempt = attempt
+        self._attempts = attempts
+        self._gate = gate
+        self._policy = policy
         self._counters = counters
         self._board = board
-        self._resend_unknown = resend_unknown
-        self._backoff = Backoff()
+        self._limit: int | None = None
+        self._fault_backoff = Backoff(FAULT_FIRST_S, FAULT_CAP_S)
 
-    async def bring(self, messages: Sequence[Message]) -> tuple[Ported, list[Failure]]:
-        """Deliver all; waits as long as the target wants to be tried again.
+    async def bring(self, batch: Batch, pass_on: PassOn, shelf: Shelf | None = None) -> None:
+        """Deliver all; waits as long as the target wants to be tried again and there is no shelf."""
+        todo: list[int] = list(range(len(batch.messages)))
+        while todo:
+            todo = await self._without_expired(batch, todo, pass_on)
+            if shelf is not None:
+                todo = shelf.behind(batch, todo)
+            if not todo:
+                return
+            tried, rest = await self._try(batch, todo, shelf)
+            await pass_on(tried)
+            if tried.refused:
+                await self._stand_still(tried.refused)
+            todo = sorted([*tried.again, *rest])
+
+    async def _without_expired(self, batch: Batch, todo: list[int], pass_on: PassOn) -> list[int]:
+        limit_s = self._policy.expire_after_s
+        if limit_s is None:
+            return todo
+        # of those that may have been done, somebody has to say whether they were
+        sure = [place for place in todo if place not in batch.unknown]
+        old = {place: age for place in sure if (age := age_s(batch.at_ms(place))) > limit_s}
+        if old:
+            failures = {place: self._expired(batch.messages[place], age) for place, age in old.items()}
+            await pass_on(Tried(failures=failures))
+        return [place for place in todo if place not in old]
+
+    def _expired(self, message: Message, age: float) -> Failure:
+        reason = f"waited {age:.0f} s; after {self._policy.expire_after_s:g} s it is not sent any more"
+        return Failure(self._node_id, message, reason, EXPIRED)
+
+    async def _try(self, batch: Batch, todo: list[int], shelf: Shelf | None) -> tuple[Tried, list[int]]:
+        """Try as many as may be tried now.
 
         Returns:
-            What leaves the node by port, and the messages that were refused.
+            How that went, by place in the batch, and the places that were not tried.
         """
-        outputs: Ported = []
-        failures: list[Failure] = []
-        todo = messages
-        while todo:
-            outcomes = await self._try(todo, outputs)
-            if outcomes is None:
-                self._worked()
-                break
-            todo, waits = self._sort(todo, outcomes, outputs, failures)
-            if todo:
-                await self._wait_again(waits)
-            else:
-                self._worked()
-        return outputs, failures
-
-    async def _try(self, messages: Sequence[Message], outputs: Ported) -> Sequence[WriteOutcome] | None:
+        turn = await self._gate.turn()
         try:
-            outcomes = await self._attempt(messages, outputs)
-        except Exception as error:  # noqa: BLE001 - sorted by what happens next
-            return await self._after(error, messages, outputs)
-        if outcomes is not None and len(outcomes) != len(messages):
-            reason = f"write() returned {len(outcomes)} outcomes for {len(messages)} messages; this is a plugin bug"
-            return [Reject(reason)] * len(messages)
-        return outcomes
+            trying = self._chosen(batch, todo, alone=turn.alone)
+            messages = batch.messages if len(trying) == len(batch.messages) else [batch.messages[p] for p in trying]
+            asks = trying[0] in batch.unknown
+            tried = (await (self._attempts.ask(messages) if asks else self._attempts.send(messages))).at(trying)
+            for place in trying:
+                batch.tries[place] = batch.tries.get(place, 0) + 1
+            self._judge(batch, tried, turn, shelf)
+        finally:
+            turn.end()
+        left = set(trying)
+        return tried, [place for place in todo if place not in left]
 
-    async def _after(self, error: Exception, messages: Sequence[Message], outputs: Ported) -> Sequence[WriteOutcome]:
-        reason = reason_of(error)
-        if isinstance(error, TemporaryError | OSError):
-            # an operating system error a plugin let through is most often an unplugged cable
-            cap = None if isinstance(error, TemporaryError) and not isinstance(error, NotConnectedError) else LINK_CAP_S
-            asked = getattr(error, "after_s", None)
-            wait = asked if asked is not None else self._backoff.next_s(cap)
-            return [Retry(wait, reason)] * len(messages)
-        if isinstance(error, UnknownOutcomeError):
-            return [Unknown(reason)] * len(messages)
-        if isinstance(error, AuthenticationError):
-            await self._stand_still(reason)
-        if isinstance(error, PermanentError):
-            return [Reject(reason)] * len(messages)
-        return await self._alone(error, messages, outputs)
+    def _chosen(self, batch: Batch, todo: list[int], *, alone: bool) -> list[int]:
+        """The first ones; of those that may have been done already, only such."""
+        limit = PROBE if alone else self._limit
+        chosen = todo if limit is None else todo[:limit]
+        if not batch.unknown:
+            return chosen
+        return [place for place in chosen if place in batch.unknown] or chosen
 
-    async def _alone(self, error: Exception, messages: Sequence[Message], outputs: Ported) -> Sequence[WriteOutcome]:
-        """The node itself failed: halve the batch until the culprit stands alone, and try that one five times.
+    def _judge(self, batch: Batch, tried: Tried, turn: GateTurn, shelf: Shelf | None) -> None:
+        """What follows from a try: who waits, who is set aside, who is given up."""
+        if tried.refused:
+            return
+        halt = tried.halt or self._halt_of_keys(batch, tried, shelf)
+        if halt is None and (tried.answered or not tried.again):
+            self._worked(turn)
+        self._give_up(batch, tried)
+        if halt is not None:
+            self._limit = PROBE
+            self._lost(halt, turn)
+        elif tried.again:
+            self._put_off(batch, tried, turn, shelf)
+        for place, again in tried.again.items():
+            (batch.unknown.add if again.why == "unknown" else batch.unknown.discard)(place)
 
-        A message the node found at fault itself is refused at once.
-        """
-        if len(messages) > 1:
-            middle = len(messages) // 2
-            halves = [await self._try(half, outputs) for half in (messages[:middle], messages[middle:])]
-            first = halves[0] if halves[0] is not None else [Ok()] * middle
-            second = halves[1] if halves[1] is not None else [Ok()] * (len(messages) - middle)
-            return [*first, *second]
-        if isinstance(error, MessageError):
-            return [Reject(reason_of(error))]
-        if self._backoff.tries < NODE_FAULT_TRIES - 1:
-            return [Retry(self._backoff.next_s(cap_s=1.0), reason_of(error))]
-        self._backoff.reset()
-        return [Reject(reason_of(error))]
+    def _halt_of_keys(self, batch: Batch, tried: Tried, shelf: Shelf | None) -> Halt | None:
+        """So many keys are put off at once that it must be the target; without a shelf everything waits anyway."""
+        if shelf is None or tried.answered:
+            return None
+        later = {key_of(batch.messages[place]): again for place, again in tried.again.items() if again.why == "later"}
+        if len(later) < KEYS_OF_A_TARGET:
+            return None
+        return Halt(next(iter(later.values())).reason, longest_wait(later.values()))
+
+    def _give_up(self, batch: Batch, tried: Tried) -> None:
+        """Messages that were tried often enough fail for good."""
+        for place, again in list(tried.again.items()):
+            if again.why == "fault":
+                batch.faults[place] = batch.faults.get(place, 0) + 1
+            end = self._end_of(again, batch.tries[place], batch.faults.get(place, 0))
+            if end is not None:
+                kind, reason = end
+                del tried.again[place]
+                tried.failures[place] = Failure(self._node_id, batch.messages[place], reason, kind)
+
+    def _end_of(self, again: Again, tries: int, faults: int) -> tuple[str, str] | None:
+        """Kind and reason of its failure, if a message is not tried again."""
+        if faults >= NODE_FAULT_TRIES:
+            return NODE_FAULT, f"the node failed on it {faults} times: {again.reason}"
+        most = self._policy.retry.max_tries
+        if most is None or tries < most or again.why == "fault":
+            return None
+        if again.why == "unknown":
+            return UNKNOWN_KIND, f"{again.reason}; after {tries} tries the target may have it or not: look there"
+        return GAVE_UP, f"gave up after {tries} tries: {again.reason}"
+
+    def _put_off(self, batch: Batch, tried: Tried, turn: GateTurn, shelf: Shelf | None) -> None:
+        """Set messages aside; what finds no place, or has none to go to, holds the others back."""
+        held: list[Again] = []
+        for place, again in list(tried.again.items()):
+            if again.why == "unknown" and place not in batch.unknown:
+                continue  # asked at once, with the next try
+            if shelf is not None and shelf.park(batch, place, again):
+                del tried.again[place]
+                self._failed(again.reason)
+            else:
+                held.append(again)
+        if held and all(again.why == "fault" for again in held):
+            # the target is there: no reason to call it lost
+            turn.failed(Halt(held[0].reason, self._fault_backoff.next_s()))
+            self._failed(held[0].reason)
+        elif held:
+            self._lost(Halt(held[0].reason, longest_wait(held)), turn)
+
+    def _failed(self, reason: str) -> None:
+        self._counters.errors += 1
+        self._counters.last_error = reason
+
+    def _lost(self, halt: Halt, turn: GateTurn) -> None:
+        turn.failed(halt)
+        self._failed(halt.reason)
+        if self._counters.state != "retrying":
+            self._board.notice("lost", halt.reason)
+        self._counters.state, self._counters.text = "retrying", halt.reason
+
+    def _worked(self, turn: GateTurn) -> None:
+        turn.worked()
+        self._fault_backoff.reset()
+        if self._limit is not None:
+            self._limit = None if self._limit * GROWTH > TAKE_AT_MOST else self._limit * GROWTH
+        if self._counters.state == "retrying":
+            self._board.notice("restored", "delivering again")
+        self._counters.state, self._counters.text = "running", ""
 
     async def _stand_still(self, reason: str) -> None:
         """Credentials are wrong: more attempts would lock the account. Messages wait until a person restarts."""
@@ -122,78 +232,51 @@ class Delivery:
         self._board.notice("error", reason)
         await asyncio.Event().wait()
 
-    def _sort(
-        self,
-        messages: Sequence[Message],
-        outcomes: Sequence[WriteOutcome],
-        outputs: Ported,
-        failures: list[Failure],
-    ) -> tuple[list[Message], list[Retry]]:
-        again: list[Message] = []
-        waits: list[Retry] = []
-        for message, outcome in zip(messages, outcomes, strict=True):
-            if isinstance(outcome, Ok):
-                if outcome.answer is not None:
-                    outputs.append(("out", [outcome.answer]))
-            elif isinstance(outcome, Retry):
-                again.append(message)
-                waits.append(outcome)
-            elif isinstance(outcome, Unknown) and self._resend_unknown:
-                again.append(message)
-                waits.append(Retry(None, f"no answer to {outcome.ask or 'the request'}, sending again"))
-            elif isinstance(outcome, Unknown):
-                reason = f"unknown outcome, not sent again: {outcome.ask or 'the target did not answer'}"
-                failures.append(Failure(self._node_id, message, reason, "UnknownOutcomeError"))
-            else:
-                failures.append(Failure(self._node_id, message, outcome.reason, "Reject"))
-        return again, waits
 
-    async def _wait_again(self, waits: Sequence[Retry]) -> None:
-        reason = waits[0].reason or "the target asked to try again"
-        asked = [wait.after_s for wait in waits if wait.after_s is not None]
-        self._counters.errors += 1
-        self._counters.last_error = reason
-        if self._counters.state != "retrying":
-            self._board.notice("lost", reason)
-        self._counters.state, self._counters.text = "retrying", reason
-        await asyncio.sleep(max(asked) if asked else self._backoff.next_s())
-
-    def _worked(self) -> None:
-        self._backoff.reset()
-        if self._counters.state == "retrying":
-            self._board.notice("restored", "delivering again")
-        self._counters.state, self._counters.text = "running", ""
+def longest_wait(several: Iterable[Again]) -> float | None:
+    """Of the waits targets asked for, the longest; None if none asked."""
+    return max((again.after_s for again in several if again.after_s is not None), default=None)
 
 
 async def open_until_ready(
-    node: Any, counters: NodeCounters, board: NoticeBoard, link_ready: Callable[[], Awaitable[None]]
+    node: Any, counters: NodeCounters, board: NoticeBoard, gate: Gate, link_ready: Callable[[], Awaitable[None]]
 ) -> bool:
     """Open a sink or asynchronous transform, trying again while that may help.
 
     Returns:
         False if only a person can mend it; its messages stay pending.
     """
-    backoff = Backoff(cap_s=30.0)
     while True:
         try:
             await link_ready()
+        except PermanentError as error:
+            return _cannot_open(error, counters, board)
+        turn = await gate.turn()
+        try:
             await node.open()
         except (PermanentError, ConfigError) as error:
-            counters.state, counters.text, counters.last_error = "failed", str(error), str(error)
-            counters.errors += 1
-            board.notice("error", str(error))
-            return False
+            return _cannot_open(error, counters, board)
         except Exception as error:  # noqa: BLE001 - a node's own bug must not take other nodes down
-            reason = reason_of(error)
+            halt = halt_of(error) or Halt(reason_of(error))
+            turn.failed(halt)
             counters.errors += 1
-            counters.last_error = reason
+            counters.last_error = halt.reason
             if counters.state != "retrying":
-                board.notice("lost", reason)
-            counters.state, counters.text = "retrying", reason
+                board.notice("lost", halt.reason)
+            counters.state, counters.text = "retrying", halt.reason
             await node.close()
-            await asyncio.sleep(getattr(error, "after_s", None) or backoff.next_s())
         else:
+            turn.opened()
             if counters.state == "retrying":
                 board.notice("restored", "opened")
             counters.state, counters.text = "running", ""
             return True
+        finally:
+            turn.end()
+
+
+def _cannot_open(error: Exception, counters: NodeCounters, board: NoticeBoard) -> bool:
+    counters.state, counters.text, counters.last_error = "failed", str(error), str(error)
+    counters.errors += 1
+    board.notice("error", str(error))
+    return False

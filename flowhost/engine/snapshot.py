@@ -86,11 +86,21 @@ class EdgeSnapshot(msgspec.Struct, kw_only=True):
 
 
 class ConnectionSnapshot(msgspec.Struct, kw_only=True):
-    """State of a connection as the run sees it."""
+    """State of a connection as the run sees it.
+
+    Attributes:
+        type: connection type id.
+        up: the link stands, as far as is known.
+        text: state in words, for people.
+        since: when it went down, nanoseconds UTC; 0 while it is up.
+        down_s: for how long it has been down, seconds.
+    """
 
     type: str
     up: bool = False
     text: str = ""
+    since: int = 0
+    down_s: float = 0.0
 
 
 class ValueSnapshot(msgspec.Struct, kw_only=True):

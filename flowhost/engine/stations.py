@@ -6,17 +6,19 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from flowhost.engine.attempt import Attempts, Tried
+from flowhost.engine.batch import Batch
 from flowhost.engine.counters import NodeCounters
-from flowhost.engine.delivery import Delivery, open_until_ready
-from flowhost.engine.edge import Edge, UnstorableError
+from flowhost.engine.delivery import TAKE_AT_MOST, Delivery, open_until_ready
+from flowhost.engine.edge import Edge, Portion, UnstorableError, now_ms
 from flowhost.engine.failure import Failure, reason_of
+from flowhost.engine.gate import Gate
 from flowhost.engine.notices import NoticeBoard
 from flowhost.engine.pump import Deliveries, Pump
 from flowhost.engine.segment import Ported, by_port
 from flowhost.engine.token import JointToken, Token
-from flowhost.sdk import AsyncTransform, Message, Sink, WriteOutcome
-
-TAKE_AT_MOST = 1000
+from flowhost.graph.delivery import DeliveryPolicy
+from flowhost.sdk import AsyncTransform, Message, QueryOutcome, Sink, WriteOutcome
 
 
 class WaitingNode:
@@ -29,6 +31,8 @@ class WaitingNode:
         pump: Pump,
         board: NoticeBoard,
         link_ready: Callable[[], Awaitable[None]],
+        gate: Gate,
+        policy: DeliveryPolicy,
     ) -> None:
         self.node_id = counters.node_id
         self.last: dict[tuple[str, str], Message] = {}
@@ -38,13 +42,16 @@ class WaitingNode:
         self._board = board
         self._link_ready = link_ready
         self._delivers = isinstance(node, Sink)
-        attempt = self._write if isinstance(node, Sink) else self._transform
+        self._gate = gate
+        write = self._write if isinstance(node, Sink) else self._transform
         resend = not isinstance(node, Sink) or node.is_idempotent(node.config)
-        self._delivery = Delivery(self.node_id, attempt, counters, board, resend_unknown=resend)
+        oracle = node if isinstance(node, QueryOutcome) else None
+        attempts = Attempts(self.node_id, write, resend_unknown=resend, oracle=oracle)
+        self._delivery = Delivery(self.node_id, attempts, gate, policy, counters, board)
 
     async def open(self) -> bool:
         """Open the node; False if only a person can mend it."""
-        return await open_until_ready(self._node, self._counters, self._board, self._link_ready)
+        return await open_until_ready(self._node, self._counters, self._board, self._gate, self._link_ready)
 
     async def close(self) -> None:
         """Close the node."""
@@ -55,30 +62,42 @@ class WaitingNode:
         if self._counters.state == "running":
             self._counters.state = "stopped"
 
-    async def bring(self, messages: Sequence[Message], tokens: Sequence[Token]) -> int:
-        """Bring a batch through; what leaves the node carries the tokens.
+    async def bring(self, portions: Sequence[Portion]) -> int:
+        """Bring what was taken from the queue through; what leaves the node carries the portions' tokens.
 
         Returns:
             How many messages are dead.
         """
-        counters = self._counters
-        counters.batches += 1
-        started = time.perf_counter()
-        outputs, failures = await self._delivery.bring(messages)
-        counters.busy_s += time.perf_counter() - started
-        self._count(len(messages) - len(failures), outputs)
+        self._counters.batches += 1
+        batch = Batch(portions)
+        dead = 0
+
+        async def pass_on(tried: Tried) -> None:
+            nonlocal dead
+            dead += await self._pass_on(tried, portions)
+
+        await self._delivery.bring(batch, pass_on)
+        if self._delivers:
+            self.last[self.node_id, "out"] = batch.messages[-1]
+        return dead
+
+    async def _pass_on(self, tried: Tried, portions: Sequence[Portion]) -> int:
+        self._count(tried.done, tried.outputs)
         deliveries: Deliveries = []
-        if outputs:
-            self._pump.spread_all(self.node_id, outputs, deliveries)
-        dead = self._pump.fail(failures, deliveries) if failures else 0
+        if tried.outputs:
+            self._pump.spread_all(self.node_id, tried.outputs, deliveries)
+        dead = self._pump.fail(list(tried.failures.values()), deliveries) if tried.failures else 0
         if deliveries:
             # every source batch in this portion waits for all that came out of it
-            joint = JointToken(tokens)
+            joint = JointToken([portion.token for portion in portions])
             await self._pump.deliver(deliveries, joint)
             joint.done()
-        if self._delivers:
-            self.last[self.node_id, "out"] = messages[-1]
         return dead
+
+    def tell(self) -> None:
+        """Bring the node's state up to date: what it waits for, in words."""
+        if self._counters.state in ("running", "retrying") and (text := self._gate.text()):
+            self._counters.state, self._counters.text = "retrying", text
 
     async def refuse(self, failures: Sequence[Failure], token: Token) -> None:
         """Messages that could not even be queued leave by the error port or are dead."""
@@ -102,11 +121,19 @@ class WaitingNode:
 
     async def _write(self, messages: Sequence[Message], outputs: Ported) -> Sequence[WriteOutcome] | None:  # noqa: ARG002
         assert isinstance(self._node, Sink)
-        return await self._node.write(messages)
+        started = time.perf_counter()
+        try:
+            return await self._node.write(messages)
+        finally:
+            self._counters.busy_s += time.perf_counter() - started
 
     async def _transform(self, messages: Sequence[Message], outputs: Ported) -> Sequence[WriteOutcome] | None:
         assert isinstance(self._node, AsyncTransform)
-        outputs.extend(by_port(await self._node.process(messages)))
+        started = time.perf_counter()
+        try:
+            outputs.extend(by_port(await self._node.process(messages)))
+        finally:
+            self._counters.busy_s += time.perf_counter() - started
         return None
 
 
@@ -144,10 +171,7 @@ class QueuedStation:
             return
         while True:
             portions = await self.edge.take(TAKE_AT_MOST)
-            messages = portions[0].messages
-            if len(portions) > 1:
-                messages = [message for portion in portions for message in portion.messages]
-            dead = await self.waiting.bring(messages, [portion.token for portion in portions])
+            dead = await self.waiting.bring(portions)
             self.edge.settle(portions, dead=dead)
 
 
@@ -161,5 +185,5 @@ class DirectStation:
     async def accept(self, messages: Sequence[Message], token: Token) -> None:
         """Deliver at once."""
         self._counters.in_ += len(messages)
-        await self.waiting.bring(messages, (token,))
+        await self.waiting.bring([Portion(messages, token, 0, now_ms())])
         token.done()

@@ -6,7 +6,7 @@ The engine owns delivery: acknowledgement, retry, order, back pressure. Node cod
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import msgspec
 from typing_extensions import override
@@ -234,6 +234,27 @@ class StatefulTransform(Node[C]):
     def flush(self, state: State) -> Step:
         """The run ends: give out what is held. Outputs made too early carry the header `partial`."""
         return Step(state)
+
+
+@runtime_checkable
+class QueryOutcome(Protocol):
+    """Power of a sink to find out what became of messages its target gave no answer for.
+
+    The engine asks after `Unknown`, and after a restart for what may have been on its way, unless the sink is
+    idempotent: then it sends again.
+    """
+
+    async def query_outcome(self, messages: Sequence[Message]) -> Sequence[WriteOutcome]:
+        """Ask the target, changing nothing there.
+
+        Returns:
+            One outcome per message: `Ok`: the target has it; `Retry`: it has not, sending it again is safe;
+            `Reject`: it has refused it; `Unknown`: it cannot say yet, the engine asks again later.
+
+        Raises:
+            TemporaryError: the target cannot be asked now.
+        """
+        ...
 
 
 class Sink(Node[C]):

@@ -26,10 +26,13 @@ class Retry(msgspec.Struct, frozen=True):
     Attributes:
         after_s: how long the target asked us to wait, seconds; None leaves it to the engine.
         reason: what went wrong, for the screen.
+        down: not this message alone: the target takes nothing at present. Everything waits and one try at a time asks
+            whether it is back. Left False, only messages of the same key (`meta.key`, else the topic) wait.
     """
 
     after_s: float | None = None
     reason: str = ""
+    down: bool = False
 
 
 class Reject(msgspec.Struct, frozen=True):

@@ -39,6 +39,8 @@ class Control:
         self.positions: list[tuple[Any, Settlement]] = []
         self.written: list[Message] = []
         self.write: Callable[[Sequence[Message]], Awaitable[Any]] | None = None
+        self.write_as: Callable[[str, Sequence[Message]], Awaitable[Any]] | None = None
+        self.query: Callable[[Sequence[Message]], Awaitable[Any]] | None = None
         self.process: Callable[[Sequence[Message]], Any] | None = None
         self.run: Callable[[Emit], Awaitable[None]] | None = None
         self.open_connection: Callable[[], Awaitable[None]] | None = None
@@ -75,10 +77,19 @@ def make_types(control: Control) -> dict[str, Any]:
         Config = Config
 
         async def write(self, messages: Sequence[Message]) -> Any:
+            if control.write_as is not None:
+                return await control.write_as(self.context.node, messages)
             if control.write is not None:
                 return await control.write(messages)
             control.written.extend(messages)
             return None
+
+    class Asked(Kept):
+        spec = NodeSpec(id="t.asked", title="s", summary="s", category="debug", ports=())
+
+        async def query_outcome(self, messages: Sequence[Message]) -> Any:
+            assert control.query is not None
+            return await control.query(messages)
 
     class Kernel(Transform[Config]):
         spec = NodeSpec(id="t.kernel", title="s", summary="s", category="debug")
@@ -104,7 +115,7 @@ def make_types(control: Control) -> dict[str, Any]:
             await asyncio.sleep(0)
             return [m.with_payload(m.payload * 2) for m in messages]
 
-    return {t.spec.id: t for t in (Listed, Kept, Kernel, One, Awaits)}
+    return {t.spec.id: t for t in (Listed, Kept, Asked, Kernel, One, Awaits)}
 
 
 def make_connection(control: Control) -> Any:
@@ -170,9 +181,17 @@ def rig(control: Control, tmp_path: Path) -> Rig:
 @pytest.fixture
 def node() -> Callable[..., NodeEntry]:
     def make(
-        node_id: str, node_type: str, *, connection: str | None = None, disabled: Any = None, **config: Any
+        node_id: str,
+        node_type: str,
+        *,
+        connection: str | None = None,
+        disabled: Any = None,
+        delivery: Any = None,
+        **config: Any,
     ) -> NodeEntry:
-        return NodeEntry(id=node_id, type=node_type, connection=connection, disabled=disabled, config=config)
+        return NodeEntry(
+            id=node_id, type=node_type, connection=connection, disabled=disabled, config=config, delivery=delivery or {}
+        )
 
     return make
 

@@ -257,7 +257,7 @@ async def test_a_message_the_sink_finds_at_fault_is_refused_at_once(rig, control
 
 
 async def test_an_operating_system_error_is_tried_again_like_a_lost_link(rig, control, node, monkeypatch) -> None:
-    monkeypatch.setattr("flowhost.engine.delivery.LINK_CAP_S", 0.01)
+    monkeypatch.setattr("flowhost.engine.breaker.LINK_CAP_S", 0.01)
     tries = []
 
     async def write(messages):

@@ -44,7 +44,7 @@ class BatchWriter:
             raise trouble
         if all(isinstance(outcome, Ok) for outcome in outcomes):
             return None
-        later = Retry(None, str(trouble) if trouble else "stopped before its turn")
+        later = Retry(None, str(trouble) if trouble else "stopped before its turn", down=trouble is not None)
         return [later if outcome is None else outcome for outcome in outcomes]
 
     def write_into(

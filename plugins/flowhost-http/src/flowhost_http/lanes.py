@@ -20,13 +20,17 @@ class Lanes:
     Args:
         messages: the batch.
         send: sends one; never raises for what the target does.
+
+    Attributes:
+        outcomes: of each message; None where it was not tried.
+        halted: the target takes nothing more.
     """
 
     def __init__(self, messages: Sequence[Message], send: Send) -> None:
         self.outcomes: list[WriteOutcome | None] = [None] * len(messages)
         self._messages = messages
         self._send = send
-        self._halted = False
+        self.halted = False
         lanes: dict[str, list[int]] = {}
         for index, message in enumerate(messages):
             lanes.setdefault(message.meta.key or message.meta.topic, []).append(index)
@@ -40,15 +44,15 @@ class Lanes:
 
     def halt(self) -> None:
         """Send nothing more of this batch: the target cannot take it."""
-        self._halted = True
+        self.halted = True
 
     async def _work(self) -> None:
-        while self._waiting and not self._halted:
+        while self._waiting and not self.halted:
             await self._through(self._waiting.popleft())
 
     async def _through(self, lane: Sequence[int]) -> None:
         for index in lane:
-            if self._halted:
+            if self.halted:
                 return
             outcome = self.outcomes[index] = await self._send(self._messages[index])
             if isinstance(outcome, Retry | Unknown):

@@ -124,6 +124,7 @@ class HttpSend(Sink[SendConfig]):
         outcome = outcome_of(answer, config.ok_statuses, self.context.clock.now_ns())
         if isinstance(outcome, Retry) and (answer.status in FOR_ALL or outcome.after_s is not None):
             batch.lanes.halt()
+            return Retry(outcome.after_s, outcome.reason, down=True)
         if isinstance(outcome, Ok) and "out" in self.context.wired_ports:
             return Ok(answer_message(message, answer))
         return Reject(client.hide(outcome.reason)) if isinstance(outcome, Reject) else outcome
@@ -174,4 +175,5 @@ class Batch:
             raise self._ended
         if all(isinstance(outcome, Ok) and outcome.answer is None for outcome in outcomes):
             return None
-        return [Retry(None, "waits for what comes before it") if o is None else o for o in outcomes]
+        behind = Retry(None, "waits for what comes before it", down=self.lanes.halted)
+        return [behind if outcome is None else outcome for outcome in outcomes]

@@ -160,7 +160,7 @@ class MqttPublish(Sink[PublishConfig]):
 def _outcome(code: int | None, broker: MqttBroker) -> WriteOutcome:
     """What a PUBACK's reason code, or its absence, means. Publishing again at QoS 1 is allowed by the protocol."""
     if code is None:
-        return Retry(reason=f"{broker.address} was lost before it confirmed")
+        return Retry(reason=f"{broker.address} was lost before it confirmed", down=True)
     if code < 128:
         return Ok()
     if code in _PASSING:

@@ -1,0 +1,135 @@
+"""What a node's `delivery` says: giving up, expiry, asking for outcomes, culprits."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from flowhost.errors import NotConnectedError, TemporaryError, UnknownOutcomeError
+from flowhost.sdk import Message, Ok, Reject, Retry, Unknown
+
+pytestmark = pytest.mark.expects_error_log
+
+
+def straight(rig, node, kind="t.sink", **delivery):
+    return rig.flow(node("src", "t.source"), node("end", kind, delivery=delivery), wires="src -> end")
+
+
+def dead(rig) -> list[str]:
+    return [event.text for event in rig.events if event.kind == "dead"]
+
+
+async def test_gives_up_after_so_many_tries(rig, control, node) -> None:
+    tries = []
+
+    async def write(messages):
+        tries.append([m.payload for m in messages])
+        if len(tries) <= 3:
+            raise TemporaryError("busy", after_s=0.001)
+        control.written.extend(messages)
+
+    async def run(emit):
+        await emit([Message(1), Message(2)])
+        while len(tries) < 3:
+            await asyncio.sleep(0.001)
+        await emit([Message(3)])
+
+    control.write, control.run = write, run
+    snapshot = await rig.run(straight(rig, node, retry={"max_tries": 3}))
+    assert tries == [[1, 2]] * 3 + [[3]]
+    assert snapshot.nodes["end"].dead == 2
+    assert "gave up after 3 tries: busy" in dead(rig)[0]
+
+
+async def test_what_waited_too_long_is_not_sent(rig, control, node, monkeypatch) -> None:
+    monkeypatch.setattr("flowhost.engine.edge.time.time_ns", lambda: now_ns)
+    now_ns = 10**18
+
+    async def write(messages):
+        nonlocal now_ns
+        if now_ns == 10**18:
+            now_ns += 61 * 10**9
+            raise TemporaryError("busy", after_s=0.001)
+        control.written.extend(messages)
+
+    async def run(emit):
+        await emit([Message(1), Message(2)])
+        while now_ns == 10**18:
+            await asyncio.sleep(0.001)
+        await emit([Message(3)])
+
+    control.write, control.run = write, run
+    snapshot = await rig.run(straight(rig, node, expire_after_s=60))
+    assert [m.payload for m in control.written] == [3]
+    assert snapshot.nodes["end"].dead == 2
+    assert "after 60 s it is not sent any more" in dead(rig)[0]
+
+
+async def test_an_unknown_outcome_is_asked_for_and_only_what_is_missing_is_sent_again(rig, control, node) -> None:
+    said: list[object] = []
+
+    async def write(messages):
+        said.append([m.payload for m in messages])
+        if len(said) == 1:
+            raise UnknownOutcomeError("reset by peer")
+        control.written.extend(messages)
+
+    async def query(messages):
+        said.append(("asked", [m.payload for m in messages]))
+        if len(said) == 2:
+            raise NotConnectedError("still away", after_s=0.001)
+        if len(said) == 3:
+            return [Ok(), Retry(), Unknown(), Reject("not like this")]
+        return [Ok()]
+
+    control.write, control.query, control.batches = write, query, [[1, 2, 3, 4]]
+    snapshot = await rig.run(straight(rig, node, "t.asked", retry={"first_s": 0.001, "max_s": 0.001}))
+    assert said == [[1, 2, 3, 4], ("asked", [1, 2, 3, 4]), ("asked", [1, 2, 3, 4]), ("asked", [3]), [2]]
+    end = snapshot.nodes["end"]
+    assert (end.out, end.dead) == (3, 1)
+
+
+async def test_an_unknown_outcome_nobody_can_ask_about_is_put_before_a_person(rig, control, node) -> None:
+    async def write(messages):
+        return [Unknown("POST 17") if m.payload == 2 else Ok() for m in messages]
+
+    control.write, control.batches = write, [[1, 2, 3]]
+    snapshot = await rig.run(straight(rig, node))
+    assert snapshot.nodes["end"].dead == 1
+    assert "the target may have it (POST 17)" in dead(rig)[0]
+
+
+async def test_a_message_the_node_fails_on_is_tried_five_times(rig, control, node) -> None:
+    tries: list[list[int]] = []
+
+    async def write(messages):
+        tries.append([m.payload for m in messages])
+        if 7 in tries[-1]:
+            raise ZeroDivisionError
+        control.written.extend(messages)
+
+    control.write, control.batches = write, [list(range(16))]
+    snapshot = await rig.run(straight(rig, node))
+    assert tries.count([7]) == 5
+    assert sorted(m.payload for m in control.written) == [n for n in range(16) if n != 7]
+    assert "the node failed on it 5 times: ZeroDivisionError" in dead(rig)[0]
+    assert snapshot.nodes["end"].dead == 1
+
+
+async def test_finding_culprits_among_many_costs_little(rig, control, node) -> None:
+    """One message in a thousand makes the node fail: others are written about once, not thrice."""
+    written = 0
+
+    async def write(messages):
+        nonlocal written
+        for message in messages:
+            written += 1
+            if message.payload % 1000 == 500:
+                raise ValueError(message.payload)
+
+    control.write, control.batches = write, [list(range(n, n + 1000)) for n in range(0, 20_000, 1000)]
+    snapshot = await rig.run(straight(rig, node, retry={"first_s": 0.001, "max_s": 0.001}))
+    assert snapshot.nodes["end"].dead == 20
+    assert snapshot.nodes["end"].out == 20_000 - 20
+    assert written < 20_000 * 1.15
