@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flowhost.engine import FlowRunner, RunOptions
 from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.outbox.pool import WriterPool
 from flowhost.engine.snapshot import FlowSnapshot, RunEvent
 from flowhost.errors import ConfigError, HostError
 from flowhost.fleet.frames import Answer, Ended, FromWorker, Happened, Refusal, RunOutcome, StartFlow
@@ -28,13 +29,17 @@ class HostedRun:
         order: what to run.
         library: the installed types.
         send: hands a frame to the host; must not block.
+        pool: threads that write the outbox files of all runs here.
     """
 
-    def __init__(self, order: StartFlow, library: NodeLibrary, send: Callable[[FromWorker], None]) -> None:
+    def __init__(
+        self, order: StartFlow, library: NodeLibrary, send: Callable[[FromWorker], None], pool: WriterPool
+    ) -> None:
         self.run = order.run
         self._order = order
         self._library = library
         self._send = send
+        self._pool = pool
         self._stop = asyncio.Event()
         self._drain_s = 0.0
         self._runner: FlowRunner | None = None
@@ -43,7 +48,7 @@ class HostedRun:
 
     async def live(self) -> None:
         """Start, run until the flow ends or `stop` is called, tell the host how it went."""
-        outbox = Outbox(Path(self._order.outbox), self._on_fault) if self._order.outbox else None
+        outbox = Outbox(Path(self._order.outbox), self._on_fault, self._pool) if self._order.outbox else None
         try:
             await self._live(outbox)
         finally:

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flowhost.catalog import load_catalog
@@ -42,6 +43,7 @@ def main() -> None:
     threading.Thread(target=_end_with_host, name="host-watch", daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _log_to_stderr()
+    _allow_many_files()
     library = load_catalog()
     tune_collector()
     runner = asyncio.Runner(loop_factory=loop_factory())
@@ -55,6 +57,17 @@ def _log_to_stderr() -> None:
     """What nodes and flows say at `info` and above, what drivers say from `warning` on."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s")
     logging.getLogger("flowhost").setLevel(logging.INFO)
+
+
+def _allow_many_files() -> None:
+    """A busy flow takes five open files and more for its connections: the usual 1,024 end at two hundred flows."""
+    if sys.platform != "win32":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with suppress(ValueError, OSError):
+            # some systems name a limit they do not grant
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _read_ticket() -> Ticket:

@@ -10,6 +10,7 @@ import time
 import msgspec
 
 from flowhost import __version__
+from flowhost.engine.outbox.pool import WriterPool
 from flowhost.engine.snapshot import FlowSnapshot
 from flowhost.fleet.frames import (
     HEARTBEAT_S,
@@ -43,6 +44,7 @@ class WorkerSession:
         self._port = port
         self._token = token
         self._library = library
+        self._pool = WriterPool()
         self._runs: dict[int, HostedRun] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._writer: asyncio.StreamWriter | None = None
@@ -69,7 +71,7 @@ class WorkerSession:
     def _take(self, frame: FromHost) -> None:
         match frame:
             case StartFlow():
-                run = self._runs[frame.run] = HostedRun(frame, self._library, self._send)
+                run = self._runs[frame.run] = HostedRun(frame, self._library, self._send, self._pool)
                 task = asyncio.create_task(run.live(), name=f"run {frame.run} {frame.document.id}")
                 self._tasks[frame.run] = task
                 task.add_done_callback(lambda done: self._over(run.run, done))

@@ -9,6 +9,14 @@ from flowhost.engine.outbox.letter_changes import LetterChange
 
 
 @dataclass(frozen=True, slots=True)
+class MakeEdge:
+    """A durable edge before this node, unless there is one."""
+
+    flow: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
 class Append:
     """Rows at the end of an edge.
 
@@ -122,7 +130,7 @@ class KeepMeta:
     value: str
 
 
-Change = Append | Advance | Bury | KeepState | KeepOrigin | Orphan | DropNode | KeepMeta | LetterChange
+Change = MakeEdge | Append | Advance | Bury | KeepState | KeepOrigin | Orphan | DropNode | KeepMeta | LetterChange
 
 
 @dataclass(slots=True)

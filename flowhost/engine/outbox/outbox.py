@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from flowhost.engine.file_lock import FileLock, HeldError
-from flowhost.engine.outbox.changes import Change, Transaction
-from flowhost.engine.outbox.schema import check_sqlite, connect, make_edge_table, prepare
+from flowhost.engine.outbox.changes import Change, MakeEdge, Transaction
+from flowhost.engine.outbox.pool import WriterPool
+from flowhost.engine.outbox.reader import OutboxReader
+from flowhost.engine.outbox.schema import check_sqlite, connect, prepare
 from flowhost.engine.outbox.writer import OutboxWriter
 from flowhost.errors import HostError
 
@@ -54,14 +57,16 @@ class Outbox:
     Args:
         path: the file; made if it is missing.
         on_fault: called on the loop, once, when the file can no longer be written.
+        pool: threads that write; None makes some for this file alone.
     """
 
-    def __init__(self, path: Path, on_fault: Callable[[HostError], None]) -> None:
+    def __init__(self, path: Path, on_fault: Callable[[HostError], None], pool: WriterPool | None = None) -> None:
         self._path = path
+        self._pool = pool or WriterPool(threads=1)
         self._lock = FileLock(path.with_name(path.name + LOCK_SUFFIX))
         self._on_fault = on_fault
         self._writer: OutboxWriter | None = None
-        self._reader: apsw.Connection | None = None
+        self._reader = OutboxReader(path)
         self._left: frozenset[tuple[str, str]] = frozenset()
 
     @property
@@ -80,19 +85,14 @@ class Outbox:
         Raises:
             HostError: another process has it open (says which), or it cannot be read or written.
         """
-        loop = asyncio.get_running_loop()
-        connection, tails = await asyncio.to_thread(self._open_files)
-        self._writer = OutboxWriter(connection, loop, tails, self._on_fault)
+        self._writer = await asyncio.to_thread(self._open_file, asyncio.get_running_loop())
 
     async def close(self) -> None:
         """Commit what waits and close. Safe at any time, any number of times."""
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.close()
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.close()
-        self._lock.release()
+            self._lock.release()
 
     def left(self, flow: str, node: str) -> bool:
         """Whether an earlier run left messages before this node, waiting or parked, when the file was opened."""
@@ -100,7 +100,12 @@ class Outbox:
 
     async def edge(self, flow: str, node: str) -> EdgeRecord:
         """The durable edge before this node, made if it is missing."""
-        return await asyncio.to_thread(self._edge, flow, node)
+        found = await asyncio.to_thread(self._edge, flow, node)
+        if found is None:
+            await self.change(MakeEdge(flow, node))
+            found = await asyncio.to_thread(self._edge, flow, node)
+            assert found is not None
+        return found
 
     def submit(
         self,
@@ -136,23 +141,25 @@ class Outbox:
         """Rows of a reading statement."""
         return await asyncio.to_thread(self._query, statement, values)
 
-    def _open_files(self) -> tuple[apsw.Connection, dict[int, int]]:
+    def _open_file(self, loop: asyncio.AbstractEventLoop) -> OutboxWriter:
         check_sqlite()
         self._take()
         try:
-            connection = connect(self._path)
-            prepare(connection, self._path)
-            self._reader = apsw.Connection(str(self._path))
-            self._reader.execute("PRAGMA busy_timeout=5000")
-            tails = dict(connection.execute("SELECT id, appended FROM edge"))
-            self._left = frozenset(connection.execute(_LEFT))
+            return self._open_held(loop)
         except apsw.Error as error:
             self._lock.release()
             raise HostError(f"the outbox {self._path} cannot be opened: {error}") from error
-        except HostError:
+        except BaseException:
             self._lock.release()
             raise
-        return connection, tails
+
+    def _open_held(self, loop: asyncio.AbstractEventLoop) -> OutboxWriter:
+        connection = connect(self._path)
+        prepare(connection, self._path)
+        tails = dict(connection.execute("SELECT id, appended FROM edge"))
+        self._left = frozenset(connection.execute(_LEFT))
+        again = partial(connect, self._path)
+        return OutboxWriter(connection, again, self._reader, self._pool, loop, tails, self._on_fault)
 
     def _take(self) -> None:
         try:
@@ -166,12 +173,11 @@ class Outbox:
                 "or give this one another folder with --data or FLOWHOST_DATA_DIR"
             ) from None
 
-    def _edge(self, flow: str, node: str) -> EdgeRecord:
+    def _edge(self, flow: str, node: str) -> EdgeRecord | None:
         statement = "SELECT id, position, appended, dead, dropped FROM edge WHERE flow = ? AND node = ?"
         found = self._query(statement, (flow, node))
         if not found:
-            self._make_edge(flow, node)
-            return self._edge(flow, node)
+            return None
         number, position, appended, dead, dropped = found[0]
         oldest_ms, size = self._head(number, appended - position)
         return EdgeRecord(number, position, appended, dead, dropped, oldest_ms, size)
@@ -184,22 +190,11 @@ class Outbox:
             return 0, 0
         return rows[0][0], sum(size for _, size in rows) * pending // len(rows)
 
-    def _make_edge(self, flow: str, node: str) -> None:
-        # a connection of its own: the writer's belongs to its thread
-        connection = connect(self._path)
-        try:
-            with connection:
-                connection.execute("INSERT OR IGNORE INTO edge(flow, node) VALUES (?, ?)", (flow, node))
-                number = connection.execute("SELECT id FROM edge WHERE flow = ? AND node = ?", (flow, node)).get
-                make_edge_table(connection, number)
-        finally:
-            connection.close()
-
     def _read(self, edge: int, after: int, limit: int) -> list[tuple[int, int, bytes]]:
         statement = f"SELECT id, at_ms, b FROM m_{edge:d} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - a number
         return [(row[0], row[1], row[2]) for row in self._query(statement, (after, limit))]
 
     def _query(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        if self._reader is None:
+        if self._writer is None:
             raise HostError("the outbox is closed")
-        return list(self._reader.execute(statement, values))
+        return self._reader.query(statement, values)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import apsw
 
+from flowhost.engine.outbox.upkeep import LOG_BYTES_KEPT
 from flowhost.errors import HostError
 
 VERSION = 3
@@ -83,8 +84,9 @@ def check_sqlite() -> None:
 def connect(path: Path) -> apsw.Connection:
     """The writing connection: write-ahead log, flushed to disk at every commit."""
     connection = apsw.Connection(str(path))
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=1000", "busy_timeout=5000"):
+    for pragma in ("busy_timeout=5000", "auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"PRAGMA journal_size_limit={LOG_BYTES_KEPT}")
     return connection
 
 

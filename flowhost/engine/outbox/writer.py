@@ -1,12 +1,14 @@
-"""The one thread that writes an outbox: whatever waits is committed together, and confirmed only after that."""
+"""Writes an outbox, one thread at a time: whatever waits is committed together, and confirmed only after that."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import repeat
 from typing import Any
 
@@ -21,15 +23,29 @@ from flowhost.engine.outbox.changes import (
     KeepMeta,
     KeepOrigin,
     KeepState,
+    MakeEdge,
     Orphan,
     Transaction,
 )
 from flowhost.engine.outbox.letter_changes import LetterChange
 from flowhost.engine.outbox.letter_rows import bury
 from flowhost.engine.outbox.orphans import bury_edge
+from flowhost.engine.outbox.pool import WriterPool
+from flowhost.engine.outbox.reader import OutboxReader
+from flowhost.engine.outbox.schema import make_edge_table
+from flowhost.engine.outbox.upkeep import Upkeep
 from flowhost.errors import HostError
 
+log = logging.getLogger(__name__)
+
 GROUP_ROWS = 2000
+QUIET_S = 2.0
+"""After so long without a commit the log is copied into the file."""
+IDLE_S = 30.0
+"""After so long without a commit the file is closed; the next one opens it again, which takes a millisecond or two."""
+UNUSED_S = 5.0
+USED_COMMITS = 10
+"""With fewer commits than these it is closed this soon: most flows have little to write, and a thousand may start."""
 
 
 class OutboxWriter:
@@ -40,8 +56,11 @@ class OutboxWriter:
 
     Args:
         connection: the only writing connection.
+        connect: opens it again, after a time with nothing to do.
+        reader: reads the same file; let go of when nobody uses it.
+        pool: the threads.
         loop: where callbacks run.
-        tails: highest id ever given, by edge; this thread owns the numbering from now on.
+        tails: highest id ever given, by edge; the writer owns the numbering from now on.
         on_fault: called on the loop, once, when the outbox can no longer be written.
 
     Attributes:
@@ -51,50 +70,119 @@ class OutboxWriter:
     def __init__(
         self,
         connection: apsw.Connection,
+        connect: Callable[[], apsw.Connection],
+        reader: OutboxReader,
+        pool: WriterPool,
         loop: asyncio.AbstractEventLoop,
         tails: dict[int, int],
         on_fault: Callable[[HostError], None],
     ) -> None:
         self._connection = connection
+        self._connect = connect
+        self._reader = reader
+        self._pool = pool
         self._loop = loop
         self._tails = tails
         self._on_fault = on_fault
         self._waiting: deque[Transaction] = deque()
-        self._wake = threading.Event()
+        self._lock = threading.Lock()
+        # a turn is asked for or under way
+        self._turning = False
+        self._care = False
         self._closing = False
+        self._closed = threading.Event()
         self._fault: HostError | None = None
         self.letters_changed = 0
-        self._thread = threading.Thread(target=self._run, name="outbox writer", daemon=True)
-        self._thread.start()
+        # None while the file is closed
+        self._upkeep: Upkeep | None = Upkeep(connection)
+        self._last_commit = time.monotonic()
+        self._commits = 0
+        pool.add(self)
 
     def submit(self, transaction: Transaction) -> None:
         """Queue a transaction; its callback tells how it went."""
         if self._fault is not None:
             self._loop.call_soon(transaction.failed, self._fault)
             return
-        self._waiting.append(transaction)
-        self._wake.set()
+        with self._lock:
+            self._waiting.append(transaction)
+            self._ask_for_turn()
 
     async def close(self) -> None:
-        """Commit what waits, end the thread and close the file. Safe to call again."""
-        self._closing = True
-        self._wake.set()
-        await asyncio.to_thread(self._thread.join)
+        """Commit what waits and close the file. Safe to call again."""
+        with self._lock:
+            self._closing = True
+            self._ask_for_turn()
+        await asyncio.to_thread(self._closed.wait)
 
-    def _run(self) -> None:
-        while True:
-            self._wake.wait()
-            self._wake.clear()
-            while group := self._next_group():
+    def tick(self) -> None:
+        """A second has passed (`flowhost.engine.outbox.pool.Written`)."""
+        self._reader.close_if_idle()
+        if self._upkeep is not None:
+            with self._lock:
+                self._care = True
+                self._ask_for_turn()
+
+    def turn(self) -> None:
+        """Commit a group, or do what else is due (`flowhost.engine.outbox.pool.Written`)."""
+        try:
+            if group := self._next_group():
                 self._commit(group)
-            if self._closing and not self._waiting:
-                break
-        self._connection.close()
+            if self._care:
+                self._care = False
+                self._take_care()
+        finally:
+            with self._lock:
+                self._turning = False
+                if self._waiting:
+                    self._ask_for_turn()
+                elif self._closing and not self._closed.is_set():
+                    self._end()
+
+    def _ask_for_turn(self) -> None:
+        if not self._turning:
+            self._turning = True
+            self._pool.ready(self)
+
+    # -- on a thread of the pool
+
+    def _open(self) -> None:
+        self._connection = self._connect()
+        self._upkeep = Upkeep(self._connection)
+
+    def _close_file(self) -> None:
+        upkeep, self._upkeep = self._upkeep, None
+        if upkeep is not None:
+            self._connection.close()
+
+    def _end(self) -> None:
+        try:
+            self._reader.close()
+            self._close_file()
+        except apsw.Error as error:
+            log.warning("an outbox did not close cleanly, which the next start mends: %s", error)
+        finally:
+            self._pool.remove(self)
+            self._closed.set()
+
+    def _take_care(self) -> None:
+        if self._fault is not None or self._upkeep is None:
+            return
+        quiet_s = time.monotonic() - self._last_commit
+        try:
+            if quiet_s >= QUIET_S:
+                self._upkeep.copy_log()
+            self._upkeep.shrink(lambda: not self._waiting)
+            if quiet_s >= (IDLE_S if self._commits > USED_COMMITS else UNUSED_S):
+                self._close_file()
+        except apsw.Error as error:
+            self._fail([], error)
 
     def _next_group(self) -> list[Transaction]:
         group: list[Transaction] = []
         rows = 0
         while self._waiting and rows < GROUP_ROWS:
+            # only this thread takes from the left
             transaction = self._waiting.popleft()
             group.append(transaction)
             rows += transaction.size()
@@ -106,25 +194,35 @@ class OutboxWriter:
             return
         tails = dict(self._tails)
         try:
+            if self._upkeep is None:
+                self._open()
             self._connection.execute("BEGIN IMMEDIATE")
             for transaction in group:
                 transaction.starts = [start for c in transaction.changes if (start := self._apply(c)) is not None]
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - a damaged file raises more than SQLite's errors; all are faults
-            self._tails.update(tails)
+            self._tails = tails
             self._fail(group, error)
         else:
             self._tell(_committed, group)
+            self._last_commit = time.monotonic()
+            self._commits += 1
+            self._look_after_log()
+
+    def _look_after_log(self) -> None:
+        assert self._upkeep is not None
+        try:
+            self._upkeep.after_commit()
+        except apsw.Error as error:
+            self._fail([], error)
 
     def _fail(self, group: list[Transaction], error: Exception) -> None:
         fault = HostError(f"the outbox cannot be written: {error}; check the disk, then start again")
         self._fault = fault
-        try:
-            if self._connection.in_transaction:
+        with suppress(apsw.Error):
+            # should this fail too, the next start undoes it; nothing of this group was confirmed
+            if self._upkeep is not None and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-        except apsw.Error:
-            # the file is closed by the next start's recovery; nothing of this group was confirmed
-            self._closing = True
         self._tell(_failed, group, fault)
         self._tell(self._on_fault, fault)
 
@@ -150,11 +248,18 @@ class OutboxWriter:
                 self._execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)", flow, node, key, value)
             case KeepOrigin(flow, node, value):
                 self._execute("INSERT OR REPLACE INTO origin VALUES (?, ?, ?)", flow, node, value)
+            case MakeEdge() | DropNode() | KeepMeta():
+                self._apply_at_start(change)
+        return None
+
+    def _apply_at_start(self, change: MakeEdge | DropNode | KeepMeta) -> None:
+        match change:
+            case MakeEdge(flow, node):
+                self._make_edge(flow, node)
             case DropNode(flow, node, with_origin):
                 self._drop_node(flow, node, with_origin=with_origin)
             case KeepMeta(key, value):
                 self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
-        return None
 
     def _apply_to_letters(self, change: Bury | Orphan | LetterChange) -> None:
         self.letters_changed += 1
@@ -175,6 +280,11 @@ class OutboxWriter:
         # kept beside the rows, so that numbers are never given twice, even after all rows are gone
         self._execute("UPDATE edge SET appended = ? WHERE id = ?", self._tails[edge], edge)
         return start
+
+    def _make_edge(self, flow: str, node: str) -> None:
+        self._execute("INSERT OR IGNORE INTO edge(flow, node) VALUES (?, ?)", flow, node)
+        made = self._connection.execute("SELECT id FROM edge WHERE flow = ? AND node = ?", (flow, node)).get
+        make_edge_table(self._connection, made)
 
     def _drop_node(self, flow: str, node: str, *, with_origin: bool) -> None:
         for table in ("state", "origin") if with_origin else ("state",):
