@@ -15,9 +15,13 @@ from flowhost.engine.edge import Edge, MemoryEdge
 from flowhost.engine.gate import Gate
 from flowhost.engine.generated import ChainNode, GeneratedSegment
 from flowhost.engine.graveyard import Graveyard
+from flowhost.engine.holding import HoldingStation
 from flowhost.engine.journal import Journal
 from flowhost.engine.kept_positions import KeptPositions
 from flowhost.engine.letter_office import LetterOffice
+from flowhost.engine.load import Rides
+from flowhost.engine.memories import Memories
+from flowhost.engine.memory import InlineMemory
 from flowhost.engine.notices import History, NoticeBoard
 from flowhost.engine.options import RunOptions
 from flowhost.engine.outbox.burial import DeadLetterKeeper
@@ -27,11 +31,13 @@ from flowhost.engine.outbox.succession import Succession
 from flowhost.engine.outbox.trail import LetterTrail
 from flowhost.engine.plan import Plan, make_plan
 from flowhost.engine.pump import Pump
+from flowhost.engine.reach import Landscape, rides_by_start, upstream
 from flowhost.engine.segment import KernelSegment, Segment
 from flowhost.engine.snapshot import EdgeSnapshot
 from flowhost.engine.source_loop import SourceLoop
 from flowhost.engine.stateful import StatefulSegment
 from flowhost.engine.stations import DirectStation, QueuedStation, WaitingNode
+from flowhost.engine.ticker import Timed
 from flowhost.engine.token import Positions, PositionTracker
 from flowhost.errors import ConfigError
 from flowhost.graph.configs import connection_config, node_config, node_delivery
@@ -76,6 +82,8 @@ class Assembly:
     direct: dict[str, DirectStation] = field(default_factory=dict)
     durable: dict[str, DurableEdge] = field(default_factory=dict)
     transforms: list[Node[Any]] = field(default_factory=list)
+    holding: dict[str, HoldingStation] = field(default_factory=dict)
+    memories: Memories | None = None
     succession: Succession | None = None
     letters: LetterOffice | None = None
 
@@ -97,6 +105,24 @@ class Assembly:
             counters.resting = left[name]
             counters.text = f"{counters.text}; what waits before it stays on disk until it is switched on"
 
+    def edges(self) -> list[Edge]:
+        """All queues."""
+        return [*(station.edge for station in self.queued.values()), *(each.edge for each in self.holding.values())]
+
+    def timed(self) -> list[Timed]:
+        """Nodes that are called as time goes by."""
+        return [self._timed(node_id, segment) for node_id, segment in self.stateful.items()]
+
+    def _timed(self, node_id: str, segment: StatefulSegment) -> Timed:
+        origin = None if self.memories is None else self.memories.origin(node_id)
+        sources = [self.counters[s.node_id] for s in self.sources if s.node_id in upstream(self.plan.routes, node_id)]
+        holding = self.holding.get(node_id)
+
+        def flows() -> bool:
+            return all(counters.state not in ("starting", "retrying") for counters in sources)
+
+        return Timed(segment, origin, flows, None if holding is None else holding.edge)
+
     def waiting_nodes(self) -> list[WaitingNode]:
         """Sinks and asynchronous transforms."""
         queued = [station.waiting for station in self.queued.values()]
@@ -116,6 +142,7 @@ class Assembler:
         self._managed: dict[str, ManagedConnection] = {}
         self._boards: dict[str, NoticeBoard] = {}
         self._trail = LetterTrail()
+        self._rides_from: Callable[[str], Rides] = lambda _: Rides.NONE
 
     def build(self) -> Assembly:
         """All parts."""
@@ -129,10 +156,12 @@ class Assembler:
             self._flow, self._clock, self._history, graveyard, Pump(plan.routes, counters, graveyard),
             ConnectionPool(self._managed), counters, nodes, plan,
         )  # fmt: skip
+        assembly.memories = self._memories(assembly)
         self._add_chains(assembly, ports)
         for node_id in plan.singles:
             self._add_single(assembly, node_id)
         self._add_sources(assembly)
+        self._set_rides(assembly)
         assembly.succession = self._succession()
         assembly.letters = self._letters(assembly.pump)
         return assembly
@@ -198,6 +227,12 @@ class Assembler:
             segment = GeneratedSegment(links, wired, "out" if plain else None)
             assembly.segments.append(segment)
             assembly.pump.add_segment(segment)
+            if assembly.memories is not None:
+                assembly.memories.keep(segment, [
+                    (link.node, link.state, self._boards[link.node_id])
+                    for link in segment.remembering
+                    if link.node is not None and isinstance(link.state, InlineMemory)
+                ])  # fmt: skip
 
     def _link(self, assembly: Assembly, node_id: str) -> ChainNode:
         node, disabled = assembly.nodes[node_id], self._flow.nodes[node_id].disabled
@@ -206,7 +241,8 @@ class Assembler:
         counters.text = "" if disabled is None else f"disabled ({disabled})"
         if disabled is None and isinstance(node, InlineTransform):
             assembly.transforms.append(node)
-            return ChainNode(node_id, node, counters)
+            state = None if assembly.memories is None else InlineMemory(node_id)
+            return ChainNode(node_id, node, counters, state=state)
         passes = disabled == "pass" and not isinstance(node, Sink)
         return ChainNode(node_id, None, counters, passes=passes)
 
@@ -217,14 +253,30 @@ class Assembler:
         if isinstance(node, Transform):
             self._add_segment(assembly, KernelSegment(node_id, node.process, counters), counters)
         elif isinstance(node, StatefulTransform):
-            stateful = StatefulSegment(node_id, node, counters, self._clock.now_ns)
-            assembly.stateful[node_id] = stateful
-            self._add_segment(assembly, stateful, counters)
+            self._add_stateful(assembly, node, counters)
         elif isinstance(node, Sink | AsyncTransform):
             self._add_station(assembly, node_id, node, counters)
         else:
             place = f"nodes.{node_id}.type"
             raise ConfigError(f"{node.spec.id} is neither source, transform nor sink; the plugin is broken", place)
+
+    def _add_stateful(self, assembly: Assembly, node: StatefulTransform[Any], counters: NodeCounters) -> None:
+        outbox, node_id = self._options.outbox, counters.node_id
+        holds = outbox is not None and node.spec.holds_messages
+        stateful = StatefulSegment(node_id, node, counters, self._clock.now_ns, behind_queue=holds)
+        assembly.stateful[node_id] = stateful
+        if assembly.memories is not None:
+            assembly.memories.keep(stateful, [(node, stateful, self._boards[node_id])])
+        if outbox is None or not holds:
+            self._add_segment(assembly, stateful, counters)
+            return
+        counters.state = "running"
+        assembly.segments.append(stateful)
+        edge = assembly.durable[node_id] = DurableEdge(
+            outbox, self._flow.id, node_id, self._journal, holds=True, trail=self._trail
+        )
+        station = assembly.holding[node_id] = HoldingStation(stateful, edge, counters, assembly.pump)
+        assembly.pump.add_station(node_id, station)
 
     def _add_segment(self, assembly: Assembly, segment: Segment, counters: NodeCounters) -> None:
         counters.state = "running"
@@ -273,6 +325,31 @@ class Assembler:
         outbox = self._options.outbox
         return outbox is not None and outbox.left(self._flow.id, node_id)
 
+    def _memories(self, assembly: Assembly) -> Memories | None:
+        outbox = self._options.outbox
+        if outbox is None or self._journal is None:
+            return None
+        return Memories(
+            outbox, self._journal, self._flow.id, assembly.pump, assembly.graveyard, assembly.counters, self._clock
+        )
+
+    def _set_rides(self, assembly: Assembly) -> None:
+        """Decide which appends are part of their batch's own transaction."""
+        memories = assembly.memories
+        if memories is None:
+            return
+        waiting = assembly.queued.keys() - assembly.durable.keys()
+        land = Landscape(assembly.plan.routes, assembly.durable.keys(), memories.nodes, waiting)
+        starts = {*(source.node_id for source in assembly.sources), *assembly.durable, *memories.nodes}
+        rides = rides_by_start(land, starts)
+        for node_id in memories.nodes:
+            memories.origin(node_id).rides = rides[node_id]
+        for node_id, edge in assembly.durable.items():
+            edge.origin.rides = rides[node_id]
+        for source in assembly.sources:
+            source.take_along(rides[source.node_id])
+        self._rides_from = lambda node_id: rides_by_start(land, {*starts, node_id})[node_id]
+
     def _succession(self) -> Succession | None:
         options = self._options
         if options.outbox is None:
@@ -282,7 +359,9 @@ class Assembler:
     def _letters(self, pump: Pump) -> LetterOffice | None:
         if self._journal is None:
             return None
-        return LetterOffice(self._journal, self._flow, self._options.revision, pump, self._trail, self._clock)
+        return LetterOffice(
+            self._journal, self._flow, self._options.revision, pump, self._trail, self._clock, self._rides_from
+        )
 
     def _keeper(self) -> DeadLetterKeeper | None:
         options = self._options

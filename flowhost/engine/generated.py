@@ -31,13 +31,19 @@ class ChainNode:
     """
 
     def __init__(
-        self, node_id: str, node: InlineTransform[Any] | None, counters: NodeCounters, *, passes: bool = False
+        self,
+        node_id: str,
+        node: InlineTransform[Any] | None,
+        counters: NodeCounters,
+        *,
+        passes: bool = False,
+        state: dict[str, Any] | None = None,
     ) -> None:
         self.node_id = node_id
         self.node = node
         self.passes = passes
         self.counters = counters
-        self.state: dict[str, Any] = {}
+        self.state = {} if state is None else state
 
     def write(self, writer: SegmentWriter) -> None:
         """Write this node's part."""
@@ -71,6 +77,11 @@ class GeneratedSegment:
         self._dropped = [0] * len(chain)
         self._failed = [0] * len(chain)
         self._tails: dict[str, GeneratedSegment] = {}
+
+    @property
+    def remembering(self) -> list[ChainNode]:
+        """Its nodes that keep state."""
+        return [link for link, place in zip(self._chain, self._places, strict=True) if place.remembers]
 
     def run(self, messages: Sequence[Message], failures: list[Failure]) -> Ported:
         """Process a batch."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -35,6 +35,8 @@ class Journal:
         self.outbox = outbox
         self._meter = Meter()
         self._room = asyncio.Event()
+        self._open = 0
+        self._empty = asyncio.Event()
         # places whose first batch is settled; a dict keeps the order
         self._ready: dict[Origin, None] = {}
 
@@ -54,6 +56,16 @@ class Journal:
         while self._meter.rows > MOST_ROWS:
             self._room.clear()
             await self._room.wait()
+
+    async def empty(self) -> None:
+        """Returns when everything that has begun is on disk."""
+        while self._open:
+            self._empty.clear()
+            await self._empty.wait()
+
+    def opened(self) -> None:
+        """A batch has begun."""
+        self._open += 1
 
     def settled(self, origin: Origin) -> None:
         """The first batch of a place is settled: write it and whatever else is complete now."""
@@ -79,15 +91,22 @@ class Journal:
         def committed(starts: list[int]) -> None:
             self._committed(rides, starts)
             for origin, tokens in places.items():
-                origin.has_left(tokens)
+                origin.in_flight -= len(tokens)
+            self._left(places)
 
         if changes or any(origin.in_flight for origin in places):
             for origin, tokens in places.items():
                 origin.in_flight += len(tokens)
             self.outbox.submit(changes, committed, stays_unconfirmed)
-            return
+        else:
+            self._left(places)
+
+    def _left(self, places: Mapping[Origin, Sequence[Token]]) -> None:
         for origin, tokens in places.items():
             origin.left(tokens)
+            self._open -= len(tokens)
+        if not self._open:
+            self._empty.set()
 
     def _committed(self, rides: Sequence[Ride], starts: Sequence[int]) -> None:
         start = iter(starts)
@@ -132,6 +151,7 @@ class Origin:
             load.after.append(self._tokens[-1])
         token = Token(self, position, load)
         self._tokens.append(token)
+        self._journal.opened()
         return token
 
     def settled(self) -> None:
@@ -156,11 +176,6 @@ class Origin:
         while self._tokens and self._tokens[0] in taken:
             released.append(self._tokens.popleft())
         return released
-
-    def has_left(self, tokens: Sequence[Token]) -> None:
-        """These are on disk."""
-        self.in_flight -= len(tokens)
-        self.left(tokens)
 
     async def room(self) -> None:
         """Returns when another batch may be let in."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import apsw
 
 from flowhost.engine.journal import Journal
+from flowhost.engine.load import Rides
 from flowhost.engine.outbox.letter import LetterState
 from flowhost.engine.outbox.letter_desk import LetterDesk
 from flowhost.engine.outbox.sight import look_for_retried
@@ -32,6 +34,7 @@ class LetterOffice:
         pump: takes retried messages.
         trail: of all durable queues of the run.
         clock: source of time.
+        rides: which appends are part of the transaction of a batch that begins at a node.
 
     Attributes:
         desk: takes requests.
@@ -39,14 +42,21 @@ class LetterOffice:
     """
 
     def __init__(
-        self, journal: Journal, flow: FlowDocument, revision: int, pump: Pump, trail: LetterTrail, clock: Clock
+        self,
+        journal: Journal,
+        flow: FlowDocument,
+        revision: int,
+        pump: Pump,
+        trail: LetterTrail,
+        clock: Clock,
+        rides: Callable[[str], Rides],
     ) -> None:
         self._outbox = journal.outbox
         self._flow = flow
         self._revision = revision
         self._trail = trail
         self._clock = clock
-        self.replays = Replays(journal, flow, revision, pump, trail, clock)
+        self.replays = Replays(journal, flow, revision, pump, trail, clock, rides)
         self.desk = LetterDesk(self._outbox, self.replays)
         self._counts: dict[LetterState, int] = {}
         self._counted_at = -1

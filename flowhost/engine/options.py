@@ -29,6 +29,8 @@ class RunOptions:
         open_timeout_s: how long one attempt to open a connection may take, seconds.
         outbox: file that holds queues and dead letters; None keeps everything in memory.
         revision: of the flow, kept with its dead letters; 0 where there is none.
+        flush_on_stop: a soft stop gives out what nodes hold, marked as partial. If not, that happens only when all
+            sources have ended by themselves; else what is held stays in the outbox for the next run.
     """
 
     base_dir: Path
@@ -42,3 +44,4 @@ class RunOptions:
     open_timeout_s: float = 20.0
     outbox: Outbox | None = None
     revision: int = 0
+    flush_on_stop: bool = True

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from flowhost.engine.counters import NodeCounters
 from flowhost.engine.failure import Failure
 from flowhost.engine.graveyard import Graveyard
-from flowhost.engine.segment import Segment
+from flowhost.engine.segment import Ported, Segment
 from flowhost.engine.station import Station
 from flowhost.engine.token import Token
 from flowhost.sdk import Message
@@ -36,6 +36,7 @@ class Pump:
         self._graveyard = graveyard
         self._segments: dict[str, Segment] = {}
         self._within: dict[str, Segment] = {}
+        self._keepers: dict[str, Station] = {}
         self._stations: dict[str, Station] = {}
         self._last_yield = time.perf_counter()
 
@@ -43,6 +44,10 @@ class Pump:
         """Messages for its first node run through it."""
         self._segments[segment.nodes[0]] = segment
         self._within.update(dict.fromkeys(segment.nodes, segment))
+
+    def add_keeper(self, node_id: str, keeper: Station) -> None:
+        """What this node of a segment remembers is kept there: it hears of a batch before anything else gets it."""
+        self._keepers[node_id] = keeper
 
     def add_station(self, node_id: str, station: Station) -> None:
         """Messages for this node are handed to the station."""
@@ -55,10 +60,14 @@ class Pump:
             deliveries: Deliveries = []
             self.spread(node_id, port, chunk, deliveries)
             await self.deliver(deliveries, token)
-            if time.perf_counter() - self._last_yield > YIELD_AFTER_S:
-                await asyncio.sleep(0)
-                self._last_yield = time.perf_counter()
+            await self.breathe()
         token.done()
+
+    async def breathe(self) -> None:
+        """Let others have their turn if the last one was a while ago."""
+        if time.perf_counter() - self._last_yield > YIELD_AFTER_S:
+            await asyncio.sleep(0)
+            self._last_yield = time.perf_counter()
 
     async def deliver(self, deliveries: Deliveries, token: Token) -> None:
         """Give each station its share."""
@@ -79,12 +88,12 @@ class Pump:
             if segment is None:
                 deliveries.append((self._stations[target], messages))
             else:
-                self._through(segment, messages, deliveries)
+                self.through(segment, messages, deliveries)
 
     def enter(self, node_id: str, messages: Sequence[Message], deliveries: Deliveries) -> None:
         """Send messages in at any node, as if a wire had brought them; a source sends them out as its own."""
         if node_id in self._within:
-            self._through(self._within[node_id].from_node(node_id), messages, deliveries)
+            self.through(self._within[node_id].from_node(node_id), messages, deliveries)
         elif node_id in self._stations:
             deliveries.append((self._stations[node_id], messages))
         else:
@@ -93,12 +102,23 @@ class Pump:
             counters.out += len(messages)
             self.spread(node_id, "out", messages, deliveries)
 
-    def _through(self, segment: Segment, messages: Sequence[Message], deliveries: Deliveries) -> None:
+    def through(self, segment: Segment, messages: Sequence[Message], deliveries: Deliveries) -> int:
+        """Run a segment and everything synchronous behind it.
+
+        Returns:
+            How many messages are dead at its nodes.
+        """
         failures: list[Failure] = []
         outputs = segment.run(messages, failures)
+        return self.after(segment, outputs, failures, deliveries)
+
+    def after(self, segment: Segment, outputs: Ported, failures: Sequence[Failure], deliveries: Deliveries) -> int:
+        """Send on what came out of a segment; how many messages are dead."""
+        for node_id in segment.nodes if self._keepers else ():
+            if (keeper := self._keepers.get(node_id)) is not None:
+                deliveries.insert(0, (keeper, ()))
         self.spread_all(segment.nodes[-1], outputs, deliveries)
-        if failures:
-            self.fail(failures, deliveries)
+        return self.fail(failures, deliveries) if failures else 0
 
     def spread_all(
         self, node_id: str, outputs: Sequence[tuple[str, Sequence[Message]]], deliveries: Deliveries

@@ -9,6 +9,7 @@ from typing import Any
 from typing_extensions import override
 
 from flowhost.engine.journal import Journal
+from flowhost.engine.load import Rides
 from flowhost.engine.outbox.changes import Advance, Change
 from flowhost.engine.outbox.codec import DamagedRowError, decode_message
 from flowhost.engine.outbox.durable_edge import READ_CHUNK, DurableEdge
@@ -58,11 +59,20 @@ class Replays:
         pump: takes the messages.
         trail: follows them.
         clock: source of time.
+        rides: which appends are part of the transaction of a batch that begins at a node.
     """
 
     def __init__(
-        self, journal: Journal, flow: FlowDocument, revision: int, pump: Pump, trail: LetterTrail, clock: Clock
+        self,
+        journal: Journal,
+        flow: FlowDocument,
+        revision: int,
+        pump: Pump,
+        trail: LetterTrail,
+        clock: Clock,
+        rides: Callable[[str], Rides],
     ) -> None:
+        self._rides = rides
         self._journal = journal
         self._outbox = journal.outbox
         self._flow = flow
@@ -112,6 +122,7 @@ class Replays:
             if node not in self._edges:
                 assert self._start is not None
                 edge = DurableEdge(self._outbox, self._flow.id, REPLAY + node, self._journal, trail=self._trail)
+                edge.origin.rides = self._rides(node)
                 await edge.open()
                 self._edges[node] = edge
                 self._start(self._serve(node, edge), f"retry at {node}")

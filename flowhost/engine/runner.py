@@ -36,7 +36,8 @@ class FlowRunner:
         self._text = ""
         self._failed = False
         self._tasks = TaskKeeper(self._fault)
-        self._ticker = Ticker(list(self._parts.stateful.values()), self._parts.pump, self._parts.clock)
+        self._flush_on_stop = options.flush_on_stop or options.outbox is None
+        self._ticker = Ticker(self._parts.timed(), self._parts.pump, self._parts.clock)
         self._source_tasks: list[asyncio.Task[None]] = []
         self._sources_over = asyncio.Event()
         self._watching = False
@@ -53,6 +54,8 @@ class FlowRunner:
         await parts.take_over()
         if parts.letters is not None:
             await parts.letters.find()
+        if parts.memories is not None:
+            await parts.memories.load()
         for node_id, edge in parts.durable.items():
             parts.counters[node_id].in_ += await edge.open()
         for transform in parts.transforms:
@@ -63,8 +66,7 @@ class FlowRunner:
             await direct.waiting.open()
         for node_id, queued in parts.queued.items():
             self._tasks.start(queued.serve(), f"serve {node_id}")
-        if parts.stateful:
-            self._tasks.start(self._ticker.run(), "ticker")
+        self._start_stateful()
         if parts.letters is not None:
             await parts.letters.open(self._tasks.start)
         for source in parts.sources:
@@ -72,6 +74,21 @@ class FlowRunner:
         self._source_tasks = [self._tasks.task(s.run(), f"source {s.node_id}") for s in parts.sources]
         self._tasks.start(self._await_sources(), "await sources")
         self._state = "running"
+
+    def _start_stateful(self) -> None:
+        parts = self._parts
+        given_out = [] if parts.memories is None else parts.memories.carry_over()
+
+        async def serve() -> None:
+            # what changed nodes give out first comes before what they make of new messages
+            if parts.memories is not None:
+                await parts.memories.deliver(given_out)
+            for node_id, holding in parts.holding.items():
+                self._tasks.start(holding.serve(), f"serve {node_id}")
+            if parts.stateful:
+                self._tasks.start(self._ticker.run(), "ticker")
+
+        self._tasks.start(serve(), "serve stateful nodes")
 
     async def wait(self) -> None:
         """Returns when every source has ended or failed for good, or the run itself has failed."""
@@ -132,7 +149,7 @@ class FlowRunner:
             state=self._state,
             text=self._text,
             nodes={node_id: counters.snapshot() for node_id, counters in parts.counters.items()},
-            edges=[*(queued.edge.snapshot() for queued in parts.queued.values()), *parts.replay_edges()],
+            edges=[*(edge.snapshot() for edge in parts.edges()), *parts.replay_edges()],
             connections=parts.pool.snapshot(),
             values=self._values() if self._watching else [],
             dead_letters=parts.letters.counted("dead") if parts.letters is not None else 0,
@@ -167,10 +184,19 @@ class FlowRunner:
         for node_id in topological_order(parts.flow):
             if (queued := parts.queued.get(node_id)) is not None:
                 await queued.edge.idle()
-            if (stateful := parts.stateful.get(node_id)) is not None:
+            if (holding := parts.holding.get(node_id)) is not None:
+                await holding.edge.idle()
+            if (stateful := parts.stateful.get(node_id)) is not None and self._gives_out():
                 await self._ticker.flush(stateful)
         for source in parts.sources:
             await source.settled()
+        if parts.memories is not None:
+            await parts.memories.saved()
+
+    def _gives_out(self) -> bool:
+        """Whether what nodes hold is given out now; nothing can follow once all sources have ended by themselves."""
+        parts = self._parts
+        return self._flush_on_stop or all(parts.counters[s.node_id].state == "ended" for s in parts.sources)
 
     async def _close(self) -> None:
         parts = self._parts

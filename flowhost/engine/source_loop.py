@@ -10,6 +10,7 @@ from flowhost.engine.backoff import Backoff
 from flowhost.engine.counters import NodeCounters
 from flowhost.engine.failure import UNDECODABLE, Failure, reason_of
 from flowhost.engine.kept_positions import KeptPositions
+from flowhost.engine.load import Rides
 from flowhost.engine.notices import NoticeBoard
 from flowhost.engine.pump import Deliveries, Pump
 from flowhost.engine.token import Positions, Token
@@ -59,6 +60,11 @@ class SourceLoop:
         self._task: asyncio.Task[None] | None = None
         self._emitting = False
         self._stopping = False
+
+    def take_along(self, rides: Rides) -> None:
+        """Which appends are part of the transactions of its batches."""
+        if isinstance(self._positions, KeptPositions):
+            self._positions.origin.rides = rides
 
     async def run(self) -> None:
         """Until the source ends, fails for good, or is asked to stop."""

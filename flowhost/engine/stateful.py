@@ -8,40 +8,81 @@ from typing import Any
 
 from flowhost.engine.counters import NodeCounters
 from flowhost.engine.failure import Failure
+from flowhost.engine.memory import Remembered
 from flowhost.engine.segment import Ported, by_port, failure_of
+from flowhost.errors import MessageError
 from flowhost.sdk import Message, StatefulTransform, Step
 
 
 class StatefulSegment:
-    """One stateful transform and its state per key.
+    """One stateful transform and its state per key (`flowhost.engine.memory.Memory`).
 
     Args:
         node_id: id of the node.
         node: the transform.
         counters: of the node.
         now_ns: wall clock.
+        behind_queue: a queue stands before the node and counts what arrives.
     """
 
     def __init__(
-        self, node_id: str, node: StatefulTransform[Any], counters: NodeCounters, now_ns: Callable[[], int]
+        self,
+        node_id: str,
+        node: StatefulTransform[Any],
+        counters: NodeCounters,
+        now_ns: Callable[[], int],
+        *,
+        behind_queue: bool = False,
     ) -> None:
         self.nodes: tuple[str, ...] = (node_id,)
+        self.node_id = node_id
+        self._behind_queue = behind_queue
         self._node = node
         self._counters = counters
         self._now_ns = now_ns
         self._states: dict[str, Any] = {}
+        self._held: dict[str, int] = {}
+        self._changed: dict[str, None] = {}
         self._due: list[tuple[int, str]] = []
         self._due_of: dict[str, int] = {}
         self._traced: dict[tuple[str, str], Message] = {}
 
     def run(self, messages: Sequence[Message], failures: list[Failure]) -> Ported:
         """Process a batch, key by key, in order within each key."""
-        self._counters.in_ += len(messages)
+        if not self._behind_queue:
+            self._counters.in_ += len(messages)
         self._counters.batches += 1
         ported: dict[str, list[Message]] = {}
         for key, group in self._grouped(messages, failures).items():
             self._process(key, group, ported, failures)
         return self._traced_list(ported)
+
+    def take_changed(self) -> list[Remembered]:
+        """Keys that were worked on since the last call."""
+        changed, self._changed = self._changed, {}
+        return [
+            Remembered(key, self._states.get(key), self._held.get(key, 0), key not in self._states) for key in changed
+        ]
+
+    def restore(self, remembered: Remembered) -> None:
+        """Put back what was saved."""
+        self._remember(remembered.key, remembered.state, remembered.held)
+
+    def adopt(self, remembered: Remembered, step: Step, failures: list[Failure]) -> Ported:
+        """Go on with what the transform made of a state saved in another form; what it gives out because of that."""
+        ported: dict[str, list[Message]] = {}
+        self._held[remembered.key] = remembered.held
+        self._accept(remembered.key, step, 0, ported, failures)
+        return self._traced_list(ported)
+
+    def resume(self) -> None:
+        """Tell the transform that messages can come again."""
+        now_ns = self._now_ns()
+        for key, state in list(self._states.items()):
+            fresh = self._node.resume(state, now_ns)
+            if fresh is not state:
+                self._changed[key] = None
+                self._remember(key, fresh, self._held[key])
 
     def next_due_ns(self) -> int | None:
         """When `tick` is wanted next, nanoseconds UTC."""
@@ -75,6 +116,8 @@ class StatefulSegment:
         for message in messages:
             try:
                 key = self._node.key_of(message)
+                if not isinstance(key, str):
+                    raise MessageError(f"key_of must give text but gave {key!r:.40}")
             except Exception as error:  # noqa: BLE001 - concerns this message alone
                 failures.append(failure_of(self.nodes[0], message, error))
                 continue
@@ -94,7 +137,7 @@ class StatefulSegment:
             self._process(key, group[:middle], ported, failures)
             self._process(key, group[middle:], ported, failures)
             return
-        self._accept(key, step, ported, failures)
+        self._accept(key, step, len(group), ported, failures)
 
     def _time_call(
         self, key: str, call: Callable[[Any], Step], ported: dict[str, list[Message]], failures: list[Failure]
@@ -105,9 +148,11 @@ class StatefulSegment:
             failures.append(failure_of(self.nodes[0], Message(None), error))
             self._counters.made += 1
             return
-        self._accept(key, step, ported, failures)
+        self._accept(key, step, 0, ported, failures)
 
-    def _accept(self, key: str, step: Step, ported: dict[str, list[Message]], failures: list[Failure]) -> None:
+    def _accept(
+        self, key: str, step: Step, came: int, ported: dict[str, list[Message]], failures: list[Failure]
+    ) -> None:
         outputs = by_port(step.out)
         left = sum(len(sent) for _, sent in outputs)
         counters = self._counters
@@ -120,14 +165,18 @@ class StatefulSegment:
         counters.dropped += step.dropped
         for port, sent in outputs:
             ported.setdefault(port, []).extend(sent)
-        self._remember(key, step.state)
+        came -= step.passed + step.used + step.filtered + step.dropped
+        self._changed[key] = None
+        self._remember(key, step.state, self._held.get(key, 0) + came)
 
-    def _remember(self, key: str, state: Any) -> None:
+    def _remember(self, key: str, state: Any, held: int) -> None:
         if state is None:
             self._states.pop(key, None)
+            self._held.pop(key, None)
             self._due_of.pop(key, None)
             return
         self._states[key] = state
+        self._held[key] = held
         due = self._node.due(state)
         if due is None:
             self._due_of.pop(key, None)

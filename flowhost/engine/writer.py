@@ -115,6 +115,7 @@ class SegmentWriter:
 
     def state(self) -> str:
         """Name of this node's state by key."""
+        self.places[-1].remembers = True
         return self.bind(self.places[-1].state, "state")
 
     def line(self, text: str) -> None:
@@ -184,6 +185,7 @@ class NodePlace:
         self.last_line = -1
         self.input_message, self.input_pair = inputs
         self.state = state
+        self.remembers = False
         self.expressions: list[Expression | Template] = []
         self.fields: list[str] = []
 

@@ -116,6 +116,7 @@ class HostedRun:
             on_event=self._on_event,
             outbox=outbox,
             revision=order.revision,
+            flush_on_stop=False,
         )
 
     def _on_event(self, event: RunEvent) -> None:

@@ -35,3 +35,8 @@ def number(value: object, what: str) -> int | float | Decimal:
 def is_empty(value: object) -> bool:
     """Null, as a bad OPC UA value has it, or NaN, as a controller sends where it has no figure."""
     return value is None or value != value
+
+
+def text_of(expression: Expression | None) -> str | None:
+    """The expression as written: what a saved state depends on."""
+    return None if expression is None else expression.text

@@ -7,7 +7,7 @@ from typing import Any
 from typing_extensions import override
 
 from flowhost import sdk
-from flowhost.nodes.keyed import key_source
+from flowhost.nodes.keyed import key_source, text_of
 from flowhost.sdk import CodeWriter, Expression, InlineTransform, NodeSpec, setting
 
 
@@ -28,6 +28,11 @@ class Changed(InlineTransform[ChangedConfig]):
         icon="published_with_changes", keywords=("rbe", "report by exception", "duplicate", "on change"),
     )  # fmt: skip
     Config = ChangedConfig
+
+    @override
+    def state_config(self) -> dict[str, Any]:
+        """What is compared, and within what."""
+        return {"value": text_of(self.config.value), "by": text_of(self.config.by)}
 
     @override
     def write_code(self, writer: CodeWriter) -> None:

@@ -9,7 +9,7 @@ from pydantic import model_validator
 from typing_extensions import override
 
 from flowhost import sdk
-from flowhost.nodes.keyed import is_empty, key_source, number
+from flowhost.nodes.keyed import is_empty, key_source, number, text_of
 from flowhost.sdk import CodeWriter, Expression, InlineTransform, NodeSpec, setting
 
 
@@ -45,6 +45,11 @@ class Deadband(InlineTransform[DeadbandConfig]):
         icon="density_small", keywords=("noise", "threshold", "rbe"),
     )  # fmt: skip
     Config = DeadbandConfig
+
+    @override
+    def state_config(self) -> dict[str, Any]:
+        """What is compared, and within what."""
+        return {"value": text_of(self.config.value), "by": text_of(self.config.by)}
 
     @override
     def write_code(self, writer: CodeWriter) -> None:

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from flowhost import sdk
 from flowhost.expr import as_text
-from flowhost.nodes.keyed import key_source
+from flowhost.nodes.keyed import key_source, text_of
 from flowhost.nodes.moments import NS
 from flowhost.sdk import CodeWriter, Expression, InlineTransform, MessageError, NodeContext, NodeSpec, setting
 
@@ -68,6 +68,11 @@ class Dedupe(InlineTransform[DedupeConfig]):
         self._sweep_after = AT_LEAST
         self._without_id = 0
         self._told_full = False
+
+    @override
+    def state_config(self) -> dict[str, Any]:
+        """What makes a message unique, and within what."""
+        return {"id": text_of(self.config.id), "by": text_of(self.config.by)}
 
     @override
     def write_code(self, writer: CodeWriter) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import override
 
 from flowhost import sdk
-from flowhost.nodes.keyed import is_empty, key_source, number
+from flowhost.nodes.keyed import is_empty, key_source, number, text_of
 from flowhost.sdk import CodeWriter, Expression, InlineTransform, MessageError, NodeSpec, setting
 
 
@@ -40,6 +40,11 @@ class Delta(InlineTransform[DeltaConfig]):
         icon="difference", keywords=("increment", "counter", "rate"),
     )  # fmt: skip
     Config = DeltaConfig
+
+    @override
+    def state_config(self) -> dict[str, Any]:
+        """What is compared, and within what."""
+        return {"value": text_of(self.config.value), "by": text_of(self.config.by)}
 
     @override
     def write_code(self, writer: CodeWriter) -> None:

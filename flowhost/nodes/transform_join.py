@@ -9,8 +9,8 @@ from pydantic import model_validator
 from typing_extensions import override
 
 from flowhost import sdk
-from flowhost.nodes.keyed import as_key
-from flowhost.sdk import Expression, Message, MessageError, NodeSpec, StatefulTransform, Step, setting
+from flowhost.nodes.keyed import as_key, text_of
+from flowhost.sdk import Expression, Message, MessageError, NodeSpec, StateForm, StatefulTransform, Step, setting
 
 
 class JoinField(sdk.Config):
@@ -53,6 +53,21 @@ class Join(StatefulTransform[JoinConfig]):
         icon="join_inner", keywords=("combine", "merge", "correlate", "latest"),
     )  # fmt: skip
     Config = JoinConfig
+
+    @override
+    def state_config(self) -> dict[str, Any]:
+        """Which messages belong together and what each field means."""
+        fields = {name: [field.where.text, text_of(field.value)] for name, field in self.config.fields.items()}
+        return {"by": text_of(self.config.by), "fields": fields}
+
+    @override
+    def adopt(self, state: Any, made: StateForm) -> Step | None:
+        """Fields that mean what they meant keep their value."""
+        now = self.state_config()
+        if made.config["by"] != now["by"]:
+            return None
+        fields = made.config["fields"]
+        return Step({name: value for name, value in state.items() if fields[name] == now["fields"].get(name)})
 
     @override
     def key_of(self, message: Message) -> str:

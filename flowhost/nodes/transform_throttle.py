@@ -7,7 +7,7 @@ from typing import Any
 from typing_extensions import override
 
 from flowhost import sdk
-from flowhost.nodes.keyed import key_source
+from flowhost.nodes.keyed import key_source, text_of
 from flowhost.sdk import CodeWriter, Expression, InlineTransform, NodeSpec, setting
 
 
@@ -31,6 +31,11 @@ class Throttle(InlineTransform[ThrottleConfig]):
         icon="slow_motion_video", keywords=("rate", "limit", "sample"),
     )  # fmt: skip
     Config = ThrottleConfig
+
+    @override
+    def state_config(self) -> dict[str, Any]:
+        """Within what it counts."""
+        return {"by": text_of(self.config.by)}
 
     @override
     def write_code(self, writer: CodeWriter) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from pydantic import PrivateAttr, field_validator, model_validator
 from typing_extensions import override
 
@@ -21,15 +22,20 @@ from flowhost.sdk import (
     NodeSpec,
     Port,
     Rejected,
+    StateForm,
     StatefulTransform,
     Step,
     setting,
 )
 
 SECOND_NS = 1_000_000_000
+GRACE_NS = 10 * SECOND_NS
+"""A quiet key waits so much longer after a start or after a source was away: what was held up is still coming."""
+FORGET_NS = 7 * 24 * 3600 * SECOND_NS
+"""A key that was quiet so long is forgotten."""
 
 # positions in a key's state, a list so that it stays small when saved: newest source time, when that was seen, end of
-# the last closed window, the key, and the open windows by their start, each [messages, aggregates, topic]
+# the last closed window, the key, and the open windows by the text of their start, each [messages, aggregates, topic]
 NEWEST, SEEN_AT, CLOSED, KEY, OPEN = range(5)
 
 
@@ -79,7 +85,8 @@ class Window(StatefulTransform[WindowConfig]):
     the key is quiet, as time goes by since its newest message. Arrival time plays no part, so a backlog after an outage
     gives the same figures. Messages for a closed window leave by `late`, or count as dropped where it is not wired.
     A result that cannot be worked out (a division by zero) leaves by `error`, with null in the fields concerned.
-    When a run ends, open windows are sent with the header `partial`.
+    When a run ends, open windows are sent with the header `partial` and an id of their own; where the run only pauses
+    (stop, restart or deploy of a hosted flow), they stay open.
     """
 
     spec = NodeSpec(
@@ -94,6 +101,20 @@ class Window(StatefulTransform[WindowConfig]):
         super().__init__(config, context)
         self._length_ns = round(config.every_s * SECOND_NS)
         self._late_ns = round(config.late_s * SECOND_NS)
+
+    @override
+    def state_config(self) -> dict[str, Any]:
+        """What a window is and what is worked out over it; how long it waits for stragglers may change."""
+        config = self.config
+        return {
+            "every_s": config.every_s, "by": None if config.by is None else config.by.text, "compute": config.compute,
+        }  # fmt: skip
+
+    @override
+    def adopt(self, state: Any, made: StateForm) -> Step:
+        """Send what was open as partial results of the old windows; new ones begin with the next message."""
+        old = Window(WindowConfig.model_validate({**made.config, "by": None}), self.context)
+        return replace(old.flush(state), state=None)
 
     @override
     def key_of(self, message: Message) -> str:
@@ -114,16 +135,23 @@ class Window(StatefulTransform[WindowConfig]):
         )  # fmt: skip
 
     @override
-    def due(self, state: Any) -> int | None:
-        """When the oldest open window is over if the key stays quiet."""
+    def due(self, state: Any) -> int:
+        """When the oldest open window is over if the key stays quiet; without one, when the key is forgotten."""
         if not state[OPEN]:
-            return None
-        over = min(state[OPEN]) + self._length_ns + self._late_ns
+            return int(state[SEEN_AT] + FORGET_NS)
+        over = min(map(int, state[OPEN])) + self._length_ns + self._late_ns
         return int(state[SEEN_AT] + max(0, over - state[NEWEST]))
+
+    @override
+    def resume(self, state: Any, now_ns: int) -> Any:
+        """The key has been quiet only since messages can come again."""
+        return [state[NEWEST], max(state[SEEN_AT], now_ns + GRACE_NS), *state[CLOSED:]] if state[OPEN] else state
 
     @override
     def tick(self, state: Any, now_ns: int) -> Step:
         """Source time has gone on as long as the key has been quiet."""
+        if not state[OPEN]:
+            return Step(None if now_ns >= self.due(state) else state)
         fresh = [*state[:OPEN], dict(state[OPEN])]
         out, failed, used = self._close_over(fresh, state[NEWEST] + now_ns - state[SEEN_AT])
         return Step(fresh, out, used=used, failed=failed)
@@ -131,9 +159,10 @@ class Window(StatefulTransform[WindowConfig]):
     @override
     def flush(self, state: Any) -> Step:
         """Send what is open, marked as partial."""
-        results = [self._result(state, start, partial=True) for start in sorted(state[OPEN])]
+        results = [self._result(state, start, partial=True) for start in sorted(map(int, state[OPEN]))]
         out, failed = sorted_out(results)
-        return Step(None, out, used=sum(count for count, _, _ in state[OPEN].values()), failed=failed)
+        used = sum(count for count, _, _ in state[OPEN].values())
+        return Step([*state[:OPEN], {}], out, used=used, failed=failed)
 
     def _add(self, state: list[Any], message: Message, now_ns: int) -> bool:
         """Add to the message's window; False if that is over, by the messages before this one and not by batches."""
@@ -143,9 +172,10 @@ class Window(StatefulTransform[WindowConfig]):
         if end <= state[CLOSED] or end + self._late_ns <= state[NEWEST]:
             return False
         aggregates = self.config.aggregates.values()
-        count, parts, _ = state[OPEN].get(start) or (0, [aggregate.start() for aggregate in aggregates], "")
+        place = str(start)
+        count, parts, _ = state[OPEN].get(place) or (0, [aggregate.start() for aggregate in aggregates], "")
         parts = [each.add(part, message.payload, meta) for each, part in zip(aggregates, parts, strict=True)]
-        state[OPEN][start] = [count + 1, parts, meta.topic]
+        state[OPEN][place] = [count + 1, parts, meta.topic]
         if meta.time_ns >= state[NEWEST]:
             state[NEWEST], state[SEEN_AT] = meta.time_ns, now_ns
         return True
@@ -153,18 +183,18 @@ class Window(StatefulTransform[WindowConfig]):
     def _close_over(self, state: list[Any], watermark_ns: int) -> tuple[list[Message], list[Rejected], int]:
         """Take out windows whose end plus lateness lies at or before the watermark: results, failures, inputs used."""
         results, used = [], 0
-        for start in sorted(state[OPEN]):
+        for start in sorted(map(int, state[OPEN])):
             end = start + self._length_ns
             if end + self._late_ns > watermark_ns:
                 break
             results.append(self._result(state, start))
-            used += state[OPEN].pop(start)[0]
+            used += state[OPEN].pop(str(start))[0]
             state[CLOSED] = max(state[CLOSED], end)
         return *sorted_out(results), used
 
     def _result(self, state: list[Any], start: int, *, partial: bool = False) -> Message | Rejected:
         key, end = state[KEY], start + self._length_ns
-        _, parts, topic = state[OPEN][start]
+        _, parts, topic = state[OPEN][str(start)]
         payload: dict[str, Any] = {}
         wrong = []
         for (name, aggregate), part in zip(self.config.aggregates.items(), parts, strict=True):
@@ -173,8 +203,12 @@ class Window(StatefulTransform[WindowConfig]):
             except EvaluationError as error:
                 payload[name] = None
                 wrong.append(f"{name}: {error}")
-        headers = {"partial": "true"} if partial else {}
         identity = f"{self.context.flow}/{self.context.node}/{key}/{start}"
+        headers = {}
+        if partial:
+            # the same window may be sent complete later, or in several parts: each counts for itself
+            headers["partial"] = "true"
+            identity += f"/partial/{state[SEEN_AT]}"
         message = Message(payload, Meta(topic, end, "good", None, "", key, identity, headers))
         return Rejected(message, "; ".join(wrong)) if wrong else message
 

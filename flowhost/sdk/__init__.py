@@ -27,13 +27,11 @@ from flowhost.sdk.node import (
     Rejected,
     Sink,
     Source,
-    State,
-    StatefulTransform,
-    Step,
     Transform,
 )
 from flowhost.sdk.outcome import Ok, Reject, Retry, Settlement, Unknown, WriteOutcome
 from flowhost.sdk.spec import OUT, ConnectionSpec, NodeSpec, Port
+from flowhost.sdk.state import Remembering, State, StateForm, StatefulTransform, Step
 
 __all__ = [
     "OUT",
@@ -71,12 +69,14 @@ __all__ = [
     "QueryOutcome",
     "Reject",
     "Rejected",
+    "Remembering",
     "Retry",
     "Secret",
     "Settlement",
     "Sink",
     "Source",
     "State",
+    "StateForm",
     "StatefulTransform",
     "Step",
     "Template",

@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from flowhost.sdk.config import Expression, Template
-from flowhost.sdk.node import C, Node
+from flowhost.sdk.node import C
+from flowhost.sdk.state import Remembering
 
 
 class CodeWriter(Protocol):
@@ -50,7 +51,10 @@ class CodeWriter(Protocol):
         ...
 
     def state(self) -> str:
-        """Name of this node's state: a dict of state per key, kept by the engine."""
+        """Name of this node's state: a dict of state per key (text), kept and saved by the engine.
+
+        A key's state (`flowhost.sdk.State`) is saved when it is assigned or deleted: never change it in place.
+        """
         ...
 
     def line(self, text: str) -> None:
@@ -89,7 +93,7 @@ class CodeWriter(Protocol):
         ...
 
 
-class InlineTransform(Node[C]):
+class InlineTransform(Remembering[C]):
     """A transform whose logic is generated code.
 
     A message that reaches the end of the written code goes on by port `out`; `drop` ends it. Nodes with other ports

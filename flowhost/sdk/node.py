@@ -22,9 +22,6 @@ C = TypeVar("C", bound=Config)
 Outputs: TypeAlias = Sequence[Message] | Mapping[str, Sequence[Message]]
 """What a transform gives back: messages for port `out`, or messages by port name."""
 
-State: TypeAlias = Any
-"""State of one key: msgpack-able (dict, list, str, int, float, bool, None, bytes). The engine owns and saves it."""
-
 
 class Node(Generic[C]):
     """What every node type has: a label, a config, a life.
@@ -176,64 +173,6 @@ class AsyncTransform(Node[C]):
     async def process(self, messages: Sequence[Message]) -> Outputs:
         """Turn a batch into what follows from it. Raises as a sink does."""
         raise NotImplementedError
-
-
-class Step(msgspec.Struct, frozen=True):
-    """What one call of a stateful transform did.
-
-    Attributes:
-        state: the key's new state; None forgets the key.
-        out: messages to send on, by port or all on `out`.
-        passed: inputs that left as themselves, changed or not (one input, one output).
-        used: inputs, held since now or earlier, that went into other messages and are done.
-        filtered: inputs dropped on purpose.
-        held: inputs of this call kept in the state for later.
-        dropped: inputs given up because a limit said so, such as lateness.
-        failed: results that could not be worked out; they leave by the error port or become dead letters.
-    """
-
-    state: State
-    out: Outputs = ()
-    passed: int = 0
-    used: int = 0
-    filtered: int = 0
-    held: int = 0
-    dropped: int = 0
-    failed: Sequence[Rejected] = ()
-
-
-class StatefulTransform(Node[C]):
-    """A transform that remembers, per key.
-
-    The engine groups a batch by key, hands each group over with that key's state and keeps what comes back. State in,
-    state out: never change the object that was given, so that a failing message leaves no trace.
-    """
-
-    def key_of(self, message: Message) -> str:
-        """Which state a message belongs to; by default its key, else its topic."""
-        return message.meta.key or message.meta.topic
-
-    def process(self, messages: Sequence[Message], state: State, now_ns: int) -> Step:
-        """Take messages of one key.
-
-        Args:
-            messages: in order.
-            state: what the last call for this key returned; None at first.
-            now_ns: wall clock, nanoseconds UTC.
-        """
-        raise NotImplementedError
-
-    def due(self, state: State) -> int | None:  # noqa: ARG002 - overridden by transforms that act on time
-        """When `tick` wants to be called for this key, nanoseconds UTC; None for never."""
-        return None
-
-    def tick(self, state: State, now_ns: int) -> Step:  # noqa: ARG002 - as above
-        """The time named by `due` has come."""
-        return Step(state)
-
-    def flush(self, state: State) -> Step:
-        """The run ends: give out what is held. Outputs made too early carry the header `partial`."""
-        return Step(state)
 
 
 @runtime_checkable

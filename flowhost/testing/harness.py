@@ -15,7 +15,7 @@ from flowhost.engine.failure import Failure
 from flowhost.engine.options import RunOptions
 from flowhost.engine.segment import Ported, Segment
 from flowhost.engine.snapshot import FlowSnapshot, RunEvent
-from flowhost.engine.ticker import Ticker
+from flowhost.engine.ticker import Ticker, Timed
 from flowhost.engine.token import Token
 from flowhost.errors import ConfigError
 from flowhost.graph.document import FlowDocument, NodeEntry
@@ -84,7 +84,9 @@ class FlowHarness:
         self._flow = flow
         self._parts = Assembler(stand_ins.replace_in(flow), stand_ins, options).build()
         self._freeze_inputs()
-        self._ticker = Ticker(list(self._parts.stateful.values()), self._parts.pump, self.clock)
+        self._ticker = Ticker(
+            [Timed(segment) for segment in self._parts.stateful.values()], self._parts.pump, self.clock
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> FlowHarness:

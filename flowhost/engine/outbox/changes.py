@@ -82,13 +82,12 @@ class Bury:
 
 
 @dataclass(frozen=True, slots=True)
-class KeepState:
-    """State of one key of a node; None forgets it."""
+class KeepStates:
+    """State of some keys of a node; None forgets a key. A key named twice has its later value."""
 
     flow: str
     node: str
-    key: str
-    value: bytes | None
+    rows: Sequence[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +122,29 @@ class DropNode:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """Bytes that no longer match their checksum, kept as they are.
+
+    Attributes:
+        flow: flow id.
+        node: node they belonged to.
+        origin: where they lay.
+        row: number of the row there, 0 where rows have none.
+        at_ns: when that was found out, nanoseconds UTC.
+        reason: in words.
+        data: the bytes.
+    """
+
+    flow: str
+    node: str
+    origin: str
+    row: int
+    at_ns: int
+    reason: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class KeepMeta:
     """A fact about the file."""
 
@@ -130,7 +152,19 @@ class KeepMeta:
     value: str
 
 
-Change = MakeEdge | Append | Advance | Bury | KeepState | KeepOrigin | Orphan | DropNode | KeepMeta | LetterChange
+Change = (
+    MakeEdge
+    | Append
+    | Advance
+    | Bury
+    | KeepStates
+    | KeepOrigin
+    | Orphan
+    | DropNode
+    | SetAside
+    | KeepMeta
+    | LetterChange
+)
 
 
 @dataclass(slots=True)
@@ -150,4 +184,4 @@ class Transaction:
 
     def size(self) -> int:
         """Rows, for bounding a group."""
-        return sum(len(change.rows) if isinstance(change, Append) else 1 for change in self.changes)
+        return sum(len(change.rows) if isinstance(change, Append | KeepStates) else 1 for change in self.changes)

@@ -187,6 +187,16 @@ class DurableEdge:
         self.origin.paused = False
         self.origin.settled()
 
+    @property
+    def came(self) -> int:
+        """Messages that ever came."""
+        return self._in
+
+    @property
+    def gone(self) -> int:
+        """Messages that have left, in whatever way."""
+        return self._in - self._pending
+
     async def idle(self) -> None:
         """Returns when nothing is on its way to disk, queued or in flight."""
         await self._idle.wait()

@@ -22,9 +22,10 @@ from flowhost.engine.outbox.changes import (
     DropNode,
     KeepMeta,
     KeepOrigin,
-    KeepState,
+    KeepStates,
     MakeEdge,
     Orphan,
+    SetAside,
     Transaction,
 )
 from flowhost.engine.outbox.letter_changes import LetterChange
@@ -242,22 +243,25 @@ class OutboxWriter:
                 self._connection.execute(f"DELETE FROM m_{edge:d} WHERE id <= ?", (position,))  # noqa: S608 - a number
             case Bury() | Orphan() | LetterChange():
                 self._apply_to_letters(change)
-            case KeepState(flow, node, key, None):
-                self._execute("DELETE FROM state WHERE flow = ? AND node = ? AND key = ?", flow, node, key)
-            case KeepState(flow, node, key, value):
-                self._execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)", flow, node, key, value)
+            case KeepStates(flow, node, rows):
+                self._keep_states(flow, node, dict(rows))
             case KeepOrigin(flow, node, value):
                 self._execute("INSERT OR REPLACE INTO origin VALUES (?, ?, ?)", flow, node, value)
-            case MakeEdge() | DropNode() | KeepMeta():
+            case MakeEdge() | DropNode() | SetAside() | KeepMeta():
                 self._apply_at_start(change)
         return None
 
-    def _apply_at_start(self, change: MakeEdge | DropNode | KeepMeta) -> None:
+    def _apply_at_start(self, change: MakeEdge | DropNode | SetAside | KeepMeta) -> None:
         match change:
             case MakeEdge(flow, node):
                 self._make_edge(flow, node)
             case DropNode(flow, node, with_origin):
                 self._drop_node(flow, node, with_origin=with_origin)
+            case SetAside():
+                self._execute(
+                    "INSERT INTO damaged(flow, node, origin, row, at_ns, reason, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    change.flow, change.node, change.origin, change.row, change.at_ns, change.reason, change.data,
+                )  # fmt: skip
             case KeepMeta(key, value):
                 self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
 
@@ -285,6 +289,14 @@ class OutboxWriter:
         self._execute("INSERT OR IGNORE INTO edge(flow, node) VALUES (?, ?)", flow, node)
         made = self._connection.execute("SELECT id FROM edge WHERE flow = ? AND node = ?", (flow, node)).get
         make_edge_table(self._connection, made)
+
+    def _keep_states(self, flow: str, node: str, rows: dict[str, bytes | None]) -> None:
+        gone = [(flow, node, key) for key, value in rows.items() if value is None]
+        kept = [(flow, node, key, value) for key, value in rows.items() if value is not None]
+        if gone:
+            self._connection.executemany("DELETE FROM state WHERE flow = ? AND node = ? AND key = ?", gone)
+        if kept:
+            self._connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)", kept)
 
     def _drop_node(self, flow: str, node: str, *, with_origin: bool) -> None:
         for table in ("state", "origin") if with_origin else ("state",):

@@ -15,7 +15,7 @@ import apsw
 import pytest
 
 from flowhost.engine.outbox import schema
-from flowhost.engine.outbox.changes import Advance, Append, Bury, KeepOrigin, KeepState
+from flowhost.engine.outbox.changes import Advance, Append, Bury, KeepOrigin, KeepStates
 from flowhost.engine.outbox.codec import DamagedRowError, decode_message, encode, encode_message
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.errors import HostError
@@ -67,14 +67,14 @@ async def test_changes_of_one_transaction_happen_together(outbox: Outbox) -> Non
     a, b = (await outbox.edge("f", "a")).number, (await outbox.edge("f", "b")).number
     await outbox.change(Append(a, [b"1", b"2"]))
     await outbox.change(
-        Advance(a, 2), Append(b, [b"3"]), KeepState("f", "w", "k", b"s"),
+        Advance(a, 2), Append(b, [b"3"]), KeepStates("f", "w", [("k", b"s"), ("l", b"t")]),
         Bury("f", "n", 5, 1, "Reject", "no such column", 1, encode_message(Message(1))),
     )  # fmt: skip
     assert (await rows_of(outbox, a), await rows_of(outbox, b)) == ([], [b"3"])
-    assert await outbox.query("SELECT value FROM state") == [(b"s",)]
+    assert await outbox.query("SELECT key, value FROM state") == [("k", b"s"), ("l", b"t")]
     assert await outbox.query("SELECT node, reason FROM dead") == [("n", "no such column")]
-    await outbox.change(KeepState("f", "w", "k", None))
-    assert await outbox.query("SELECT value FROM state") == []
+    await outbox.change(KeepStates("f", "w", [("k", None), ("l", b"u")]))
+    assert await outbox.query("SELECT key, value FROM state") == [("l", b"u")]
 
 
 async def test_a_hundred_producers_at_once_keep_their_order(outbox: Outbox) -> None:

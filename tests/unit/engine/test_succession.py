@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from flowhost.engine.outbox.changes import KeepOrigin, KeepState
+from flowhost.engine.outbox.changes import KeepOrigin, KeepStates
 from flowhost.engine.outbox.codec import decode_message, encode
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.errors import NotConnectedError
@@ -164,7 +164,7 @@ async def test_what_a_node_remembers_goes_with_it_or_with_its_type(rig, control,
     box = await open_box()
     await rig.run(flow(more="t.sink"), outbox=box)
     for name in ("src", "end", "more"):
-        await box.change(KeepState("f", name, "k", encode(1)), KeepOrigin("f", name, encode(2)))
+        await box.change(KeepStates("f", name, [("k", encode(1))]), KeepOrigin("f", name, encode(2)))
     box = await open_box()
     await rig.run(flow(end="discard"), outbox=box)
     assert await box.query("SELECT node FROM state") == [("src",)]

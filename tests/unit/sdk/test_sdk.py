@@ -33,9 +33,9 @@ PUBLIC = """
 OUT AsyncTransform AuthenticationError Checkpoint Clock CodeWriter Config ConfigError Connection
 ConnectionContext ConnectionSpec ConnectionTest Emit EvaluationError Expression Function InlineTransform
 Message MessageError MessageTransform Meta Node NodeContext NodeError NodeSpec NotConnectedError NoticeBoard
-Ok Outputs PermanentError Port Quality QueryOutcome Reject Rejected Retry Secret Settlement Sink Source State
-StatefulTransform Step Template TemporaryError Transform Unknown UnknownOutcomeError WriteOutcome hookimpl
-setting
+Ok Outputs PermanentError Port Quality QueryOutcome Reject Rejected Remembering Retry Secret Settlement Sink Source
+State StateForm StatefulTransform Step Template TemporaryError Transform Unknown UnknownOutcomeError WriteOutcome
+hookimpl setting
 """
 
 
