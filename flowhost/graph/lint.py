@@ -52,10 +52,12 @@ class Examined:
     Attributes:
         problems: in file order; empty where it may start.
         guarantees: of every path from a source to a target; empty where there are errors.
+        ports: outputs of each node besides `error`, as configured; nodes whose outputs cannot be known are left out.
     """
 
     problems: list[Problem]
     guarantees: tuple[PathGuarantee, ...]
+    ports: Mapping[str, tuple[str, ...]]
 
 
 def examine(
@@ -69,11 +71,13 @@ def examine(
     document = flow.document if isinstance(flow, FlowFile) else flow
     linter = _Linter(Report(file), document, library, environ)
     linter.connections(host_connections or {})
-    check_wiring(linter.report, document, {node_id: linter.node(entry) for node_id, entry in document.nodes.items()})
+    nodes = {node_id: linter.node(entry) for node_id, entry in document.nodes.items()}
+    check_wiring(linter.report, document, nodes)
+    ports = {node_id: node.ports for node_id, node in nodes.items() if node.ports is not None}
     if any(problem.severity == "error" for problem in linter.report.problems()):
-        return Examined(linter.report.problems(), ())
+        return Examined(linter.report.problems(), (), ports)
     check_same_ids(linter.report, document, linter.answers)
-    return Examined(linter.report.problems(), guarantees(document, linter.answers))
+    return Examined(linter.report.problems(), guarantees(document, linter.answers), ports)
 
 
 def check_or_raise(

@@ -40,8 +40,13 @@ LOCAL_USER = Principal("local", frozenset({"admin"}))
 """Whoever sits at this machine, until access exists."""
 
 
+def may(principal: Principal, action: Action) -> bool:
+    """Whether one of the caller's roles grants the action."""
+    return any(action in GRANTS.get(role, frozenset()) for role in principal.roles)
+
+
 def demand(principal: Principal, action: Action) -> None:
     """Raise `ForbiddenError` unless one of the caller's roles grants the action."""
-    if not any(action in GRANTS.get(role, frozenset()) for role in principal.roles):
+    if not may(principal, action):
         msg = f"{principal.name or 'this user'} may not do this: it needs a role that grants '{action}'"
         raise ForbiddenError(msg)

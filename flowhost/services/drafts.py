@@ -43,6 +43,7 @@ class DraftView:
         changed: it differs from the deployed revision.
         problems: what lint says of it.
         guarantees: what each path promises; empty where there are errors.
+        ports: outputs of each node besides `error`, as its config says.
     """
 
     flow_id: str
@@ -53,6 +54,7 @@ class DraftView:
     changed: bool
     problems: tuple[ProblemView, ...]
     guarantees: tuple[PathGuarantee, ...] = ()
+    ports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,7 @@ class DraftChecked:
     rev: int
     problems: tuple[ProblemView, ...]
     guarantees: tuple[PathGuarantee, ...] = ()
+    ports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +121,7 @@ class _Session:
     listeners: set[Listener] = field(default_factory=set)
     problems: tuple[ProblemView, ...] = ()
     guarantees: tuple[PathGuarantee, ...] = ()
+    ports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     checked_rev: int = -1
     check: asyncio.Task[None] | None = None
 
@@ -153,7 +157,7 @@ class DraftService:
         return DraftView(
             flow_id=flow_id, rev=record.rev, base=record.base, deployed=deployed.number, document=record.document,
             changed=not same(record.document, deployed.document), problems=session.problems,
-            guarantees=session.guarantees,
+            guarantees=session.guarantees, ports=session.ports,
         )  # fmt: skip
 
     async def edit(self, principal: Principal, flow_id: str, batch: str, ops: Any) -> int:
@@ -336,8 +340,12 @@ class DraftService:
         while session.checked_rev != session.record.rev:
             await asyncio.sleep(CHECK_AFTER_S)
             await self._checked(session)
-            news = DraftChecked(rev=session.checked_rev, problems=session.problems, guarantees=session.guarantees)
-            session.tell(news)
+            session.tell(
+                DraftChecked(
+                    rev=session.checked_rev, problems=session.problems, guarantees=session.guarantees,
+                    ports=session.ports,
+                )
+            )  # fmt: skip
 
     async def _checked(self, session: _Session) -> None:
         """Lint in a thread: a large flow with units takes a while."""
@@ -345,19 +353,20 @@ class DraftService:
         if session.checked_rev == record.rev:
             return
         found = await asyncio.to_thread(_examined, record.document, self._library)
-        session.problems, session.guarantees = found
+        session.problems, session.guarantees, session.ports = found
         session.checked_rev = record.rev
 
 
 def _examined(
     document: dict[str, Any], library: NodeLibrary
-) -> tuple[tuple[ProblemView, ...], tuple[PathGuarantee, ...]]:
+) -> tuple[tuple[ProblemView, ...], tuple[PathGuarantee, ...], Mapping[str, tuple[str, ...]]]:
+    """What is wrong with a draft, what its paths promise, and the outputs of its nodes."""
     try:
         found = examine(from_json(document), library, os.environ)
     except ConfigError as error:
-        return (ProblemView(place=error.place, message=error.message, severity="error"),), ()
+        return (ProblemView(place=error.place, message=error.message, severity="error"),), (), {}
     problems = (ProblemView(place=one.place, message=one.message, severity=one.severity) for one in found.problems)
-    return tuple(problems), found.guarantees
+    return tuple(problems), found.guarantees, found.ports
 
 
 def _same_rev(record: DraftRecord, rev: int) -> None:

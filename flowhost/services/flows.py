@@ -101,6 +101,19 @@ class FlowService:
         document = await asyncio.to_thread(_read, source)
         return overview(await self._take(document, base_dir, principal.name, "", confirm=confirm))
 
+    async def create(self, principal: Principal, flow_id: str, name: str, area: str = "") -> FlowOverview:
+        """A new, empty flow.
+
+        Raises:
+            FlowFileError: the id is not one.
+            ConflictError: there is a flow of this id.
+        """
+        demand(principal, "flow.edit")
+        document = from_json({"flowhost": 1, "id": flow_id, "name": name, "area": area, "nodes": {}, "wires": []})
+        if flow_id in self._keeper.flows:
+            raise ConflictError(f"there is a flow {flow_id!r} already: choose another name")
+        return overview(await self._take(document, None, principal.name, "", confirm=False))
+
     async def deploy(
         self, principal: Principal, document: FlowDocument, note: str = "", *, confirm: bool = False
     ) -> int:

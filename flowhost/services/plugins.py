@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from flowhost.catalog import Catalog
+from flowhost.catalog.describe import describe
 from flowhost.sdk import Node
 from flowhost.services.access import Principal, demand
 from flowhost.services.pictures import kind_of
@@ -17,6 +18,7 @@ class PluginService:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._described: tuple[dict[str, Any], ...] | None = None
 
     async def list(self, principal: Principal) -> tuple[PluginView, ...]:
         """Every plugin found, the broken ones last and with their reason."""
@@ -40,6 +42,19 @@ class PluginService:
         """Every node type with the JSON schema of its config, by category and title."""
         demand(principal, "plugin.read")
         return await asyncio.to_thread(self._node_types)
+
+    async def describe_all(self, principal: Principal) -> tuple[dict[str, Any], ...]:
+        """Every node type with its fields, ports and help, as the editor needs it."""
+        demand(principal, "plugin.read")
+        if self._described is None:
+            self._described = await asyncio.to_thread(self._describe_all)
+        return self._described
+
+    def _describe_all(self) -> tuple[dict[str, Any], ...]:
+        described = [describe(node_type) for node_type in self._catalog.nodes.values()]
+        for facts in described:
+            del facts["schema"]
+        return tuple(sorted(described, key=lambda facts: (facts["category"], facts["title"])))
 
     def _node_types(self) -> tuple[NodeTypeView, ...]:
         views = (self._node_type(node_type) for node_type in self._catalog.nodes.values())

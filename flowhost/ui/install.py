@@ -11,13 +11,14 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
 from flowhost.ui.live import Live
-from flowhost.ui.pages import flow, overview, plugins, runs
+from flowhost.ui.pages import editor, flow, overview, plugins, runs
 from flowhost.ui.texts import t
 
 if TYPE_CHECKING:
     from flowhost.services.host import Host
 
 ASSETS = Path(__file__).parent / "assets"
+STYLES = ("theme", "graph", "editor")
 RECONNECT_S = 5.0
 """How long the page may be away before the server forgets it; also sets how often the browser is pinged."""
 
@@ -36,7 +37,7 @@ def install(app: FastAPI, host: Host, *, storage_secret: str | None = None) -> N
     """
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
     live = Live(host)
-    for page in (overview, flow, runs, plugins):
+    for page in (overview, editor, flow, runs, plugins):
         page.register(live)
     ui.add_head_html(_head(), shared=True)
     ui.run_with(
@@ -55,10 +56,8 @@ def install(app: FastAPI, host: Host, *, storage_secret: str | None = None) -> N
 
 def _head() -> str:
     """Our style and the script that sets light or dark before the first paint; addresses change with contents."""
-    return (
-        f'<link rel="stylesheet" href="{_address("theme.css")}">'
-        f'<link rel="stylesheet" href="{_address("graph.css")}"><script src="{_address("shell.js")}"></script>'
-    )
+    styles = "".join(f'<link rel="stylesheet" href="{_address(f"{name}.css")}">' for name in STYLES)
+    return f'{styles}<script src="{_address("shell.js")}"></script>'
 
 
 def _address(name: str) -> str:

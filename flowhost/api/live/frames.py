@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from flowhost.graph.guarantee import PathGuarantee
 from flowhost.services.drafts import DraftChecked, DraftDeployed, DraftEdited, DraftNews, DraftView
 from flowhost.services.views import FlowDetail, NodeView, ProblemView, ValueView, WireView
 
@@ -23,7 +24,7 @@ def draft_frame(view: DraftView, you: str) -> str:
     """The whole draft: for one who begins, or was away too long."""
     return encode(
         "draft", rev=view.rev, base=view.base, deployed=view.deployed, changed=view.changed, document=view.document,
-        problems=problems_of(view.problems), you=you,
+        problems=problems_of(view.problems), ports=view.ports, guarantees=guarantees_of(view.guarantees), you=you,
     )  # fmt: skip
 
 
@@ -35,7 +36,10 @@ def news_frame(news: DraftNews) -> str:
         case DraftEdited():
             return encode("ops", rev=news.rev, id=news.batch, ops=news.ops, by=news.by)
         case DraftChecked():
-            return encode("problems", rev=news.rev, problems=problems_of(news.problems))
+            return encode(
+                "problems", rev=news.rev, problems=problems_of(news.problems), ports=news.ports,
+                guarantees=guarantees_of(news.guarantees),
+            )  # fmt: skip
         case DraftDeployed():
             return encode("deployed", rev=news.rev, revision=news.revision, by=news.by)
 
@@ -43,6 +47,11 @@ def news_frame(news: DraftNews) -> str:
 def problems_of(problems: tuple[ProblemView, ...]) -> list[dict[str, Any]]:
     """Findings of lint."""
     return [asdict(problem) for problem in problems]
+
+
+def guarantees_of(guarantees: tuple[PathGuarantee, ...]) -> list[dict[str, Any]]:
+    """What each path promises."""
+    return [asdict(guarantee) for guarantee in guarantees]
 
 
 def picture_of(detail: FlowDetail) -> Picture:

@@ -127,6 +127,7 @@ class FlowHead(Tag):
                     self._name = Tag("h1", flow.name)
                     self._state = StateMark(flow.state, data_testid="flow-state")
                     self._switch = FlowSwitch(live, flow, self.show, self._failed)
+                    link(t("editor.open"), f"/flows/{flow.id}/edit", "fh-button fh-edit").put("data-testid", "edit")
                 self._facts = RunFacts(flow)
             with Tag("div", "", "fh-flow-figures"):
                 self._in = Figure(t("flow.figures.in"), t("sum.per_s"), t("hint.rate"))

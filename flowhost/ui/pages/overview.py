@@ -10,6 +10,7 @@ from nicegui.events import GenericEventArguments
 from flowhost.services.views import FlowOverview
 from flowhost.ui.import_dialog import ImportDialog
 from flowhost.ui.live import Live
+from flowhost.ui.new_flow_dialog import NewFlowDialog
 from flowhost.ui.overview_row import FlowRow, matches
 from flowhost.ui.overview_sums import Sums, in_trouble
 from flowhost.ui.shell import empty_state, frame
@@ -55,6 +56,7 @@ class Overview(Tag):
         self._flows: tuple[FlowOverview, ...] = ()
         self._words = ""
         self._filter = "all"
+        self._new = NewFlowDialog(live)
         self._import = ImportDialog(live, self._imported)
         with self:
             self.sums = Sums()
@@ -91,6 +93,7 @@ class Overview(Tag):
             search.put("aria-label", t("overview.search")).put("placeholder", t("overview.search"))
             search.on("input", self._on_search, throttle=0.15, js_handler="(e) => emit(e.target.value)")
             Button(t("overview.import"), "upload_file", self._import.open, data_testid="import")
+            Button(t("new.button"), "add", self._new.open, "fh-primary", data_testid="new-flow")
 
     def _choice(self, name: str) -> Tag:
         with Tag("button", "", "fh-segment", type="button", data_testid=f"filter-{name}") as button:
@@ -115,7 +118,9 @@ class Overview(Tag):
             Tag("p", t("overview.empty.demo"))
             Tag("code", t("overview.empty.demo_command"), "fh-command")
             Tag("p", t("overview.empty.import"))
-            Button(t("overview.import"), "upload_file", self._import.open, "fh-primary")
+            Button(t("overview.import"), "upload_file", self._import.open)
+            Tag("p", t("overview.empty.new"))
+            Button(t("new.button"), "add", self._new.open, "fh-primary", data_testid="new-flow-empty")
         return box
 
     def _on_search(self, event: GenericEventArguments) -> None:

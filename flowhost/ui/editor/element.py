@@ -1,0 +1,58 @@
+"""The editor on the page."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nicegui.dependencies import register_esm
+from nicegui.element import Element
+
+from flowhost.ui.icons import bundled
+from flowhost.ui.texts.editor import WORDS
+
+SCRIPTS = Path(__file__).parent / "js"
+CATEGORIES = ("plant", "business", "logic", "time", "files", "debug")
+"""Order of the palette: from the machine to the test bench."""
+
+
+def _fingerprint(folder: Path) -> float:
+    """A number that changes with the contents, so that browsers never keep scripts of an older version."""
+    digest = hashlib.sha1(usedforsecurity=False)
+    for path in sorted(folder.glob("*.js")):
+        digest.update(path.read_bytes())
+    return float(int.from_bytes(digest.digest()[:6], "big"))
+
+
+register_esm("flowhost-editor", SCRIPTS, max_time=_fingerprint(SCRIPTS))
+
+
+class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
+    """Canvas, palette and settings of one flow. It speaks to the host over a socket of its own.
+
+    Args:
+        flow_id: the flow.
+        types: node types as `flowhost.catalog.describe` gives them.
+        may_edit: without it everything can be looked at and nothing changed.
+        on_deploy: told the number of the draft somebody wants to deploy.
+        on_switch: told `start` or `stop`.
+    """
+
+    def __init__(
+        self,
+        flow_id: str,
+        types: Sequence[Mapping[str, Any]],
+        *,
+        may_edit: bool,
+        on_deploy: Callable[[int], Any],
+        on_switch: Callable[[str], Any],
+    ) -> None:
+        super().__init__()
+        known = [{**kind, "icon": bundled(kind["icon"], kind["kind"])} for kind in types]
+        facts = {"flow": flow_id, "types": known, "words": WORDS, "categories": CATEGORIES, "mayEdit": may_edit}
+        self.props["facts"] = json.dumps(facts, default=str)
+        self.on("deploy", lambda event: on_deploy(event.args) if isinstance(event.args, int) else None)
+        self.on("switch", lambda event: on_switch(event.args) if event.args in ("start", "stop") else None)

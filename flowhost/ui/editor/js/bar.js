@@ -1,0 +1,124 @@
+// The bar above the canvas: undo, redo, problems, who is here, state of the flow, deploy.
+import { el, icon, iconButton, rate, write } from "./dom.js";
+
+export class Bar {
+  /**
+   * @param {HTMLElement} root
+   * @param {import("./editor.js").Editor} editor
+   * @param {(name: string, detail?: unknown) => void} ask what only the host's page can do
+   */
+  constructor(root, editor, ask) {
+    Object.assign(this, { editor, ask });
+    const { words } = editor;
+    this.undo = iconButton("undo", words.undo, () => editor.undo(), { "data-testid": "undo" });
+    this.redo = iconButton("redo", words.redo, () => editor.redo(), { "data-testid": "redo" });
+    this.find = iconButton("search", words.search, () => editor.emit("search"), { "data-testid": "search" });
+    this.keys = iconButton("keyboard", words.keys, () => editor.emit("keys"), { "data-testid": "keys" });
+    this.line = el("span", "fe-line", { role: "status", "data-testid": "line" });
+    this.people = el("span", "fe-people", { "data-testid": "people" });
+    this.problems = el("button", "fh-button fe-problems", { type: "button", "data-testid": "problems", onclick: () => editor.emit("showproblems") });
+    this.state = el("span", "fh-state", { "data-testid": "flow-state" });
+    this.rates = el("span", "fe-rates");
+    this.changed = el("span", "fe-changed", { "data-testid": "draft-state" });
+    this.deploy = el(
+      "button", "fh-button fh-primary fe-deploy", { type: "button", "data-testid": "deploy", onclick: () => editor.emit("deploy") },
+      icon("rocket_launch"), el("span", "", {}, words.deploy),
+    );
+    this.power = el("button", "fh-button", { type: "button", "data-testid": "flow-switch", onclick: () => ask("switch", this.running ? "stop" : "start") });
+    root.append(
+      this.undo, this.redo, this.find, this.keys, this.line, el("span", "fh-grow"), this.people, this.rates, this.state, this.power,
+      this.problems, this.changed, this.deploy,
+    );
+    editor.on("undo", () => this.#showUndo());
+    editor.on("problems", (found) => this.#showProblems(found));
+    editor.on("people", (people) => this.#showPeople(people));
+    editor.on("line", (line) => this.#showLine(line));
+    editor.on("status", ({ of }) => of["f:"] && this.#showFlow(of["f:"]));
+    editor.on("deployed", (frame) => this.#showDeployed(frame));
+    editor.on("change", ({ before }) => before && this.#draftChanged());
+    editor.on("deploy", () => this.#deploy());
+    this.#showUndo();
+    this.#showProblems([]);
+    this.power.hidden = true;
+  }
+
+  #showUndo() {
+    const { draft, mayEdit } = this.editor;
+    this.undo.disabled = !mayEdit || !draft.undoStack.length;
+    this.redo.disabled = !mayEdit || !draft.redoStack.length;
+  }
+
+  #showProblems(found) {
+    const { words } = this.editor;
+    const errors = found.filter((one) => one.severity === "error").length;
+    const text = found.length ? (errors ? words.errors_count : words.warnings_count).replace("{count}", errors || found.length) : words.no_problems;
+    this.problems.replaceChildren(icon(errors ? "error_outline" : found.length ? "warning_amber" : "check"), el("span", "", {}, text));
+    this.problems.dataset.worst = errors ? "error" : found.length ? "warning" : "";
+    this.errors = errors;
+  }
+
+  #showPeople(people) {
+    this.people.replaceChildren(...people.slice(0, 5).map((person) => el("span", "fe-person", { title: person.name }, person.name.slice(0, 2).toUpperCase())));
+    this.people.title = people.length ? this.editor.words.people.replace("{names}", people.map((person) => person.name).join(", ")) : "";
+  }
+
+  #showLine({ state, reason, unsent }) {
+    const { words } = this.editor;
+    const text = state === "open" ? "" : state === "closed" ? words.line_closed.replace("{reason}", reason) : words.line_lost;
+    write(this.line, text);
+    this.line.dataset.state = state;
+    this.line.title = unsent ? words.unsent.replace("{count}", unsent) : "";
+  }
+
+  #showFlow(flow) {
+    const { words } = this.editor;
+    this.running = ["running", "starting", "draining"].includes(flow.state);
+    const tone = { running: "ok", starting: "busy", draining: "busy", failed: "bad", ended: "done" }[flow.state] ?? "off";
+    this.state.replaceChildren(el("span", `fh-dot fh-dot-${tone}`), words[`state_${flow.state}`] ?? flow.state);
+    this.state.title = flow.text;
+    write(this.rates, this.running ? `${rate(flow.rate)}${words.per_s}` : "");
+    this.power.hidden = !this.editor.mayEdit;
+    const label = this.running ? words.stop : words.start;
+    if (this.powerLabel === label) return;
+    this.powerLabel = label;
+    this.power.replaceChildren(icon(this.running ? "stop" : "play_arrow"), el("span", "", {}, label));
+  }
+
+  #showDeployed(frame) {
+    const changed = frame.t === "draft" ? frame.changed : false;
+    this.deployedRev = frame.t === "deployed" ? frame.rev : changed ? -1 : frame.rev;
+    this.revision = frame.t === "draft" ? frame.deployed : frame.revision;
+    this.#say(changed);
+  }
+
+  #draftChanged() {
+    const { draft } = this.editor;
+    this.#say(draft.pending.length > 0 || draft.rev !== this.deployedRev);
+  }
+
+  #say(changed) {
+    const { words } = this.editor;
+    write(this.changed, changed ? words.draft_changed : words.draft_same.replace("{revision}", this.revision));
+    this.changed.dataset.changed = String(changed);
+    this.deploy.disabled = !this.editor.mayEdit;
+  }
+
+  #deploy() {
+    document.activeElement?.blur?.(); // a field that is being typed in is taken over first
+    const { draft, words } = this.editor;
+    const ask = () => {
+      if (draft.pending.length) return false;
+      this.ask("deploy", draft.rev);
+      return true;
+    };
+    if (ask()) return;
+    const started = performance.now();
+    const timer = setInterval(() => {
+      if (ask()) clearInterval(timer);
+      else if (performance.now() - started > 5000) {
+        clearInterval(timer);
+        this.editor.tell(words.deploy_unsent);
+      }
+    }, 50);
+  }
+}

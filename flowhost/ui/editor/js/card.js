@@ -1,0 +1,114 @@
+// One node as a card. Figures are written into text nodes; the rest is made anew only when the node changes.
+import { el, icon, rate, short, write } from "./dom.js";
+import { portY } from "./geometry.js";
+
+const TONES = {
+  running: "ok", starting: "busy", retrying: "warn", draining: "busy", failed: "bad", ended: "done", stopped: "off", idle: "off",
+};
+
+export class Card {
+  constructor(item, type, words) {
+    this.words = words;
+    this.root = el("div", "fh-node", { "data-testid": "node", "data-node": item.id, role: "group", tabindex: "-1" });
+    this.figures = "";
+    this.show(item, type);
+  }
+
+  /** Draw the node itself. */
+  show(item, type) {
+    this.item = item;
+    const { node, ports, id } = item;
+    const title = node.name || id;
+    this.dot = el("span", "fh-dot fh-dot-off");
+    this.rate = el("span", "fh-node-rate");
+    this.notes = el("span", "fh-node-notes");
+    this.total = el("span", "fh-node-total");
+    this.trouble = el("span", "fe-trouble", { "aria-hidden": "true" });
+    const head = el(
+      "div", "fh-node-head", {},
+      icon(type ? type.icon : "extension_off", "fh-node-icon"),
+      el("div", "fh-node-names", {}, el("div", "fh-node-title", { title }, title), el("div", "fh-node-type", {}, node.type)),
+      this.dot,
+    );
+    const foot = el("div", "fh-node-foot", {}, this.rate, el("span", "fh-unit", {}, this.words.per_s), this.notes, this.total);
+    this.root.replaceChildren(head, foot, this.trouble, ...this.#ports(item, type, ports));
+    this.root.setAttribute("aria-label", `${title}, ${type?.title ?? node.type}`);
+    this.kind = type?.kind ?? "unknown";
+    this.root.dataset.kind = this.kind;
+    this.root.classList.toggle("fh-node-off", Boolean(node.disabled));
+    this.root.classList.toggle("fe-missing", !type);
+    this.place(item);
+    const shown = this.shown;
+    this.shown = null;
+    if (shown) this.status(shown);
+  }
+
+  place({ x, y, w, h }) {
+    Object.assign(this.root.style, { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` });
+  }
+
+  /** Selected, near a selected wire, a target that may or may not be wired, edited by somebody else. */
+  mark({ selected, target, other }) {
+    this.root.setAttribute("aria-selected", String(selected));
+    this.root.classList.toggle("fe-selected", selected);
+    this.root.dataset.target = target;
+    this.root.dataset.other = other ?? "";
+  }
+
+  /** Problems of the draft at this node. */
+  problems(found) {
+    const worst = found.some((one) => one.severity === "error") ? "error" : found.length ? "warning" : "";
+    this.root.dataset.problem = worst;
+    this.trouble.title = found.map((one) => one.message).join("\n");
+    this.trouble.replaceChildren(...(worst ? [icon(worst === "error" ? "error" : "warning")] : []));
+  }
+
+  /** Figures of this moment. */
+  status(figures) {
+    if (this.shown === figures) return;
+    this.shown = figures;
+    this.dot.className = `fh-dot fh-dot-${TONES[figures.state] ?? "off"}`;
+    this.dot.title = figures.text ? `${figures.state}: ${figures.text}` : figures.state;
+    write(this.rate, rate(figures.rate));
+    write(this.total, short(figures.total));
+    this.root.dataset.state = figures.state;
+    const notes = [
+      ["bad", "dead", figures.dead], ["bad", "dropped", figures.dropped],
+      ["warn", "errors", figures.errors], ["busy", "pending", figures.pending],
+    ].filter(([, , count]) => count).slice(0, 2);
+    const text = notes.map(([, word, count]) => `${word}${count}`).join();
+    if (text === this.figures) return;
+    this.figures = text;
+    this.notes.replaceChildren(
+      ...notes.map(([tone, word, count]) =>
+        el("span", `fh-note fh-note-${tone}`, { title: figures.error || null }, this.words[word].replace("{count}", short(count))),
+      ),
+    );
+  }
+
+  #ports(item, type, ports) {
+    const made = [];
+    if (type?.kind !== "source") made.push(port("in", "in", portY(["out"], "out")));
+    for (const name of ports) {
+      made.push(port(name, "out", portY(ports, name)));
+      if (ports.length > 1) made.push(label(name, portY(ports, name)));
+    }
+    const error = port("error", "out", portY(ports, "error"), "fh-port-error");
+    error.classList.toggle("fe-idle", !item.wired.split(",").includes("error"));
+    return [...made, error];
+  }
+}
+
+function port(name, direction, y, more = "") {
+  const made = el("span", `fh-port fh-port-${direction} ${more}`.trim(), {
+    "data-testid": "port", "data-port": name, "data-direction": direction, title: name,
+  });
+  made.style.top = `${y}px`;
+  return made;
+}
+
+function label(name, y) {
+  const made = el("span", "fh-port-name", {}, name);
+  made.style.top = `${y}px`;
+  return made;
+}

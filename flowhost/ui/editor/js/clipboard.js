@@ -1,0 +1,78 @@
+// Nodes as text: copied between flows, tabs, browsers and files.
+import { around } from "./geometry.js";
+import { wireEnds, wireText } from "./ops.js";
+
+const MARK = "flowhost-nodes";
+const LIMIT = 2_000_000;
+
+/** Text of some nodes with the wires between them and the connections they name. */
+export function copyText(doc, scene, ids) {
+  const nodes = {};
+  const at = {};
+  for (const id of Object.keys(doc.nodes).filter((one) => ids.has(one))) {
+    nodes[id] = doc.nodes[id];
+    const { x, y } = scene.nodes.get(id);
+    at[id] = [x, y];
+  }
+  const wires = doc.wires.filter((wire) => {
+    const [source, , target] = wireEnds(wire);
+    return ids.has(source) && ids.has(target);
+  });
+  const used = new Set(Object.values(nodes).map((node) => node.connection));
+  const connections = Object.fromEntries(Object.entries(doc.connections ?? {}).filter(([name]) => used.has(name)));
+  return JSON.stringify({ [MARK]: 1, nodes, wires, connections, at }, null, 1);
+}
+
+/**
+ * What to do to bring copied nodes into a draft.
+ * @param {string} text from the clipboard
+ * @param {object} doc the draft
+ * @param {[number, number]} spot where their middle shall be
+ * @returns {{ops: object[], ids: string[], missing: string[]} | null} null if the text holds no nodes;
+ *   `missing` are connections that this flow has under the same name with another config
+ */
+export function pasteOps(text, doc, spot) {
+  const copied = parsed(text);
+  if (!copied) return null;
+  const taken = new Set(Object.keys(doc.nodes));
+  const named = new Map();
+  for (const id of Object.keys(copied.nodes)) named.set(id, freeId(id, taken));
+  const boxes = Object.values(copied.at ?? {}).map(([x, y]) => [x, y, 200, 82]);
+  const [x, y, w, h] = around(boxes) ?? [0, 0, 0, 0];
+  const shift = [spot[0] - x - w / 2, spot[1] - y - h / 2].map((value) => Math.round(value / 8) * 8);
+  const ops = [];
+  const missing = [];
+  for (const [name, connection] of Object.entries(copied.connections ?? {})) {
+    const known = doc.connections?.[name];
+    if (!known) ops.push({ op: "set", path: ["connections", name], value: connection });
+    else if (JSON.stringify(known) !== JSON.stringify(connection)) missing.push(name);
+  }
+  for (const [id, node] of Object.entries(copied.nodes)) {
+    const at = copied.at?.[id];
+    ops.push({ op: "add_node", id: named.get(id), node, ...(at ? { at: [at[0] + shift[0], at[1] + shift[1]] } : {}) });
+  }
+  for (const wire of copied.wires ?? []) {
+    const [source, port, target] = wireEnds(wire);
+    if (named.has(source) && named.has(target)) ops.push({ op: "add_wire", wire: wireText(named.get(source), port, named.get(target)) });
+  }
+  return { ops, ids: [...named.values()], missing };
+}
+
+/** An id like this one that nobody has; it is taken from now on. */
+export function freeId(wanted, taken) {
+  const [, stem] = /^(.*?)_?\d*$/.exec(wanted);
+  let id = wanted;
+  for (let number = 2; taken.has(id); number += 1) id = `${stem || "node"}_${number}`;
+  taken.add(id);
+  return id;
+}
+
+function parsed(text) {
+  if (typeof text !== "string" || text.length > LIMIT) return null;
+  try {
+    const found = JSON.parse(text);
+    return found?.[MARK] === 1 && found.nodes && typeof found.nodes === "object" ? found : null;
+  } catch {
+    return null; // some other text that was copied
+  }
+}

@@ -1,0 +1,196 @@
+// Everything the keyboard and the menus can do, by name; the sheet of keys is made from this list.
+import { inField } from "./dom.js";
+import { align, distribute, heightOf } from "./geometry.js";
+import { arrange } from "./layout.js";
+import { wireEnds } from "./ops.js";
+
+const STEP = 8;
+const LEAP = 40;
+
+/** @type {{name: string, keys: string[], group: string, run: (editor: any, event: KeyboardEvent) => unknown, look?: boolean}[]} */
+export const COMMANDS = [
+  { name: "quick_add", keys: ["Tab", "a"], group: "add", run: (e) => e.quickAdd(besideSelection(e), looseEnd(e)) },
+  { name: "delete", keys: ["Delete", "Backspace"], group: "edit", run: (e) => e.remove() },
+  { name: "delete_join", keys: ["Mod+Delete", "Mod+Backspace"], group: "edit", run: (e) => e.remove({ join: true }) },
+  { name: "undo", keys: ["Mod+z"], group: "edit", run: (e) => e.undo() },
+  { name: "redo", keys: ["Mod+Shift+z", "Mod+y"], group: "edit", run: (e) => e.redo() },
+  { name: "duplicate", keys: ["Mod+d"], group: "edit", run: duplicate },
+  { name: "disable", keys: ["d"], group: "edit", run: disable },
+  { name: "rename", keys: ["F2"], group: "edit", run: (e) => e.emit("rename", first(e)) },
+  { name: "open", keys: ["Enter"], group: "edit", run: (e) => first(e) && (e.open(first(e)), e.emit("focusform")), look: true },
+  { name: "select_all", keys: ["Mod+a"], group: "select", run: (e) => e.select(e.scene.nodes.keys()), look: true },
+  { name: "select_none", keys: ["Escape"], group: "select", run: (e) => e.gestures.cancel() || (e.select([]), e.open(null)), look: true },
+  { name: "go_right", keys: ["ArrowRight"], group: "select", run: (e) => travel(e, "x", 1), look: true },
+  { name: "go_left", keys: ["ArrowLeft"], group: "select", run: (e) => travel(e, "x", -1), look: true },
+  { name: "go_down", keys: ["ArrowDown"], group: "select", run: (e) => travel(e, "y", 1), look: true },
+  { name: "go_up", keys: ["ArrowUp"], group: "select", run: (e) => travel(e, "y", -1), look: true },
+  { name: "move_right", keys: ["Alt+ArrowRight"], group: "arrange", run: (e) => nudge(e, STEP, 0) },
+  { name: "move_left", keys: ["Alt+ArrowLeft"], group: "arrange", run: (e) => nudge(e, -STEP, 0) },
+  { name: "move_down", keys: ["Alt+ArrowDown"], group: "arrange", run: (e) => nudge(e, 0, STEP) },
+  { name: "move_up", keys: ["Alt+ArrowUp"], group: "arrange", run: (e) => nudge(e, 0, -STEP) },
+  { name: "leap_right", keys: ["Alt+Shift+ArrowRight"], group: "arrange", run: (e) => nudge(e, LEAP, 0) },
+  { name: "leap_left", keys: ["Alt+Shift+ArrowLeft"], group: "arrange", run: (e) => nudge(e, -LEAP, 0) },
+  { name: "leap_down", keys: ["Alt+Shift+ArrowDown"], group: "arrange", run: (e) => nudge(e, 0, LEAP) },
+  { name: "leap_up", keys: ["Alt+Shift+ArrowUp"], group: "arrange", run: (e) => nudge(e, 0, -LEAP) },
+  { name: "align_left", keys: ["Shift+l"], group: "arrange", run: (e) => aligned(e, "left") },
+  { name: "align_top", keys: ["Shift+t"], group: "arrange", run: (e) => aligned(e, "top") },
+  { name: "align_middle", keys: ["Shift+m"], group: "arrange", run: (e) => aligned(e, "middle") },
+  { name: "distribute_x", keys: ["Shift+h"], group: "arrange", run: (e) => distributed(e, "x") },
+  { name: "distribute_y", keys: ["Shift+v"], group: "arrange", run: (e) => distributed(e, "y") },
+  { name: "auto_layout", keys: ["Shift+a"], group: "arrange", run: arrangeAll },
+  { name: "zoom_in", keys: ["+", "="], group: "look", run: (e) => e.view.camera.zoom(1.25), look: true },
+  { name: "zoom_out", keys: ["-"], group: "look", run: (e) => e.view.camera.zoom(0.8), look: true },
+  { name: "fit", keys: ["0", "f"], group: "look", run: (e) => e.view.fit(), look: true },
+  { name: "fit_selected", keys: ["Shift+f"], group: "look", run: (e) => e.selected.size && e.view.fit(e.selected), look: true },
+  { name: "search", keys: ["Mod+f", "/"], group: "look", run: (e) => e.emit("search"), look: true },
+  { name: "deploy", keys: ["Mod+Enter", "Mod+s"], group: "flow", run: (e) => e.emit("deploy") },
+  { name: "keys", keys: ["?"], group: "look", run: (e) => e.emit("keys"), look: true },
+];
+
+/** Let keys run commands while the person is not typing in a field. */
+export function bindKeys(editor, root) {
+  const byKey = new Map(COMMANDS.flatMap((command) => command.keys.map((key) => [key, command])));
+  const listeners = new AbortController();
+  root.addEventListener(
+    "keydown",
+    (event) => {
+      if (inField(event.target) || event.target.closest?.("dialog, [role=menu], [role=listbox]")) return;
+      if (event.target.closest?.("button, a") && ["Enter", "Tab"].includes(event.key)) return;
+      const command = byKey.get(keyOf(event));
+      if (!command || (!command.look && !editor.mayEdit) || !editor.draft.ready) return;
+      // Tab leaves the canvas where there is nothing to add to
+      if (event.key === "Tab" && document.activeElement !== editor.frame) return;
+      event.preventDefault();
+      command.run(editor, event);
+    },
+    { signal: listeners.signal },
+  );
+  bindClipboard(editor, listeners.signal);
+  return () => listeners.abort();
+}
+
+/** A key press as written in the list: `Mod` is Ctrl, on a Mac the command key. */
+export function keyOf(event) {
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const letter = /^[a-z]$/.test(key);
+  const parts = [];
+  if (event.ctrlKey || event.metaKey) parts.push("Mod");
+  if (event.altKey) parts.push("Alt");
+  if (event.shiftKey && (letter || key.length > 1)) parts.push("Shift");
+  return [...parts, key].join("+");
+}
+
+function bindClipboard(editor, signal) {
+  const mine = (event) => !inField(event.target) && editor.draft.ready && !document.querySelector("dialog[open]") && !String(getSelection());
+  const copy = (event) => {
+    if (!mine(event)) return false;
+    const text = editor.copy();
+    if (!text) return false;
+    event.clipboardData.setData("text/plain", text);
+    event.preventDefault();
+    return true;
+  };
+  document.addEventListener("copy", copy, { signal });
+  document.addEventListener("cut", (event) => copy(event) && editor.remove(), { signal });
+  document.addEventListener(
+    "paste",
+    (event) => {
+      if (!mine(event) || !editor.mayEdit) return;
+      const text = event.clipboardData.getData("text/plain");
+      if (editor.paste(text)) event.preventDefault();
+      else if (text.trim()) editor.tell(editor.words.paste_nothing);
+    },
+    { signal },
+  );
+}
+
+function first(editor) {
+  return [...editor.selected].at(0) ?? null;
+}
+
+/** Where a node added by key goes: behind the selected one, else in the middle of what is seen. */
+function besideSelection(editor) {
+  const id = first(editor);
+  if (!id) return editor.view.camera.toPlane(editor.view.camera.middle());
+  const { x, y, w } = editor.scene.nodes.get(id);
+  const free = [x + w + 100, y + 26];
+  while (editor.scene.within([free[0], free[1] - 26, w, 82]).length) free[1] += 120;
+  return free;
+}
+
+/** A node added by key is wired behind the selected one, where that gives messages. */
+function looseEnd(editor) {
+  const id = editor.selected.size === 1 ? first(editor) : null;
+  if (!id || !editor.scene.nodes.get(id).ports.length) return null;
+  const { ports } = editor.scene.nodes.get(id);
+  const taken = new Set([...editor.scene.wires.values()].filter((wire) => wire.source === id).map((wire) => wire.port));
+  return { id, port: ports.find((port) => !taken.has(port)) ?? ports[0], forwards: true };
+}
+
+function duplicate(editor) {
+  const bounds = editor.scene.bounds(editor.selected);
+  if (bounds) editor.paste(editor.copy(), [bounds[0] + bounds[2] / 2 + 40, bounds[1] + bounds[3] / 2 + 40]);
+}
+
+/** From taking part to blocking, to letting through, and back. */
+function disable(editor) {
+  const ops = [...editor.selected].map((id) => {
+    const path = ["nodes", id, "disabled"];
+    const now = editor.draft.doc.nodes[id].disabled;
+    const passes = editor.scene.kindOf(id) === "transform";
+    if (!now) return { op: "set", path, value: "block" };
+    return now === "block" && passes ? { op: "set", path, value: "pass" } : { op: "unset", path };
+  });
+  editor.commit(ops, "disable");
+}
+
+function nudge(editor, dx, dy) {
+  const at = {};
+  for (const [id, [x, y]] of editor.scene.boxes(editor.selected)) at[id] = [x + dx, y + dy];
+  if (Object.keys(at).length) editor.commit([{ op: "move", at }], "move", `nudge ${[...editor.selected]}`);
+}
+
+function aligned(editor, edge) {
+  const boxes = editor.scene.boxes(editor.selected);
+  if (boxes.size > 1) editor.commit([{ op: "move", at: align(boxes, edge) }], "align");
+}
+
+function distributed(editor, axis) {
+  const at = distribute(editor.scene.boxes(editor.selected), axis);
+  if (Object.keys(at).length) editor.commit([{ op: "move", at }], "align");
+}
+
+function arrangeAll(editor) {
+  const { doc } = editor.draft;
+  const links = doc.wires.map(wireEnds).map(([source, , target]) => [source, target]);
+  const at = arrange(Object.keys(doc.nodes), links, (id) => heightOf(editor.scene.nodes.get(id).ports));
+  if (editor.commit([{ op: "move", at }], "arrange")) editor.view.fit();
+}
+
+/** To the next node in a direction: along the wires first, else the nearest one there. */
+function travel(editor, axis, sign) {
+  const id = first(editor);
+  const { nodes, wires } = editor.scene;
+  if (!id) {
+    const start = [...nodes.values()].sort((a, b) => a.x - b.x || a.y - b.y)[0];
+    return start && go(editor, start.id);
+  }
+  const here = nodes.get(id);
+  if (axis === "x") {
+    const along = [...wires.values()].filter((wire) => (sign > 0 ? wire.source : wire.target) === id);
+    const next = along.map((wire) => nodes.get(sign > 0 ? wire.target : wire.source)).sort((a, b) => a.y - b.y)[0];
+    if (next) return go(editor, next.id);
+  }
+  const away = ({ x, y }) => {
+    const [forward, aside] = axis === "x" ? [(x - here.x) * sign, Math.abs(y - here.y)] : [(y - here.y) * sign, Math.abs(x - here.x)];
+    return forward > 0 ? forward + 2 * aside : Infinity;
+  };
+  const nearest = [...nodes.values()].filter((node) => away(node) < Infinity).sort((a, b) => away(a) - away(b))[0];
+  return nearest && go(editor, nearest.id);
+}
+
+function go(editor, id) {
+  editor.select([id]);
+  if (editor.opened) editor.open(id);
+  editor.view.camera.reveal(editor.scene.box(id));
+}

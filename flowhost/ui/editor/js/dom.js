@@ -1,0 +1,56 @@
+// Small helpers: text is always set as text, never as markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An element with classes, attributes and children. */
+export function el(tag, classes = "", attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  if (classes) made.className = classes;
+  for (const [name, content] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), content);
+    else if (content === true) made.setAttribute(name, "");
+    else if (content !== null && content !== undefined && content !== false) made.setAttribute(name, content);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  return made;
+}
+
+/** An SVG element. */
+export function shape(tag, attributes = {}) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, content] of Object.entries(attributes)) made.setAttribute(name, content);
+  return made;
+}
+
+/** One of the bundled icons; decorative. */
+export function icon(name, classes = "") {
+  return el("i", `material-icons fh-icon ${classes}`.trim(), { "aria-hidden": "true" }, name);
+}
+
+/** A button with an icon, named for those who cannot see it. */
+export function iconButton(name, label, onclick, attributes = {}) {
+  return el("button", "fh-icon-button", { type: "button", title: label, "aria-label": label, onclick, ...attributes }, icon(name));
+}
+
+/** Write a text, if it differs. */
+export function write(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+/** Whether keys typed now belong to a field. */
+export function inField(target) {
+  return target instanceof HTMLElement && (target.isContentEditable || target.matches("input, textarea, select"));
+}
+
+/** `1,234`, `12.3k`: short enough for a card. */
+export function short(number) {
+  if (number < 10_000) return number.toLocaleString("en");
+  const [value, unit] = number < 1e6 ? [number / 1e3, "k"] : number < 1e9 ? [number / 1e6, "M"] : [number / 1e9, "G"];
+  return `${value < 100 ? value.toFixed(1) : Math.round(value)}${unit}`;
+}
+
+/** A rate per second. */
+export function rate(number) {
+  if (number >= 10_000) return short(number);
+  return number >= 100 || number === 0 ? String(Math.round(number)) : number.toFixed(1);
+}

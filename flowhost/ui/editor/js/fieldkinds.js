@@ -1,0 +1,54 @@
+// What kind of input a declared field needs, and how typed text becomes a value. Pure.
+
+/**
+ * @param {{type: string, widget: string, fields: object[]}} fact
+ * @returns {{shape: string, options?: unknown[], item?: object, number?: boolean, whole?: boolean, mono?: boolean, long?: boolean, expression?: boolean}}
+ */
+export function kindOf({ type, widget, fields = [] }) {
+  const options = optionsOf(type);
+  if (options) return { shape: "choice", options };
+  if (type === "true or false") return { shape: "flag" };
+  if (widget === "code") return { shape: "code", mono: true };
+  const list = /^list of (.+)$/.exec(type);
+  if (list) return list[1] === "object" ? { shape: fields.length ? "objects" : "json" } : { shape: "rows", item: kindOf({ type: list[1] }) };
+  const pairs = /^object of (.+)$/.exec(type);
+  if (pairs && ["text", "expression", "template", "number", "whole number"].includes(pairs[1])) return { shape: "pairs", item: kindOf({ type: pairs[1] }) };
+  if (type === "object") return { shape: fields.length ? "nested" : "json" };
+  return scalar(type) ?? { shape: "json" };
+}
+
+function scalar(type) {
+  if (type === "text") return { shape: "line" };
+  if (type === "template") return { shape: "line", mono: true };
+  if (type === "expression") return { shape: "line", mono: true, expression: true };
+  if (type === "number") return { shape: "line", number: true };
+  if (type === "whole number") return { shape: "line", number: true, whole: true };
+  return null;
+}
+
+/** `'a' or 'b'` and `0 or 1`: the choices; null for anything else. */
+export function optionsOf(type) {
+  const parts = type.split(" or ");
+  if (parts.length < 2) return null;
+  const options = parts.map((part) => {
+    if (/^'.*'$/s.test(part)) return part.slice(1, -1).replaceAll("\\t", "\t");
+    return /^-?\d+$/.test(part) ? Number(part) : undefined;
+  });
+  return options.includes(undefined) ? null : options;
+}
+
+/**
+ * The value a person typed; `undefined` for nothing. What is no number stays text: the check at the field says so.
+ */
+export function parseValue(kind, text) {
+  if (text.trim() === "") return undefined;
+  if (!kind.number) return text;
+  const number = Number(text.trim().replace(/^(-?\d+),(\d+)$/, "$1.$2"));
+  return Number.isFinite(number) ? number : text;
+}
+
+/** A value as text for an input. */
+export function shownValue(value) {
+  if (value === undefined || value === null) return "";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}

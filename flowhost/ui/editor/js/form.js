@@ -1,0 +1,230 @@
+// Fields made from a node type's own declaration. Each commits when it is left, or at once where it is a choice.
+import { el, icon, iconButton } from "./dom.js";
+import { kindOf, parseValue, shownValue } from "./fieldkinds.js";
+
+/**
+ * One field with its label, help, unit and problem.
+ * @param {object} fact the field as the node type declares it
+ * @param {object} context
+ * @param {string[]} context.path where its value is, from the node
+ * @param {unknown} context.value
+ * @param {(path: string[], value: unknown, merge?: string) => void} context.set `undefined` takes it away
+ * @param {(place: string) => object[]} context.problemsAt
+ * @param {Record<string, string>} context.words
+ * @param {boolean} context.mayEdit
+ */
+export function field(fact, context) {
+  const { path, words } = context;
+  const id = `fe-${path.join("-")}`;
+  const label = el("label", "fe-label", { for: id }, fact.name, fact.required ? el("span", "fe-required", { title: words.required }, "*") : null);
+  const unit = fact.unit ? el("span", "fe-field-unit", {}, fact.unit) : null;
+  const kind = kindOf(fact);
+  const input = control(kind, fact, { ...context, id });
+  const problems = context.problemsAt(path.join(".")).map((one) => el("div", `fe-problem fe-problem-${one.severity}`, { role: "alert" }, icon("error_outline"), one.message));
+  const help = fact.docs ? el("div", "fe-help", { id: `${id}-help` }, fact.docs) : null;
+  const root = el("div", `fe-field${problems.length ? " fe-wrong" : ""}`, { "data-testid": "field", "data-field": path.slice(1).join(".") }, el("div", "fe-field-head", {}, label, unit), input, ...problems, help);
+  return root;
+}
+
+function control(kind, fact, context) {
+  if (isReference(context.value)) return reference(fact, context);
+  if (fact.secret) return secret(fact, context);
+  const make = { choice, flag, rows, pairs, objects, nested, code, json }[kind.shape] ?? line;
+  return make(kind, fact, context);
+}
+
+/** A value that stands elsewhere: a secret or an environment variable. */
+function reference(fact, { value, set, path, words, mayEdit }) {
+  const [[where, name]] = Object.entries(value);
+  const back = mayEdit ? iconButton("close", words.reference_remove, () => set(path, undefined)) : null;
+  return el("div", "fe-reference", {}, icon(where === "secret" ? "key" : "settings"), el("span", "fe-mono", {}, `${where}: ${name}`), back);
+}
+
+/** A secret is named, never typed into a flow. */
+function secret(fact, { id, set, path, words, mayEdit }) {
+  const input = el("input", "fh-input", { id, placeholder: words.secret_name, disabled: !mayEdit, autocomplete: "off" });
+  input.addEventListener("change", () => {
+    const name = input.value.trim();
+    if (/^[A-Za-z][A-Za-z0-9_]*$/.test(name)) set(path, { secret: name });
+    else if (name) input.setCustomValidity(words.secret_bad);
+    input.reportValidity();
+  });
+  input.addEventListener("input", () => input.setCustomValidity(""));
+  return input;
+}
+
+function line(kind, fact, { id, value, set, path, mayEdit, suggest }) {
+  const input = el(kind.long ? "textarea" : "input", `fh-input${kind.mono ? " fe-mono" : ""}`, {
+    id, disabled: !mayEdit, spellcheck: "false", autocomplete: "off", rows: kind.long ? Math.min(8, Math.max(2, String(value ?? "").split("\n").length)) : null,
+    inputmode: kind.number ? "decimal" : null, placeholder: placeholder(fact), "aria-describedby": fact.docs ? `${id}-help` : null,
+  });
+  input.value = shownValue(value);
+  commitOn(input, () => {
+    const typed = parseValue(kind, input.value);
+    if (!Object.is(typed, value) && JSON.stringify(typed) !== JSON.stringify(value)) set(path, typed);
+  });
+  if (kind.expression) suggest?.(input, fact);
+  return input;
+}
+
+function choice(kind, fact, { id, value, set, path, mayEdit, words }) {
+  const blank = el("option", "", { value: "" }, fact.required ? words.choose : `${words.default_} (${shownValue(fact.default) || "–"})`);
+  const options = kind.options.map((option) => el("option", "", { value: JSON.stringify(option), selected: option === value }, option === "\t" ? "tab" : String(option)));
+  const input = el("select", "fh-input", { id, disabled: !mayEdit }, blank, ...options);
+  input.addEventListener("change", () => set(path, input.value === "" ? undefined : JSON.parse(input.value)));
+  return input;
+}
+
+function flag(kind, fact, { id, value, set, path, mayEdit, words }) {
+  const on = value ?? fact.default ?? false;
+  const input = el("input", "", { id, type: "checkbox", role: "switch", checked: on === true, disabled: !mayEdit });
+  input.addEventListener("change", () => set(path, input.checked === (fact.default ?? null) ? undefined : input.checked));
+  return el("div", "fe-flag", {}, input, el("span", "fh-sub", {}, on ? words.yes : words.no));
+}
+
+/** A list of plain values: one line each. */
+function rows(kind, fact, { id, value, set, path, mayEdit, words }) {
+  const list = Array.isArray(value) ? value : value === undefined ? [] : [value];
+  const store = (items) => set(path, items.length ? items : undefined);
+  const lines = list.map((item, index) => {
+    const input = el("input", "fh-input", { id: index === 0 ? id : null, disabled: !mayEdit, spellcheck: "false", "aria-label": `${fact.name} ${index + 1}` });
+    input.value = shownValue(item);
+    commitOn(input, () => {
+      const typed = parseValue(kind.item, input.value);
+      if (typed === undefined) store(list.toSpliced(index, 1));
+      else if (typed !== item) store(list.with(index, typed));
+    });
+    return el("div", "fe-row", {}, input, mayEdit ? iconButton("close", words.remove_row, () => store(list.toSpliced(index, 1))) : null);
+  });
+  const more = el("input", "fh-input", { id: list.length ? null : id, disabled: !mayEdit, spellcheck: "false", placeholder: words.add_row, "aria-label": words.add_row });
+  commitOn(more, () => {
+    const typed = parseValue(kind.item, more.value);
+    if (typed !== undefined) store([...list, typed]);
+  });
+  return el("div", "fe-rows", {}, ...lines, mayEdit ? el("div", "fe-row", {}, more) : null);
+}
+
+/** Names with a value each, as `map.set` has them. */
+function pairs(kind, fact, { id, value, set, path, mayEdit, words }) {
+  const entries = Object.entries(value ?? {});
+  const rowsMade = entries.map(([name, item], index) => {
+    const key = el("input", "fh-input", { id: index === 0 ? id : null, disabled: !mayEdit, spellcheck: "false", "aria-label": words.pair_name });
+    const input = el("input", `fh-input${kind.item.mono ? " fe-mono" : ""}`, { disabled: !mayEdit, spellcheck: "false", "aria-label": `${name}: ${words.pair_value}` });
+    key.value = name;
+    input.value = shownValue(item);
+    commitOn(key, () => {
+      const renamed = key.value.trim();
+      if (renamed && renamed !== name) set(path, Object.fromEntries(entries.map(([k, v]) => [k === name ? renamed : k, v])));
+      else key.value = name;
+    });
+    commitOn(input, () => {
+      const typed = parseValue(kind.item, input.value);
+      if (typed !== undefined && JSON.stringify(typed) !== JSON.stringify(item)) set([...path, name], typed);
+    });
+    const gone = mayEdit ? iconButton("close", words.remove_row, () => set(path, without(entries, name))) : null;
+    return el("div", "fe-row fe-pair", {}, key, input, gone);
+  });
+  return el("div", "fe-rows", {}, ...rowsMade, mayEdit ? newPair(kind, entries, { id: entries.length ? null : id, set, path, words }) : null);
+}
+
+function newPair(kind, entries, { id, set, path, words }) {
+  const key = el("input", "fh-input", { id, placeholder: words.pair_name, "aria-label": words.pair_name, spellcheck: "false" });
+  const input = el("input", `fh-input${kind.item.mono ? " fe-mono" : ""}`, { placeholder: words.pair_value, "aria-label": words.pair_value, spellcheck: "false" });
+  const add = () => {
+    const [name, typed] = [key.value.trim(), parseValue(kind.item, input.value)];
+    if (name && typed !== undefined && !entries.some(([known]) => known === name)) set([...path, name], typed);
+  };
+  commitOn(input, add);
+  commitOn(key, add);
+  return el("div", "fe-row fe-pair", {}, key, input);
+}
+
+/** A list of objects: a block of fields each. */
+function objects(kind, fact, context) {
+  const { value, set, path, mayEdit, words } = context;
+  const list = Array.isArray(value) ? value : [];
+  const blocks = list.map((item, index) => {
+    const plain = item === null || typeof item !== "object";
+    const change = (inner, changed) => set(path, list.with(index, plain ? changed : edited(item, inner.slice(path.length + 1), changed)));
+    const body = plain
+      ? [line({ shape: "line" }, { name: fact.name }, { ...context, id: null, value: item, path: [...path, String(index)], set: change })]
+      : fact.fields.map((inner) => field(inner, { ...context, path: [...path, String(index), inner.name], value: item[inner.name], set: change }));
+    const title = plain ? String(index + 1) : summaryOf(item) || String(index + 1);
+    const gone = mayEdit ? iconButton("close", words.remove_row, () => set(path, list.length > 1 ? list.toSpliced(index, 1) : undefined)) : null;
+    return el("details", "fe-block", { open: list.length === 1 || !plain && !summaryOf(item) }, el("summary", "", {}, el("span", "fe-block-title", {}, title), gone), ...body);
+  });
+  const add = el("button", "fh-button fh-quiet", { type: "button", onclick: () => set(path, [...list, blank(fact)]) }, icon("add"), words.add_row);
+  return el("div", "fe-rows", { id: context.id }, ...blocks, mayEdit ? add : null);
+}
+
+function nested(kind, fact, context) {
+  const value = context.value ?? {};
+  return el("div", "fe-nested", { id: context.id }, ...fact.fields.map((inner) => field(inner, { ...context, path: [...context.path, inner.name], value: value[inner.name] })));
+}
+
+function code(kind, fact, context) {
+  return line({ ...kind, long: true, mono: true }, fact, context);
+}
+
+/** Whatever no field knows how to show: as JSON, checked before it is taken. */
+function json(kind, fact, { id, value, set, path, mayEdit, words }) {
+  const input = el("textarea", "fh-input fe-mono", { id, rows: "4", spellcheck: "false", disabled: !mayEdit, placeholder: placeholder(fact) });
+  input.value = value === undefined ? "" : JSON.stringify(value, null, 1);
+  const note = el("div", "fe-problem fe-problem-error", { hidden: true });
+  commitOn(input, () => {
+    try {
+      const typed = input.value.trim() ? JSON.parse(input.value) : undefined;
+      note.hidden = true;
+      if (JSON.stringify(typed) !== JSON.stringify(value)) set(path, typed);
+    } catch (error) {
+      note.hidden = false;
+      note.textContent = words.json_wrong.replace("{reason}", error.message);
+    }
+  });
+  return el("div", "", {}, input, note);
+}
+
+/** Enter and leaving the field commit; Escape puts back what was there. */
+function commitOn(input, commit) {
+  const before = input.value;
+  input.addEventListener("change", commit);
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && input.tagName !== "TEXTAREA") input.blur();
+    if (event.key === "Escape") {
+      input.value = before;
+      event.stopPropagation();
+      input.blur();
+    }
+  });
+}
+
+function isReference(value) {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return false;
+  const keys = Object.keys(value);
+  return (keys.length === 1 && keys[0] === "secret") || ("env" in value && keys.every((key) => key === "env" || key === "default"));
+}
+
+function placeholder(fact) {
+  const shown = fact.default ?? fact.example;
+  if (shown === null || shown === undefined || shown === "") return null;
+  return `${fact.default === null || fact.default === undefined ? "e.g. " : ""}${shownValue(shown)}`;
+}
+
+function summaryOf(item) {
+  return Object.values(item).find((one) => typeof one === "string" && one) ?? "";
+}
+
+function blank(fact) {
+  return Object.fromEntries(fact.fields.filter((inner) => inner.required).map((inner) => [inner.name, ""]));
+}
+
+function edited(item, [name, ...rest], value) {
+  if (rest.length) return { ...item, [name]: edited(item[name] ?? {}, rest, value) };
+  const { [name]: _, ...others } = item;
+  return value === undefined ? others : { ...item, [name]: value };
+}
+
+function without(entries, name) {
+  const left = entries.filter(([key]) => key !== name);
+  return left.length ? Object.fromEntries(left) : undefined;
+}

@@ -1,0 +1,216 @@
+// What the pointer does on the canvas: select, rubber band, pan, pinch, and the drags of drags.js.
+import { moveNodes, pullWire } from "./drags.js";
+import { between } from "./geometry.js";
+import { inField } from "./dom.js";
+
+const CLICK = 4; // pixels a press may wander and still be a click
+const EDGE = 36; // pixels from the frame's edge where a drag begins to pan
+const PINCH_SLACK = 0.0015;
+
+export class Gestures {
+  /** @param {import("./editor.js").Editor} editor */
+  constructor(editor) {
+    this.editor = editor;
+    this.view = editor.view;
+    this.frame = editor.view.frame;
+    this.touches = new Map();
+    this.listeners = new AbortController();
+    const on = (target, name, handler, options = {}) =>
+      target.addEventListener(name, handler.bind(this), { ...options, signal: this.listeners.signal });
+    on(this.frame, "pointerdown", this.#down);
+    on(this.frame, "dblclick", this.#double);
+    on(this.frame, "wheel", this.#wheel, { passive: false });
+    on(this.frame, "contextmenu", (event) => event.preventDefault());
+    on(window, "keydown", this.#space);
+    on(window, "keyup", this.#space);
+    on(window, "blur", () => this.#panning(false));
+  }
+
+  release() {
+    this.listeners.abort();
+    this.drag?.end(true);
+  }
+
+  /** Give up the drag under way; false if there is none. */
+  cancel() {
+    if (!this.drag) return false;
+    this.drag.end(true);
+    return true;
+  }
+
+  #down(event) {
+    if (event.target.closest(".fe-over")) return;
+    if (event.pointerType === "touch" && this.#touch(event)) return;
+    if (this.drag) return;
+    this.frame.focus({ preventScroll: true });
+    if (event.button === 1 || event.button === 2 || this.space) return this.#pan(event);
+    if (event.button !== 0) return;
+    const port = event.target.closest(".fh-port");
+    const card = event.target.closest(".fh-node");
+    if (port && this.editor.mayEdit) this.#start(event, pullWire(this.editor, card.dataset.node, port.dataset));
+    else if (card) this.#pressNode(event, card.dataset.node);
+    else this.#pressGround(event);
+  }
+
+  #pressNode(event, id) {
+    const { editor } = this;
+    const more = event.shiftKey || event.ctrlKey || event.metaKey;
+    const was = editor.selected.has(id);
+    if (more) editor.select(was ? [...editor.selected].filter((one) => one !== id) : [...editor.selected, id]);
+    else if (!was) editor.select([id]);
+    const drag = editor.mayEdit && editor.selected.has(id) ? moveNodes(editor, this.#plane(event)) : null;
+    this.#start(event, {
+      move: (spot, now) => drag?.move(spot, now),
+      drop: (spot, now) => drag?.drop(spot, now),
+      cancel: () => drag?.cancel(),
+      click: () => {
+        if (!more) editor.select([id]);
+        editor.open(id);
+      },
+    });
+  }
+
+  #pressGround(event) {
+    const { editor, view } = this;
+    if (event.pointerType === "touch") return this.#pan(event);
+    const from = view.spot(event);
+    const kept = event.shiftKey || event.ctrlKey || event.metaKey ? [...editor.selected] : [];
+    this.#start(event, {
+      move: (spot, now) => {
+        const to = view.spot(now);
+        view.drawBand(from, to);
+        const [x, y, w, h] = between(view.camera.toPlane(from), view.camera.toPlane(to));
+        editor.select([...kept, ...view.scene.within([x, y, w, h])]);
+      },
+      drop: () => view.drawBand(null),
+      cancel: () => {
+        view.drawBand(null);
+        editor.select(kept);
+      },
+      click: (spot) => {
+        const wire = view.scene.wireAt(spot, view.camera.k);
+        if (wire) editor.selectWire(wire.text);
+        else editor.select(kept);
+      },
+    });
+  }
+
+  #pan(event) {
+    let last = [event.clientX, event.clientY];
+    this.frame.classList.add("fe-panning");
+    this.#start(event, {
+      still: true,
+      move: (_, now) => {
+        this.view.camera.pan(now.clientX - last[0], now.clientY - last[1]);
+        last = [now.clientX, now.clientY];
+      },
+      drop: () => this.frame.classList.remove("fe-panning"),
+      cancel: () => this.frame.classList.remove("fe-panning"),
+      click: (spot) => {
+        this.frame.classList.remove("fe-panning");
+        if (event.button === 2) this.editor.quickAdd(spot);
+      },
+    });
+  }
+
+  /** Follow the pointer until it is released. */
+  #start(event, drag) {
+    const from = [event.clientX, event.clientY];
+    const { pointerId } = event;
+    const listening = new AbortController();
+    let moved = false;
+    let latest = event;
+    const step = () => drag.move(this.#plane(latest), latest);
+    const end = (cancelled) => {
+      listening.abort();
+      clearInterval(pulling);
+      this.drag = null;
+      if (cancelled) drag.cancel();
+      else if (moved) drag.drop(this.#plane(latest), latest);
+      else (drag.click ?? drag.cancel)(this.#plane(latest), latest);
+    };
+    // at the edge the canvas moves on by itself, as long as the pointer stays there
+    const pulling = setInterval(() => moved && !drag.still && this.#atEdge(latest) && step(), 16);
+    const on = (name, handler) => window.addEventListener(name, handler, { signal: listening.signal });
+    on("pointermove", (now) => {
+      if (now.pointerId !== pointerId) return;
+      latest = now;
+      moved ||= Math.hypot(now.clientX - from[0], now.clientY - from[1]) > CLICK;
+      if (moved) step();
+    });
+    on("pointerup", (now) => now.pointerId === pointerId && ((latest = now), end(false)));
+    on("pointercancel", (now) => now.pointerId === pointerId && end(true));
+    this.drag = { end };
+  }
+
+  #atEdge(event) {
+    const [x, y] = this.view.spot(event);
+    const { clientWidth: width, clientHeight: height } = this.frame;
+    const pull = (at, room) => (at < EDGE ? Math.min(1, (EDGE - at) / EDGE) : at > room - EDGE ? -Math.min(1, (at - room + EDGE) / EDGE) : 0);
+    const [dx, dy] = [pull(x, width) * 12, pull(y, height) * 12];
+    if (dx || dy) this.view.camera.pan(dx, dy);
+    return Boolean(dx || dy);
+  }
+
+  #wheel(event) {
+    if (event.target.closest(".fe-over")) return;
+    event.preventDefault();
+    const unit = event.deltaMode === 1 ? 16 : 1;
+    const { camera } = this.view;
+    if (event.ctrlKey || event.metaKey) {
+      // a pinch on a touch pad comes as a wheel with ctrl, in small steps
+      const strength = Math.abs(event.deltaY) < 20 ? 0.01 : PINCH_SLACK;
+      camera.zoom(Math.exp(-event.deltaY * unit * strength), this.view.spot(event));
+    } else if (event.shiftKey && !event.deltaX) camera.pan(-event.deltaY * unit, 0);
+    else camera.pan(-event.deltaX * unit, -event.deltaY * unit);
+  }
+
+  #double(event) {
+    if (event.target.closest(".fe-over, .fh-node") || !this.editor.mayEdit) return;
+    this.editor.quickAdd(this.#plane(event));
+  }
+
+  /** Two fingers zoom and pan; true if the event belongs to them. */
+  #touch(event) {
+    this.touches.set(event.pointerId, [event.clientX, event.clientY]);
+    const forget = new AbortController();
+    const gone = (now) => {
+      if (now.pointerId !== event.pointerId) return;
+      this.touches.delete(event.pointerId);
+      forget.abort();
+    };
+    window.addEventListener("pointerup", gone, { signal: forget.signal });
+    window.addEventListener("pointercancel", gone, { signal: forget.signal });
+    window.addEventListener("pointermove", (now) => now.pointerId === event.pointerId && this.#pinch(now), { signal: forget.signal });
+    if (this.touches.size < 2) return false;
+    this.cancel();
+    return true;
+  }
+
+  #pinch(event) {
+    const before = [...this.touches.values()];
+    this.touches.set(event.pointerId, [event.clientX, event.clientY]);
+    if (before.length !== 2) return;
+    const after = [...this.touches.values()];
+    const middle = ([[ax, ay], [bx, by]]) => [(ax + bx) / 2, (ay + by) / 2];
+    const apart = ([[ax, ay], [bx, by]]) => Math.hypot(bx - ax, by - ay);
+    const [from, to] = [middle(before), middle(after)];
+    this.view.camera.pan(to[0] - from[0], to[1] - from[1]);
+    this.view.camera.zoom(apart(after) / Math.max(1, apart(before)), this.view.spot({ clientX: to[0], clientY: to[1] }));
+  }
+
+  #space(event) {
+    if (event.code !== "Space" || inField(event.target) || event.target.closest?.("button, a, dialog")) return;
+    event.preventDefault();
+    this.#panning(event.type === "keydown");
+  }
+
+  #panning(on) {
+    this.space = on;
+    this.frame.classList.toggle("fe-space", on);
+  }
+
+  #plane(event) {
+    return this.view.camera.toPlane(this.view.spot(event));
+  }
+}

@@ -1,0 +1,99 @@
+// The editor's side of the socket: takes what the host tells, says what this tab does.
+import { Channel } from "./channel.js";
+import { tabId } from "./memory.js";
+
+const PRESENCE_AFTER_MS = 120;
+
+export class HostLink {
+  /** @param {import("./editor.js").Editor} editor */
+  constructor(editor) {
+    this.editor = editor;
+    this.tab = tabId();
+    this.watched = [];
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    this.channel = new Channel(`${scheme}://${location.host}/api/v1/flows/${encodeURIComponent(editor.flow)}/live`, {
+      hello: () => ({ t: "hello", tab: this.tab, rev: editor.draft.rev }),
+      frame: (frame) => this.#take(frame),
+      state: (state, reason) => this.#line(state, reason),
+    });
+  }
+
+  close() {
+    this.channel.close();
+  }
+
+  send(frame) {
+    return this.channel.send(frame);
+  }
+
+  /** Values of these nodes are wanted. */
+  watch(nodes) {
+    this.watched = nodes;
+    this.send({ t: "watch", nodes });
+  }
+
+  /** Tell others what is selected and edited here. */
+  presence() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      const { selected, opened } = this.editor;
+      const said = JSON.stringify({ selected: [...selected].slice(0, 50), node: opened ?? "" });
+      if (said !== this.said && this.send({ t: "presence", ...JSON.parse(said) })) this.said = said;
+    }, PRESENCE_AFTER_MS);
+  }
+
+  #take(frame) {
+    const { editor } = this;
+    const { draft } = editor;
+    switch (frame.t) {
+      case "draft":
+        editor.takeProblems(frame);
+        draft.take(frame.rev, frame.document);
+        this.#resend();
+        editor.emit("deployed", frame);
+        break;
+      case "ops":
+        draft.confirmed(frame);
+        break;
+      case "ack":
+        draft.acknowledged(frame.id);
+        break;
+      case "nack":
+        draft.refused(frame.id, frame.reason);
+        break;
+      case "caught_up":
+        this.#resend();
+        break;
+      case "replaced":
+        this.send({ t: "resync" });
+        if (frame.by) editor.tell(editor.words.replaced.replace("{name}", frame.by));
+        break;
+      case "problems":
+        editor.takeProblems(frame);
+        break;
+      case "status":
+        editor.view.status(frame);
+        editor.emit("status", frame);
+        break;
+      case "presence":
+        editor.takePeople(frame.people.filter((person) => person.id !== this.tab));
+        break;
+      default:
+        editor.emit(frame.t, frame);
+    }
+  }
+
+  #line(state, reason) {
+    this.said = null;
+    if (state === "open") {
+      this.presence();
+      if (this.watched.length) this.watch(this.watched);
+    }
+    this.editor.emit("line", { state, reason, unsent: this.editor.draft.unsent().length });
+  }
+
+  #resend() {
+    for (const batch of this.editor.draft.unsent()) this.send({ t: "ops", ...batch });
+    this.editor.emit("ready", this.editor.draft);
+  }
+}

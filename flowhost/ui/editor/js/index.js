@@ -1,0 +1,73 @@
+// The editor as an element of the page: palette, canvas, panel, and the bar above.
+import { bindKeys } from "./commands.js";
+import { Editor, toast } from "./editor.js";
+import { icon, el, iconButton } from "./dom.js";
+import { Bar } from "./bar.js";
+import { Inspector } from "./inspector.js";
+import { Minimap } from "./minimap.js";
+import { Palette } from "./palette.js";
+import { QuickAdd } from "./quickadd.js";
+import { KeySheet } from "./keysheet.js";
+import { Search } from "./search.js";
+
+export default {
+  props: { facts: String },
+  emits: ["deploy", "switch"],
+  template: `<div class="fe-editor" data-testid="editor"></div>`,
+  mounted() {
+    const facts = JSON.parse(this.facts);
+    const root = this.$el;
+    const palette = el("aside", "fe-palette", { "aria-label": facts.words.palette });
+    const frame = el("div", "fh-graph fe-frame", { "data-testid": "canvas", tabindex: "0", role: "application", "aria-label": facts.words.canvas });
+    const panel = el("aside", "fe-panel", { "aria-label": facts.words.panel });
+    const bar = el("div", "fe-bar", { role: "toolbar", "aria-label": facts.words.bar });
+    root.append(bar, el("div", "fe-body", {}, palette, frame, panel));
+    const editor = new Editor(frame, facts);
+    this.editor = editor;
+    this.parts = [
+      new Palette(palette, editor, facts.categories), new Bar(bar, editor, (name, detail) => this.$emit(name, detail)),
+      new Inspector(panel, editor), new QuickAdd(editor), new Minimap(editor), new KeySheet(editor), new Search(editor),
+    ];
+    frame.append(tools(editor), emptyHint(editor), hintLine(editor));
+    editor.on("tell", (text) => toast(frame, text));
+    this.unbind = bindKeys(editor, root);
+    window.__flowhost = editor;
+    window.addEventListener("beforeunload", (this.leaving = () => editor.release()));
+  },
+  unmounted() {
+    this.unbind();
+    this.editor.release();
+    window.removeEventListener("beforeunload", this.leaving);
+  },
+};
+
+function tools(editor) {
+  const { words, view } = editor;
+  return el(
+    "div", "fh-graph-tools fe-over", {},
+    iconButton("add", words.zoom_in, () => view.camera.zoom(1.25)),
+    iconButton("remove", words.zoom_out, () => view.camera.zoom(0.8)),
+    iconButton("fit_screen", words.fit, () => view.fit()),
+  );
+}
+
+/** What an empty canvas says. */
+function emptyHint(editor) {
+  const { words } = editor;
+  const box = el(
+    "div", "fe-empty", { hidden: true, "data-testid": "empty-hint" },
+    icon("account_tree"), el("h2", "", {}, words.empty_title), el("p", "", {}, words.empty_text),
+  );
+  editor.on("change", ({ after }) => (box.hidden = Object.keys(after.nodes).length > 0));
+  return box;
+}
+
+/** Why something cannot be done, said while it is tried. */
+function hintLine(editor) {
+  const line = el("div", "fe-hint", { hidden: true, role: "status", "data-testid": "hint" });
+  editor.on("hint", (text) => {
+    line.hidden = !text;
+    line.textContent = text ?? "";
+  });
+  return line;
+}

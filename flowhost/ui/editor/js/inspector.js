@@ -1,0 +1,180 @@
+// The panel at the right: the form of the open node with its problems, values and help; else the flow itself.
+import { el, icon, iconButton, short, write } from "./dom.js";
+import { field } from "./form.js";
+import { LastValues } from "./values.js";
+
+const OUTBOX = { name: "outbox", type: "true or false", default: true, docs: "", fields: [], unit: "" };
+
+export class Inspector {
+  /** @param {HTMLElement} root @param {import("./editor.js").Editor} editor */
+  constructor(root, editor) {
+    Object.assign(this, { root, editor });
+    this.values = new LastValues(editor);
+    editor.on("open", () => this.#build());
+    editor.on("change", () => this.#later());
+    editor.on("problems", () => this.#later());
+    editor.on("ready", () => this.#build());
+    editor.on("showproblems", () => (editor.open(null), editor.select([]), this.#build()));
+    editor.on("rename", (id) => id && (editor.open(id), this.root.querySelector("#fe-name")?.select()));
+    editor.on("focusform", () => this.root.querySelector("input, select, textarea")?.focus());
+    editor.on("status", ({ of }) => this.#figures(of));
+  }
+
+  /** Another edit may follow at once: draw when nobody types here, and keep the focus. */
+  #later() {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => this.#build(), 30);
+  }
+
+  #build() {
+    const { editor } = this;
+    if (!editor.draft.ready) return;
+    const focused = this.root.contains(document.activeElement) ? document.activeElement.id : "";
+    const typing = focused && document.activeElement.matches("input, textarea") && document.activeElement.value !== document.activeElement.defaultValue;
+    if (typing && this.shown === editor.opened && this.dirty?.()) return;
+    const scroll = this.shown === editor.opened ? this.root.scrollTop : 0;
+    const opened = this.root.querySelectorAll("details[open]").length ? [...this.root.querySelectorAll("details")].map((one) => one.open) : null;
+    const again = this.shown === editor.opened;
+    this.shown = editor.opened;
+    this.root.replaceChildren(...(editor.opened ? this.#node(editor.opened) : this.#flow()));
+    if (again && opened) this.root.querySelectorAll("details").forEach((one, index) => (one.open = opened[index] ?? one.open));
+    this.root.scrollTop = scroll;
+    if (focused) document.getElementById(focused)?.focus();
+  }
+
+  // -- the open node
+
+  #node(id) {
+    const { editor } = this;
+    const node = editor.draft.doc.nodes[id];
+    const type = editor.types[node.type];
+    const { words } = editor;
+    this.figures = el("div", "fe-figures");
+    this.#figures(Object.fromEntries([[`n:${id}`, editor.view.figures.get(`n:${id}`)]]));
+    return [
+      el(
+        "div", "fh-panel-head", {},
+        icon(type?.icon ?? "extension_off", "fh-node-icon"),
+        el("div", "fh-grow", {}, el("h2", "", {}, node.name || id), el("div", "fh-node-type", {}, node.type)),
+        iconButton("close", words.close, () => editor.open(null)),
+      ),
+      el("p", "fh-panel-summary", {}, type ? type.summary : words.missing_type.replace("{type}", node.type)),
+      this.#others(id),
+      this.figures,
+      ...this.#nodeProblems(id),
+      ...this.#form(id, node, type),
+      this.values.section(id),
+      type ? this.#help(type) : null,
+    ].filter(Boolean);
+  }
+
+  #others(id) {
+    const here = this.editor.people.filter((person) => person.node === id).map((person) => person.name);
+    return here.length ? el("p", "fe-others", {}, icon("edit"), this.editor.words.also_editing.replace("{names}", here.join(", "))) : null;
+  }
+
+  #form(id, node, type) {
+    const { editor } = this;
+    const { words, mayEdit } = editor;
+    const problemsAt = (place) => editor.problems.filter((one) => one.place === `nodes.${id}.${place}` || one.place.startsWith(`nodes.${id}.${place}[`));
+    const set = (path, value, merge) => editor.setNode(id, path, value, merge);
+    const context = { set, problemsAt, words, mayEdit, suggest: (input, fact) => editor.emit("suggest", { input, fact, node: id }) };
+    const of = (fact, path, value) => field(fact, { ...context, path, value });
+    const name = of({ name: "name", type: "text", docs: "", fields: [], unit: "", default: id }, ["name"], node.name);
+    name.querySelector("input").id = "fe-name";
+    name.querySelector("label").htmlFor = "fe-name";
+    const made = [name];
+    if (type?.connection) made.push(this.#connection(id, node, type, context));
+    const config = node.config ?? {};
+    const facts = type?.fields ?? [];
+    made.push(...facts.filter((fact) => !fact.advanced).map((fact) => of(fact, ["config", fact.name], config[fact.name])));
+    if (!type) made.push(of({ name: "config", type: "object", docs: "", fields: [], unit: "" }, ["config"], node.config));
+    const advanced = facts.filter((fact) => fact.advanced);
+    const changed = advanced.some((fact) => fact.name in config) || (node.delivery && Object.keys(node.delivery).length);
+    const rest = advanced.map((fact) => of(fact, ["config", fact.name], config[fact.name]));
+    if (type?.leaves_machine) {
+      const delivery = type.delivery?.length ? type.delivery : [{ ...OUTBOX, docs: words.outbox_help }];
+      rest.push(...delivery.map((fact) => of(fact, ["delivery", fact.name], node.delivery?.[fact.name])));
+    }
+    rest.push(of({ name: "disabled", type: type?.kind === "transform" ? "'block' or 'pass'" : "'block' or 'block'", docs: words.disabled_help, fields: [], unit: "", default: null }, ["disabled"], node.disabled));
+    made.push(el("details", "fe-more", { open: Boolean(changed) }, el("summary", "", {}, words.advanced), ...rest));
+    return made;
+  }
+
+  #connection(id, node, type, context) {
+    const { words } = this.editor;
+    const known = Object.entries(this.editor.draft.doc.connections ?? {}).filter(([, entry]) => entry.type === type.connection);
+    const input = el(
+      "select", "fh-input", { id: "fe-connection", disabled: !context.mayEdit },
+      el("option", "", { value: "" }, words.choose), ...known.map(([name]) => el("option", "", { value: name, selected: name === node.connection }, name)),
+      el("option", "", { value: "+" }, words.new_connection),
+    );
+    input.addEventListener("change", () => {
+      if (input.value !== "+") return context.set(["connection"], input.value || undefined);
+      this.editor.emit("newconnection", { node: id, type: type.connection });
+      input.value = node.connection ?? "";
+    });
+    const problems = context.problemsAt("connection").map((one) => el("div", "fe-problem fe-problem-error", { role: "alert" }, icon("error_outline"), one.message));
+    const edit = node.connection ? iconButton("tune", words.edit_connection, () => this.editor.emit("editconnection", node.connection)) : null;
+    return el(
+      "div", `fe-field${problems.length ? " fe-wrong" : ""}`, { "data-testid": "field", "data-field": "connection" },
+      el("div", "fe-field-head", {}, el("label", "fe-label", { for: "fe-connection" }, words.connection, el("span", "fe-required", {}, "*"))),
+      el("div", "fe-row", {}, input, edit), ...problems,
+    );
+  }
+
+  /** Problems of the node that no field shows. */
+  #nodeProblems(id) {
+    const type = this.editor.types[this.editor.draft.doc.nodes[id].type];
+    const shown = new Set(["name", "connection", "disabled", ...(type?.fields ?? []).map((fact) => `config.${fact.name}`)]);
+    const own = this.editor.problems.filter((one) => {
+      if (one.place !== `nodes.${id}` && !one.place.startsWith(`nodes.${id}.`)) return false;
+      const rest = one.place.slice(`nodes.${id}.`.length).replace(/\[.*$/, "");
+      return !shown.has(rest);
+    });
+    return own.map((one) => this.#problem(one));
+  }
+
+  #problem(one, jump = null) {
+    const body = [icon(one.severity === "error" ? "error_outline" : "warning_amber"), el("span", "", {}, one.message)];
+    const kind = `fe-problem fe-problem-${one.severity}`;
+    return jump ? el("button", `${kind} fe-problem-link`, { type: "button", onclick: jump, "data-testid": "problem" }, ...body) : el("div", kind, {}, ...body);
+  }
+
+  #figures(of) {
+    const figures = of[`n:${this.shown}`];
+    if (!figures || !this.figures) return;
+    const { words } = this.editor;
+    const parts = [`${words[`node_${figures.state}`] ?? figures.state}`, figures.text, `${short(figures.total)} ${words.seen}`, figures.dead ? words.dead.replace("{count}", short(figures.dead)) : "", figures.pending ? words.pending.replace("{count}", short(figures.pending)) : ""];
+    write(this.figures, parts.filter(Boolean).join(" · "));
+    this.figures.dataset.state = figures.state;
+    this.figures.title = figures.error;
+  }
+
+  #help(type) {
+    const { words } = this.editor;
+    return el("details", "fe-more", { "data-testid": "node-help" }, el("summary", "", {}, words.help), el("div", "fe-docs", {}, type.docs), ...type.ports.map((port) => el("div", "fh-fact", {}, el("dt", "fh-mono", {}, port.name), el("dd", "", {}, port.summary))));
+  }
+
+  // -- the flow
+
+  #flow() {
+    const { editor } = this;
+    const { words, mayEdit, draft } = editor;
+    const set = (path, value) => editor.commit([value === undefined ? { op: "unset", path } : { op: "set", path, value }], "edit");
+    const problemsAt = () => [];
+    const facts = ["name", "area", "description"].map((name) => ({ name, type: "text", docs: words[`flow_${name}_help`] ?? "", fields: [], unit: "", default: null }));
+    const fields = facts.map((fact) => field(fact, { path: [fact.name], value: draft.doc[fact.name], set, problemsAt, words, mayEdit }));
+    const list = editor.problems.map((one) => {
+      const [, node] = /^nodes\.([a-z0-9_]+)/.exec(one.place) ?? [];
+      const [, index] = /^wires\[(\d+)\]/.exec(one.place) ?? [];
+      const wire = index === undefined ? null : draft.doc.wires[Number(index)];
+      return this.#problem({ ...one, message: node ? `${editor.scene.titleOf(node)}: ${one.message}` : one.message }, () => (node ? editor.jump(node) : wire && editor.selectWire(wire)));
+    });
+    return [
+      el("div", "fh-panel-head", {}, el("h2", "", {}, words.flow_panel)),
+      el("section", "fe-problem-list", { "data-testid": "problem-list" }, el("h3", "", {}, words.problems), ...(list.length ? list : [el("p", "fh-sub", {}, words.no_problems_long)])),
+      ...fields,
+    ];
+  }
+}

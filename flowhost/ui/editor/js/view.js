@@ -1,0 +1,238 @@
+// Draws the scene: cards for what is in sight, wires as one SVG, a map from far away. Measured in docs/adr.
+import { Camera } from "./camera.js";
+import { Card } from "./card.js";
+import { el, rate, shape, short } from "./dom.js";
+import { between, overlap, wirePath, wireSpot } from "./geometry.js";
+import { drawMap } from "./map.js";
+
+const FAR = 0.4; // below this a map is drawn instead of cards
+const AHEAD = 250; // cards are made this far outside of sight, pixels
+const CARDS_PER_FRAME = 40;
+
+export class View {
+  /**
+   * @param {HTMLElement} frame
+   * @param {import("./scene.js").Scene} scene
+   * @param {Record<string, string>} words
+   */
+  constructor(frame, scene, words) {
+    Object.assign(this, { frame, scene, words });
+    this.svg = shape("svg", { class: "fh-wires fe-wires" });
+    this.loose = shape("path", { class: "fe-loose" });
+    this.band = el("div", "fe-band", { hidden: true });
+    this.plane = el("div", "fh-graph-plane fe-plane");
+    this.far = el("canvas", "fe-far");
+    this.plane.append(this.svg);
+    this.svg.append(this.loose);
+    frame.append(this.far, this.plane, this.band);
+    this.cards = new Map();
+    this.paths = new Map();
+    this.figures = new Map(); // key as the host sends it -> figures
+    this.marks = { selected: new Set(), wire: null, targets: null, others: new Map(), problems: new Map() };
+    this.camera = new Camera(frame, () => this.#moved());
+    this.resize = new ResizeObserver(() => this.#moved());
+    this.resize.observe(frame);
+  }
+
+  release() {
+    this.resize.disconnect();
+    cancelAnimationFrame(this.waiting);
+  }
+
+  /** The scene has changed. */
+  draw() {
+    this.#soon();
+  }
+
+  /** Figures from the host, all or those that changed. */
+  status({ of, all = false, gone = [] }) {
+    if (all) this.figures.clear();
+    for (const key of gone) this.figures.delete(key);
+    for (const [key, figures] of Object.entries(of)) {
+      this.figures.set(key, figures);
+      if (key.startsWith("n:")) this.cards.get(key.slice(2))?.status(figures);
+      else if (key.startsWith("w:")) this.#label(this.paths.get(key.slice(2)), figures);
+    }
+    if (this.camera.k < FAR) this.#soon();
+  }
+
+  /** What is selected, may be wired, is edited by others or has problems. */
+  mark(marks) {
+    Object.assign(this.marks, marks);
+    this.#soon();
+  }
+
+  /** A wire that is being drawn, from a spot of the plane to another; null when it is not. */
+  drawLoose(from, to) {
+    this.loose.setAttribute("d", from ? wirePath(from, to) : "");
+  }
+
+  /** The rubber band, between two spots of the frame; null when there is none. */
+  drawBand(a, b) {
+    this.band.hidden = !a;
+    if (!a) return;
+    const [x, y, w, h] = between(a, b);
+    Object.assign(this.band.style, { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` });
+  }
+
+  /** A spot of the screen within the frame. */
+  spot(event) {
+    const box = this.frame.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  }
+
+  fit(ids) {
+    this.camera.fit(this.scene.bounds(ids));
+  }
+
+  #moved() {
+    const { x, y, k } = this.camera;
+    this.plane.style.transform = `translate(${x}px, ${y}px) scale(${k})`;
+    const step = 24 * (k < 0.5 ? 4 * k : k);
+    this.frame.style.backgroundSize = `${step}px ${step}px`;
+    this.frame.style.backgroundPosition = `${x}px ${y}px`;
+    this.#soon();
+  }
+
+  #soon() {
+    this.waiting ??= requestAnimationFrame(() => {
+      this.waiting = undefined;
+      this.#render();
+    });
+  }
+
+  #render() {
+    const far = this.camera.k < FAR;
+    if (far !== this.wasFar) {
+      this.wasFar = far;
+      this.plane.hidden = far;
+      this.far.hidden = !far;
+    }
+    if (far) drawMap(this.far, this.scene, this.camera, this.marks, this.figures);
+    else {
+      const sight = this.camera.sight(AHEAD);
+      this.#renderCards(sight);
+      this.#renderWires(sight);
+    }
+    this.onRender?.();
+  }
+
+  #renderCards(sight) {
+    const { nodes, types } = this.scene;
+    for (const [id, card] of this.cards) {
+      const item = nodes.get(id);
+      const stays = item && (overlap(sight, [item.x, item.y, item.w, item.h]) || card.root.contains(document.activeElement));
+      if (stays) continue;
+      card.root.remove();
+      this.cards.delete(id);
+    }
+    let made = 0;
+    for (const item of nodes.values()) {
+      let card = this.cards.get(item.id);
+      if (!card) {
+        if (!overlap(sight, [item.x, item.y, item.w, item.h])) continue;
+        if (made === CARDS_PER_FRAME) return this.#soon();
+        made += 1;
+        card = new Card(item, types[item.node.type], this.words);
+        this.cards.set(item.id, card);
+        this.plane.append(card.root);
+        const figures = this.figures.get(`n:${item.id}`);
+        if (figures) card.status(figures);
+      } else if (card.item !== item) this.#update(card, item);
+      this.#markCard(card, item.id);
+    }
+  }
+
+  #update(card, item) {
+    const moved = card.item.node === item.node && card.item.wired === item.wired && String(card.item.ports) === String(item.ports);
+    if (moved) {
+      card.item = item;
+      card.place(item);
+    } else card.show(item, this.scene.types[item.node.type]);
+  }
+
+  #markCard(card, id) {
+    const { selected, targets, others, problems } = this.marks;
+    const target = targets === null ? "" : targets.has(id) ? "yes" : "no";
+    const state = `${selected.has(id)} ${target} ${others.get(id) ?? ""}`;
+    if (card.marked !== state || card.markedItem !== card.item) {
+      card.marked = state;
+      card.mark({ selected: selected.has(id), target, other: others.get(id) });
+    }
+    const found = problems.get(id) ?? NONE;
+    if (card.found !== found || card.markedItem !== card.item) {
+      card.found = found;
+      card.problems(found);
+    }
+    card.markedItem = card.item;
+  }
+
+  #renderWires(sight) {
+    const { wires } = this.scene;
+    for (const [text, path] of this.paths) {
+      if (wires.has(text)) continue;
+      path.root.remove();
+      path.label?.remove();
+      this.paths.delete(text);
+    }
+    const { selected, wire: chosen } = this.marks;
+    for (const wire of wires.values()) {
+      const seen = overlap(sight, reach(wire));
+      let path = this.paths.get(wire.text);
+      if (!path && !seen) continue;
+      path ??= this.#path(wire);
+      path.root.style.display = seen ? "" : "none";
+      if (path.label) path.label.hidden = !seen;
+      if (!seen) continue;
+      if (path.wire !== wire) this.#bend(path, wire);
+      const near = selected.has(wire.source) || selected.has(wire.target);
+      path.root.classList.toggle("fh-wire-near", near);
+      path.root.classList.toggle("fe-wire-selected", chosen === wire.text);
+    }
+  }
+
+  #path(wire) {
+    const root = shape("g", { class: `fh-wire${wire.port === "error" ? " fh-wire-error" : ""}`, "data-testid": "wire", "data-wire": wire.text });
+    const path = { root, line: root.appendChild(shape("path")), wire: null, label: null };
+    this.svg.append(root);
+    this.paths.set(wire.text, path);
+    this.#bend(path, wire);
+    this.#label(path, this.figures.get(`w:${wire.text}`));
+    return path;
+  }
+
+  #bend(path, wire) {
+    path.wire = wire;
+    path.line.setAttribute("d", wirePath(wire.from, wire.to));
+    if (path.label) this.#placeLabel(path);
+  }
+
+  #label(path, figures) {
+    if (!path || !figures) return;
+    path.root.classList.toggle("fh-wire-flows", figures.rate > 0);
+    path.root.classList.toggle("fh-wire-waits", figures.pending > 0);
+    const text = figures.rate > 0 ? `${rate(figures.rate)}${this.words.per_s}` : "";
+    const waiting = figures.pending ? this.words.waiting.replace("{count}", short(figures.pending)) : "";
+    if (!text && !waiting && !path.label) return;
+    if (!path.label) {
+      path.label = el("div", "fh-wire-label", {}, el("span", "fh-wire-rate"), el("span", "fh-wire-waiting"));
+      this.plane.append(path.label);
+      this.#placeLabel(path);
+    }
+    path.label.children[0].textContent = text;
+    path.label.children[1].textContent = waiting;
+  }
+
+  #placeLabel(path) {
+    const [x, y] = wireSpot(path.wire.from, path.wire.to, 0.5);
+    path.label.classList.toggle("fh-wire-level", Math.abs(path.wire.from[1] - path.wire.to[1]) < 18);
+    Object.assign(path.label.style, { left: `${x}px`, top: `${y}px` });
+  }
+}
+
+const NONE = [];
+
+function reach({ from, to }) {
+  const [x, y, w, h] = between(from, to);
+  return [x - 90, y - 10, w + 180, h + 20];
+}
