@@ -116,6 +116,77 @@ async def test_the_column_reads_the_value(database: Any, sink: Any, peek: Any, m
     assert len(peek("SELECT 1 FROM readings")) == 3
 
 
+ODD_TABLE = """
+CREATE DOMAIN small AS int CHECK (VALUE < 100);
+CREATE TYPE colour AS ENUM ('red', 'green');
+CREATE SCHEMA "o%dd";
+CREATE TYPE "o%dd"."pa""ir" AS (x int, y text);
+CREATE TABLE readings (n bigserial, i small, "50%" varchar(3), "a""b" char(2), e colour, l int[], j jsonb, raw bytea,
+    p "o%dd"."pa""ir", q numeric(6, 2), at timestamptz(0), k bit(3), always int GENERATED ALWAYS AS IDENTITY)
+"""
+
+
+async def test_many_rows_are_read_by_their_columns_as_one_is(
+    database: Any, sink: Any, peek: Any, messages: Any
+) -> None:
+    """A batch goes as lists, a single row as bound values: the outcome is the same, and so is the order."""
+    peek(ODD_TABLE)
+    node = await sink(database)
+    good = {"i": 7, "50%": "abc", 'a"b': "x", "e": "red", "l": "{1,2}", "j": {"a": [1, "x"]}, "p": "(1,z)",
+            "q": "1234.567", "at": "2026-05-01T04:00:00.6Z", "k": "101"}  # fmt: skip
+    bad = [
+        {"50%": "abcd"},
+        {"i": 100},
+        {"e": "blue"},
+        {"l": "1"},
+        {"q": 12345},
+        {"k": "1"},
+        {"always": 1},
+        {'a"b': "xyz"},
+    ]
+    assert await node.write(messages([good])) is None
+    assert await node.write(messages([good] * 9)) is None
+    one, *others = peek('SELECT i, "50%", "a""b", e, l, j, raw, p::text, q::text, at, k::text FROM readings ORDER BY n')
+    assert others == [one] * 9
+    assert (one[0], one[2], one[7], one[8]) == (7, "x ", "(1,z)", "1234.57")
+    for wrong in bad:
+        (alone,) = await node.write(messages([good | wrong]))
+        together = await node.write(messages([good] * 6 + [good | wrong] * 6))
+        assert [type(outcome) for outcome in together] == [Ok] * 6 + [Reject] * 6
+        assert {outcome.reason for outcome in together[6:]} == {alone.reason}
+    with_bytes = [good | {"raw": b"\0\xff" if i % 2 else None} for i in range(8)]
+    assert await node.write(messages(with_bytes)) is None
+    assert [row for (row,) in peek("SELECT raw FROM readings ORDER BY n DESC LIMIT 2")] == [b"\0\xff", None]
+
+
+async def test_a_column_gets_another_type_while_the_flow_runs(
+    database: Any, sink: Any, peek: Any, messages: Any
+) -> None:
+    peek("CREATE TABLE readings (v integer)")
+    node = await sink(database)
+    assert await node.write(messages([{"v": "007"}] * 9)) is None
+    peek("ALTER TABLE readings ALTER COLUMN v TYPE text")
+    assert await node.write(messages([{"v": "007"}] * 9)) is None
+    assert [row for (row,) in peek("SELECT v FROM readings")] == ["7"] * 9 + ["007"] * 9
+    peek("ALTER TABLE readings DROP COLUMN v")
+    outcomes = await node.write(messages([{"v": "007"}] * 9))
+    assert {outcome.reason for outcome in outcomes} == {"table 'readings' has no column 'v'; it has "}
+
+
+async def test_upsert_of_many_rows(database: Any, sink: Any, peek: Any, messages: Any) -> None:
+    peek("CREATE TABLE readings (k numeric PRIMARY KEY, v int)")
+    node = await sink(database, mode="upsert", keys=["k"])
+    assert await node.write(messages([{"k": i, "v": i} for i in range(20)])) is None
+    assert await node.write(messages([{"k": i % 10, "v": 100 + i} for i in range(20)])) is None
+    # the same key, written in two ways
+    assert (
+        await node.write(messages([{"v": i, "k": k} for i, k in enumerate(["10", "11", "12", "13", "13.0", "14"])]))
+        is None
+    )
+    expected = {i: 110 + i for i in range(10)} | {10: 0, 11: 1, 12: 2, 13: 4, 14: 5} | {i: i for i in range(15, 20)}
+    assert {int(k): v for k, v in peek("SELECT k, v FROM readings")} == expected
+
+
 async def test_several_culprits_of_different_kinds(database: Any, sink: Any, peek: Any, messages: Any) -> None:
     peek("CREATE TABLE orders (id text PRIMARY KEY)")
     peek("INSERT INTO orders VALUES ('4711')")

@@ -300,7 +300,7 @@ async def test_ever_new_columns_do_not_fill_the_memory(database: Any, sink: Any,
     node = await sink(database)
     outcomes = await node.write(messages([{"k": 1, f"f{i}": 1} for i in range(500)]))
     assert all(isinstance(outcome, Reject) for outcome in outcomes)
-    assert len(node._writer._texts) <= 200
+    assert len(node._writer._inserts) <= 200
 
 
 async def test_inputs_are_not_changed(database: Any, sink: Any, messages: Any) -> None:

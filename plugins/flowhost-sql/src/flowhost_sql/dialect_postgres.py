@@ -15,8 +15,9 @@ from typing_extensions import override
 
 from flowhost.sdk import AuthenticationError, NodeError, NotConnectedError, PermanentError
 from flowhost_sql.config import ColumnType
-from flowhost_sql.dialects import Dialect, Fault, InboxSql, Target
+from flowhost_sql.dialects import Dialect, Fault, InboxSql, Insert, Target
 from flowhost_sql.postgres_faults import fault_of
+from flowhost_sql.postgres_rows import at_once, fit_together
 from flowhost_sql.values import AS_TEXT, stored
 
 if TYPE_CHECKING:
@@ -166,6 +167,19 @@ class PostgresDialect(Dialect):
     @override
     def stored(self, name: str, value: Any) -> Any:
         return stored(name, value, AS_TEXT)
+
+    @override
+    def write(self, connection: sa.Connection, insert: Insert, rows: Sequence[tuple[Any, ...]]) -> None:
+        together = None
+        if fit_together(insert, rows):
+            # the first row takes the table's lock: from here on nobody changes the columns' types
+            super().write(connection, insert, rows[:1])
+            rows = rows[1:]
+            together = at_once(self, connection, insert, _regclass(insert.table))
+        if together is None:
+            super().write(connection, insert, rows)
+        else:
+            connection.exec_driver_sql(together, tuple(map(list, zip(*rows, strict=True))))
 
     @override
     def has_table(self, connection: sa.Connection, table: str) -> bool:

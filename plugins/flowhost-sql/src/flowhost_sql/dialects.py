@@ -77,6 +77,22 @@ class InboxSql(NamedTuple):
     purge: str
 
 
+class Insert(NamedTuple):
+    """How rows get into a table.
+
+    Attributes:
+        table: its name.
+        columns: of every row, in this order.
+        keys: columns that identify a row to be updated; none: rows are added.
+        text: the statement for one row, its values bound in the order of the columns.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    keys: tuple[str, ...]
+    text: str
+
+
 class Dialect(ABC):
     """What the rest of the plugin needs of a kind of database.
 
@@ -166,13 +182,23 @@ class Dialect(ABC):
         """A name, whatever is in it, that the database takes for nothing but a name."""
         return '"' + name.replace('"', '""') + '"'
 
-    def insert(self, table: str, columns: Sequence[str], keys: Sequence[str]) -> str:
+    def write(self, connection: sa.Connection, insert: Insert, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write rows with the same columns, in order, within the caller's transaction. Raises the driver's errors."""
+        connection.exec_driver_sql(insert.text, list(rows))
+
+    def insert(self, table: str, columns: Sequence[str], keys: Sequence[str], rows: str = "") -> str:
         """SQL text that inserts a row or, where keys are given, updates the row with the same keys.
 
         Names are quoted; values are bound, in the order of the columns.
+
+        Args:
+            table: its name.
+            columns: their names.
+            keys: columns that identify the row.
+            rows: SQL text that gives the rows, instead of one that is bound.
         """
-        marks = ", ".join([self.mark] * len(columns))
-        text = f"INSERT INTO {self.quoted(table)} ({self.listed(columns)}) VALUES ({marks})"  # noqa: S608 - names are quoted
+        rows = rows or f"VALUES ({', '.join([self.mark] * len(columns))})"
+        text = f"INSERT INTO {self.quoted(table)} ({self.listed(columns)}) {rows}"
         if not keys:
             return text
         changes = ", ".join(

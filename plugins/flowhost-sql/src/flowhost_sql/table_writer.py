@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from flowhost.sdk import Message, MessageError, PermanentError
 from flowhost_sql.config import ColumnType, WriteConfig
 from flowhost_sql.database import Database, DriverError, refusals
-from flowhost_sql.dialects import Dialect, Fault, FaultKind
+from flowhost_sql.dialects import Dialect, Fault, FaultKind, Insert
 from flowhost_sql.inbox import Inbox, key_of
 from flowhost_sql.values import row_of, type_of
 
-CACHED_TEXTS = 200
-"""SQL texts kept, one per set of columns; payloads with ever new fields must not fill the memory."""
+CACHED_INSERTS = 200
+"""SQL statements kept, one per set of columns; payloads with ever new fields must not fill the memory."""
 
 
 class Row(NamedTuple):
@@ -47,7 +47,7 @@ class TableWriter:
     def __init__(self, config: WriteConfig, inbox: Inbox | None = None) -> None:
         self._config = config
         self._inbox = inbox
-        self._texts: dict[tuple[str, ...], str] = {}
+        self._inserts: dict[tuple[str, ...], Insert] = {}
         self._table_made = config.create_table is False
 
     def check(self, dialect: Dialect) -> None:
@@ -158,18 +158,18 @@ class TableWriter:
         self._find_culprits(dialect, connection, group[middle:], found)
 
     def _execute(self, dialect: Dialect, connection: sa.Connection, group: Sequence[Row]) -> None:
-        """One statement for rows with the same columns."""
+        """Rows with the same columns go together."""
         with refusals(dialect):
-            connection.exec_driver_sql(self._insert_text(dialect, group[0].columns), [row.values for row in group])
+            dialect.write(connection, self._insert(dialect, group[0].columns), [row.values for row in group])
 
-    def _insert_text(self, dialect: Dialect, columns: tuple[str, ...]) -> str:
-        text = self._texts.get(columns)
-        if text is None:
-            if len(self._texts) >= CACHED_TEXTS:
-                self._texts.clear()
-            keys = self._config.keys if self._config.mode == "upsert" else ()
-            text = self._texts[columns] = dialect.insert(self._config.table, columns, keys)
-        return text
+    def _insert(self, dialect: Dialect, columns: tuple[str, ...]) -> Insert:
+        insert = self._inserts.get(columns)
+        if insert is None:
+            if len(self._inserts) >= CACHED_INSERTS:
+                self._inserts.clear()
+            table, keys = self._config.table, self._config.keys if self._config.mode == "upsert" else ()
+            insert = self._inserts[columns] = Insert(table, columns, keys, dialect.insert(table, columns, keys))
+        return insert
 
     def _make_table(self, dialect: Dialect, connection: sa.Connection, rows: Sequence[Row]) -> None:
         if self._table_made or not rows:
@@ -210,7 +210,7 @@ class TableWriter:
                 what = "is null" if key in row else "is missing"
                 msg = f"key {key!r} {what}: it identifies the row"
                 raise MessageError(msg)
-        if tuple(row) in self._texts:
+        if tuple(row) in self._inserts:
             return
         for name in row:
             if not isinstance(name, str) or not name or "\0" in name:
