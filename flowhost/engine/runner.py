@@ -200,6 +200,8 @@ class FlowRunner:
 
     async def _close(self) -> None:
         parts = self._parts
+        if parts.letters is not None:
+            await self._within(parts.letters.desk.close())
         for source in parts.sources:
             await self._within(source.finish())
         await self._tasks.cancel_all()

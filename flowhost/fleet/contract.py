@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from flowhost.engine.outbox.letter_requests import LetterAnswer, LetterRequest
 from flowhost.engine.snapshot import FlowSnapshot, RunEvent
+from flowhost.errors import HostError
 from flowhost.fleet.frames import RunOutcome
 from flowhost.graph.document import FlowDocument
 
@@ -55,6 +57,10 @@ class WorkerStatus:
     heartbeat_age_s: float | None
     runs: int
     restarts: int
+
+
+class RunGoneError(HostError):
+    """The run is over or ending: its outbox has another owner now, or none."""
 
 
 class FleetListener(Protocol):
@@ -106,6 +112,17 @@ class Fleet(Protocol):
 
     def watch(self, run: int, on: bool) -> None:
         """Collect last values of a run, or stop doing so. An unknown run is ignored."""
+        ...
+
+    async def ask(self, run: int, request: LetterRequest) -> LetterAnswer:
+        """Have the worker of a run change dead letters; what it answers is on disk.
+
+        Raises:
+            RunGoneError: the run is over or ending; nothing was done.
+            NotFoundError: the letter is not there.
+            ConflictError: it was changed meanwhile.
+            HostError: the worker went away or does not answer: what became of it has to be looked up.
+        """
         ...
 
     def workers(self) -> tuple[WorkerStatus, ...]:

@@ -1,7 +1,7 @@
 """What host and worker say to each other: typed msgspec frames with a length in front, over one stream.
 
 A worker sends `Hello` first, then `Status` twice a second (which is also its heartbeat), `Happened` and `Ended` as they
-come, and one `Answer` to each `StartFlow`. Nothing here depends on how the stream came about.
+come, one `Answer` to each `StartFlow` and one `Reply` to each `Ask`. Nothing here depends on how the stream came about.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, cast
 import msgspec
 from typing_extensions import override
 
+from flowhost.engine.outbox.letter_requests import LetterAnswer, LetterRequest
 from flowhost.engine.snapshot import FlowSnapshot, RunEvent
 from flowhost.graph.document import FlowDocument
 
@@ -19,6 +20,8 @@ MAX_FRAME = 64 * 1024 * 1024
 MAX_HELLO = 64 * 1024
 HEARTBEAT_S = 0.5
 
+Request: TypeAlias = LetterRequest
+"""What can be asked of the worker that runs a flow."""
 RunOutcome = Literal["stopped", "ended", "failed"]
 
 
@@ -67,9 +70,16 @@ class Ended(msgspec.Struct, tag=True, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why a flow was not started. `config`: the user fixes it at `place`; `internal`: a fault on our side."""
+    """Why something was not done.
 
-    kind: Literal["config", "internal"]
+    Attributes:
+        kind: `config`: the user fixes it at `place`; `not found`, `conflict`: as the errors of these names; `gone`: the
+            run is over or ending, nothing was done; `internal`: a fault on our side.
+        message: in words.
+        place: as in `flowhost.errors.ConfigError`.
+    """
+
+    kind: Literal["config", "not found", "conflict", "gone", "internal"]
     message: str
     place: str = ""
 
@@ -78,6 +88,22 @@ class Answer(msgspec.Struct, tag=True, frozen=True):
     """What became of a `StartFlow`; no refusal means the flow runs."""
 
     run: int
+    refusal: Refusal | None = None
+
+
+class Ask(msgspec.Struct, tag=True, frozen=True):
+    """Have the owner of a run's outbox do something; one `Reply` of this number follows."""
+
+    run: int
+    number: int
+    request: Request
+
+
+class Reply(msgspec.Struct, tag=True, frozen=True):
+    """What came of an `Ask`: an answer, or a refusal."""
+
+    number: int
+    answer: LetterAnswer | None = None
     refusal: Refusal | None = None
 
 
@@ -129,8 +155,8 @@ class Shutdown(msgspec.Struct, tag=True, frozen=True):
     drain_s: float
 
 
-FromWorker: TypeAlias = Hello | Status | Happened | Ended | Answer
-FromHost: TypeAlias = StartFlow | StopFlow | WatchFlow | Shutdown
+FromWorker: TypeAlias = Hello | Status | Happened | Ended | Answer | Reply
+FromHost: TypeAlias = StartFlow | StopFlow | WatchFlow | Ask | Shutdown
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
 _from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)

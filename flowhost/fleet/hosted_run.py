@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flowhost.engine import FlowRunner, RunOptions
+from flowhost.engine.outbox.letter_desk import DeskClosedError
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.outbox.pool import WriterPool
 from flowhost.engine.snapshot import FlowSnapshot, RunEvent
-from flowhost.errors import ConfigError, HostError
-from flowhost.fleet.frames import Answer, Ended, FromWorker, Happened, Refusal, RunOutcome, StartFlow
+from flowhost.errors import ConfigError, ConflictError, FlowHostError, HostError, NotFoundError
+from flowhost.fleet.frames import Answer, Ask, Ended, FromWorker, Happened, Refusal, Reply, RunOutcome, StartFlow
 from flowhost.graph.library import NodeLibrary
 
 log = logging.getLogger(__name__)
@@ -45,17 +46,27 @@ class HostedRun:
         self._runner: FlowRunner | None = None
         self._events_sent = 0
         self._events_skipped = 0
+        self._started: asyncio.Future[FlowRunner] = asyncio.get_running_loop().create_future()
+        self._asks: set[asyncio.Task[None]] = set()
 
     async def live(self) -> None:
         """Start, run until the flow ends or `stop` is called, tell the host how it went."""
         outbox = Outbox(Path(self._order.outbox), self._on_fault, self._pool) if self._order.outbox else None
         try:
-            await self._live(outbox)
+            runner, fault = await self._live(outbox)
         finally:
+            self._started.cancel()
+            for task in self._asks:
+                task.cancel()
+            await asyncio.gather(*self._asks, return_exceptions=True)
             if outbox is not None:
                 await outbox.close()
+        # said once the file is free: whoever hears it may open it
+        if runner is not None:
+            self._say_how_it_ended(runner.snapshot(), fault)
 
-    async def _live(self, outbox: Outbox | None) -> None:
+    async def _live(self, outbox: Outbox | None) -> tuple[FlowRunner | None, str]:
+        """The runner and what went wrong in the end, once it is over; no runner if the flow could not be started."""
         try:
             if outbox is not None:
                 await outbox.open()
@@ -67,11 +78,12 @@ class HostedRun:
             await runner.start()
         except ConfigError as error:
             self._send(Answer(self.run, Refusal("config", error.message, error.place)))
-            return
+            return None, ""
         except Exception as error:
             log.exception("flow %s could not be started", self._order.document.id)
             self._send(Answer(self.run, Refusal("internal", f"{type(error).__name__}: {error}")))
-            return
+            return None, ""
+        self._started.set_result(runner)
         self._send(Answer(self.run))
         fault = await self._until_over(runner)
         try:
@@ -79,13 +91,34 @@ class HostedRun:
         except Exception as error:
             log.exception("flow %s did not stop cleanly", self._order.document.id)
             fault = fault or f"{type(error).__name__}: {error}"
-        self._say_how_it_ended(runner.snapshot(), fault)
+        return runner, fault
 
     def stop(self, drain_s: float) -> None:
         """Ask for the end; a second call changes nothing."""
         if not self._stop.is_set():
             self._drain_s = drain_s
             self._stop.set()
+
+    def ask(self, frame: Ask) -> None:
+        """Have the outbox of the run changed; a `Reply` follows."""
+        task = asyncio.create_task(self._reply(frame), name=f"ask run {self.run}")
+        self._asks.add(task)
+        task.add_done_callback(self._asks.discard)
+
+    async def _reply(self, frame: Ask) -> None:
+        cut = Refusal("gone", f"run {self.run} is over")
+        try:
+            runner = await asyncio.shield(self._started)
+            cut = Refusal("internal", f"run {self.run} ended meanwhile: look what has become of it")
+            reply = Reply(frame.number, await runner.change_letters(frame.request))
+        except asyncio.CancelledError:
+            self._send(Reply(frame.number, refusal=cut))
+            raise
+        except Exception as error:
+            if not isinstance(error, FlowHostError):
+                log.exception("what run %s was asked failed", self.run)
+            reply = Reply(frame.number, refusal=refusal_of(error))
+        self._send(reply)
 
     def watch(self, on: bool) -> None:
         """Collect last values, or stop doing so."""
@@ -158,6 +191,23 @@ class HostedRun:
         self.beat()
         outcome, reason = outcome_of(last, fault, asked=self._stop.is_set())
         self._send(Ended(self.run, outcome, reason, last))
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """An error as it travels to the host."""
+    match error:
+        case DeskClosedError():
+            return Refusal("gone", str(error))
+        case NotFoundError():
+            return Refusal("not found", str(error))
+        case ConflictError():
+            return Refusal("conflict", str(error))
+        case ConfigError():
+            return Refusal("config", error.message, error.place)
+        case FlowHostError():
+            return Refusal("internal", str(error))
+        case _:
+            return Refusal("internal", f"{type(error).__name__}: {error}")
 
 
 def outcome_of(last: FlowSnapshot, fault: str, asked: bool) -> tuple[RunOutcome, str]:

@@ -6,8 +6,9 @@ import asyncio
 
 from typing_extensions import override
 
+from flowhost.engine.outbox.letter_requests import LetterAnswer, LetterRequest
 from flowhost.errors import HostError
-from flowhost.fleet.contract import Fleet, FleetListener, FlowOrder, WorkerStatus
+from flowhost.fleet.contract import Fleet, FleetListener, FlowOrder, RunGoneError, WorkerStatus
 from flowhost.fleet.link import Reception
 from flowhost.fleet.slot import WorkerSlot
 
@@ -53,6 +54,13 @@ class LocalFleet(Fleet):
         """See `Fleet`."""
         if (slot := self._slot_of(run)) is not None:
             slot.watch(run, on)
+
+    @override
+    async def ask(self, run: int, request: LetterRequest) -> LetterAnswer:
+        """See `Fleet`."""
+        if (slot := self._slot_of(run)) is None:
+            raise RunGoneError(f"run {run} is over")
+        return await slot.ask(run, request)
 
     @override
     def workers(self) -> tuple[WorkerStatus, ...]:

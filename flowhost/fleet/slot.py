@@ -5,14 +5,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from itertools import count
+from typing import TypeVar
 
-from flowhost.errors import ConfigError, HostError
-from flowhost.fleet.contract import FleetListener, FlowOrder, WorkerState, WorkerStatus
-from flowhost.fleet.frames import Answer, Ended, FromWorker, Happened, Hello, Shutdown, StartFlow, Status, StopFlow
+from flowhost.engine.outbox.letter_requests import LetterAnswer, LetterRequest
+from flowhost.errors import ConfigError, ConflictError, FlowHostError, HostError, NotFoundError
+from flowhost.fleet.contract import FleetListener, FlowOrder, RunGoneError, WorkerState, WorkerStatus
+from flowhost.fleet.frames import (
+    Answer,
+    Ask,
+    Ended,
+    FromWorker,
+    Happened,
+    Hello,
+    Refusal,
+    Reply,
+    Shutdown,
+    StartFlow,
+    Status,
+    StopFlow,
+)
 from flowhost.fleet.frames import WatchFlow as Watch
 from flowhost.fleet.link import Link, Reception
 from flowhost.fleet.process import WorkerProcess, describe_exit
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 HELLO_TIMEOUT_S = 60.0
@@ -20,6 +37,8 @@ HELLO_TIMEOUT_S = 60.0
 HEARTBEAT_TIMEOUT_S = 5.0
 CHECK_S = 0.25
 START_TIMEOUT_S = 30.0
+ASK_TIMEOUT_S = 60.0
+"""A thousand letters are changed in a fraction of a second; a disk under full load may take long over its commits."""
 STOP_MARGIN_S = 10.0
 """A flow that has not ended this long after its drain deadline hangs."""
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -50,6 +69,8 @@ class WorkerSlot:
         self._kill_reason = ""
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._over: dict[int, asyncio.Event] = {}
+        self._replies: dict[int, asyncio.Future[Reply]] = {}
+        self._numbers = count(1)
         self._task: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
         self._waiting = 0
@@ -106,11 +127,10 @@ class WorkerSlot:
         finally:
             self._waiting -= 1
         answer = await self._hand_over(order)
-        if answer.refusal is not None:
-            if answer.refusal.kind == "config":
-                raise ConfigError(answer.refusal.message, answer.refusal.place)
-            msg = f"flow {order.document.id} could not be started: {answer.refusal.message}"
-            raise HostError(msg)
+        if (refusal := answer.refusal) is not None:
+            if refusal.kind == "internal":
+                raise HostError(f"flow {order.document.id} could not be started: {refusal.message}")
+            raise error_of(refusal)
 
     async def stop(self, run: int, drain_s: float) -> None:
         """Ask for the end of a run and wait for it; a worker whose run hangs is killed."""
@@ -129,6 +149,27 @@ class WorkerSlot:
         """Collect last values of a run, or stop doing so."""
         if self._link is not None:
             self._link.send(Watch(run, on))
+
+    async def ask(self, run: int, request: LetterRequest) -> LetterAnswer:
+        """Have a run's outbox changed. Raises as `Fleet.ask` does."""
+        if self._link is None:
+            raise RunGoneError(f"run {run} is over")
+        number = next(self._numbers)
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._replies[number] = reply
+        self._link.send(Ask(run, number, request))
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                came = await reply
+        except TimeoutError:
+            raise HostError(
+                f"{self.name} did not answer within {ASK_TIMEOUT_S:g} s: look what has become of it before asking again"
+            ) from None
+        finally:
+            self._replies.pop(number, None)
+        if came.refusal is not None:
+            raise error_of(came.refusal)
+        return came.answer or LetterAnswer()
 
     async def _worker_ready(self) -> None:
         try:
@@ -256,8 +297,9 @@ class WorkerSlot:
             case Answer():
                 if frame.refusal is not None:
                     self._run_over(frame.run)
-                if (waiting := self._answers.get(frame.run)) is not None and not waiting.done():
-                    waiting.set_result(frame)
+                _resolve(self._answers.get(frame.run), frame)
+            case Reply():
+                _resolve(self._replies.get(frame.number), frame)
             case Hello():
                 log.warning("%s greeted twice", self.name)
 
@@ -278,10 +320,33 @@ class WorkerSlot:
         lost = [run for run in self._over if run not in starting]
         for answer in starting.values():
             answer.set_exception(HostError(f"its worker went away while the flow started: {reason}"))
+        for asked in self._replies.values():
+            if not asked.done():
+                asked.set_exception(HostError(f"its worker went away before it answered: {reason}"))
         for run in list(self._over):
             self._run_over(run)
         if lost:
             self._listener.runs_lost(lost, f"its worker went away: {reason}")
+
+
+def _resolve(waiting: asyncio.Future[T] | None, frame: T) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_result(frame)
+
+
+def error_of(refusal: Refusal) -> FlowHostError:
+    """What a worker refused, as the error it stands for."""
+    match refusal.kind:
+        case "config":
+            return ConfigError(refusal.message, refusal.place)
+        case "not found":
+            return NotFoundError(refusal.message)
+        case "conflict":
+            return ConflictError(refusal.message)
+        case "gone":
+            return RunGoneError(refusal.message)
+        case "internal":
+            return HostError(refusal.message)
 
 
 def _now() -> float:

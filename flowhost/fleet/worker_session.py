@@ -14,9 +14,12 @@ from flowhost.engine.outbox.pool import WriterPool
 from flowhost.engine.snapshot import FlowSnapshot
 from flowhost.fleet.frames import (
     HEARTBEAT_S,
+    Ask,
     FromHost,
     FromWorker,
     Hello,
+    Refusal,
+    Reply,
     RunStatus,
     Shutdown,
     StartFlow,
@@ -81,6 +84,11 @@ class WorkerSession:
             case WatchFlow():
                 if (known := self._runs.get(frame.run)) is not None:
                     known.watch(frame.on)
+            case Ask():
+                if (known := self._runs.get(frame.run)) is not None:
+                    known.ask(frame)
+                else:
+                    self._send(Reply(frame.number, refusal=Refusal("gone", f"run {frame.run} is over")))
             case Shutdown():
                 raise AssertionError
 

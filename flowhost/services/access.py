@@ -7,11 +7,21 @@ from typing import Literal
 
 from flowhost.errors import ForbiddenError
 
-Action = Literal["flow.read", "flow.operate", "flow.edit", "run.read", "plugin.read", "host.read"]
+Action = Literal[
+    "flow.read",
+    "flow.operate",
+    "flow.edit",
+    "letter.read",
+    "letter.repair",
+    "letter.import",
+    "run.read",
+    "plugin.read",
+    "host.read",
+]
 
-_READ: frozenset[Action] = frozenset({"flow.read", "run.read", "plugin.read", "host.read"})
-_OPERATE: frozenset[Action] = _READ | {"flow.operate"}
-_EDIT: frozenset[Action] = _OPERATE | {"flow.edit"}
+_READ: frozenset[Action] = frozenset({"flow.read", "letter.read", "run.read", "plugin.read", "host.read"})
+_OPERATE: frozenset[Action] = _READ | {"flow.operate", "letter.repair"}
+_EDIT: frozenset[Action] = _OPERATE | {"flow.edit", "letter.import"}
 
 GRANTS: dict[str, frozenset[Action]] = {
     "viewer": _READ,

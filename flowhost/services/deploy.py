@@ -102,4 +102,6 @@ def _in_words(census: Census) -> str:
         parts.append(f"{sum(census.waiting.values()):,} messages waiting before {', '.join(census.waiting)}")
     if census.dead_letters:
         parts.append(f"{census.dead_letters:,} open dead letters")
+    if census.retried:
+        parts.append(f"{census.retried:,} retried dead letters")
     return " and ".join(parts)

@@ -12,10 +12,12 @@ from flowhost.errors import FlowFileError, HostError
 from flowhost.fleet import Fleet, LocalFleet
 from flowhost.graph.jsonform import from_json
 from flowhost.services.data_folder import DataFolder
+from flowhost.services.dead_letters import DeadLetterService
 from flowhost.services.drafts import DraftService
 from flowhost.services.flows import FlowService
 from flowhost.services.history import HistoryWriter
 from flowhost.services.keeper import FlowKeeper
+from flowhost.services.letter_files import HostLetters
 from flowhost.services.plugins import PluginService
 from flowhost.services.runs import RunService
 from flowhost.services.settings import Settings
@@ -42,6 +44,7 @@ class Host:
         flows: list, look, start, stop, bring in, delete.
         drafts: edit, check, deploy.
         runs: history.
+        dead_letters: list, edit, retry, discard, export, import.
         plugins: what is installed.
         system: the host itself.
         folder: the data folder, held from `claim` or `start` until `stop`.
@@ -50,6 +53,7 @@ class Host:
     flows: FlowService
     drafts: DraftService
     runs: RunService
+    dead_letters: DeadLetterService
     plugins: PluginService
     system: HostService
 
@@ -61,6 +65,7 @@ class Host:
         self._store: Store | None = None
         self._history: HistoryWriter | None = None
         self._keeper: FlowKeeper | None = None
+        self._letters: HostLetters | None = None
 
     def claim(self) -> None:
         """Take the data folder ahead of `start`. Raises `SettingsError` that names who holds it."""
@@ -84,6 +89,9 @@ class Host:
 
     async def stop(self) -> None:
         """Stop every flow, draining; they run again at the next start. Safe at any time, any number of times."""
+        letters, self._letters = self._letters, None
+        if letters is not None:
+            await letters.close()
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
             await self.drafts.close()
@@ -123,6 +131,8 @@ class Host:
         self.drafts = DraftService(self.flows, store.flows, store.drafts, catalog)
         self.flows.on_delete = self.drafts.forget
         self.runs = RunService(keeper, store, history, catalog)
+        letters = HostLetters(keeper, self._fleet, catalog, self.settings.data_dir)
+        self.dead_letters = DeadLetterService(letters)
         self.plugins = PluginService(catalog)
         self.system = HostService(host_id, self.settings.data_dir, self._fleet, self.not_ready, self._started)
         if interrupted := await store.runs.interrupt_open("the host went away"):
@@ -131,6 +141,8 @@ class Host:
         history.open()
         self._keeper = keeper
         await keeper.open()
+        self._letters = letters
+        letters.open()
 
     async def _load_flows(self, store: Store) -> None:
         latest = await store.runs.latest()

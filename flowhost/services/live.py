@@ -61,6 +61,7 @@ class LiveFlow:
         snapshot: the newest figures of that run.
         watchers: pages that look at last values.
         guarantees: what the paths of the present revision promise; None until it was looked over.
+        kept_letters: open dead letters, as last counted while no run was on.
     """
 
     def __init__(self, record: FlowRecord, document: FlowDocument, sources: frozenset[str], sinks: frozenset[str]):
@@ -73,6 +74,7 @@ class LiveFlow:
         self.text = ""
         self.snapshot: FlowSnapshot | None = None
         self.watchers = 0
+        self.kept_letters = 0
         self.events: deque[EventView] = deque(maxlen=EVENTS_SHOWN)
         self.spark: deque[float] = deque(maxlen=SPARK_POINTS)
         self.meter = RateMeter()
@@ -123,8 +125,16 @@ class LiveFlow:
         self.run = None
         self.state, self.text = state, text
         self.snapshot = snapshot or self.snapshot
+        if self.snapshot is not None:
+            self.kept_letters = self.snapshot.dead_letters
         self.meter = RateMeter()
         self.spark.clear()
+
+    @property
+    def dead_letters(self) -> int:
+        """Open dead letters, as far as is known now."""
+        running = self.run is not None and self.snapshot is not None
+        return self.snapshot.dead_letters if running and self.snapshot is not None else self.kept_letters
 
     def rate(self, nodes: frozenset[str], counter: str) -> float:
         """Messages per second of one counter over some nodes."""

@@ -51,6 +51,7 @@ def overview(live: LiveFlow) -> FlowOverview:
         out_total=figures.messages_out if figures else 0,
         errors=figures.errors if figures else 0,
         dead=figures.dead if figures else 0,
+        dead_letters=live.dead_letters,
         pending=snapshot.total("pending") if snapshot else 0,
         spark=tuple(live.spark),
         last_values=_values(snapshot)[:VALUES_SHOWN] if snapshot else (),

@@ -61,6 +61,7 @@ class FlowOverview:
         out_total: messages confirmed by targets since the run began.
         errors: failures seen in this run, including those retried.
         dead: messages that failed for good in this run.
+        dead_letters: dead letters on disk that somebody has to look at, of this run and of earlier ones.
         pending: messages inside the flow now.
         spark: the last `SPARK_POINTS` rates, oldest first, one per second.
         last_values: a few of the newest values, newest first; filled while somebody watches the flow.
@@ -83,6 +84,7 @@ class FlowOverview:
     out_total: int = 0
     errors: int = 0
     dead: int = 0
+    dead_letters: int = 0
     pending: int = 0
     spark: tuple[float, ...] = ()
     last_values: tuple[ValueView, ...] = ()

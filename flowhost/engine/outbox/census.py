@@ -10,6 +10,7 @@ from pathlib import Path
 
 import apsw
 
+from flowhost.engine.outbox.letter import REPLAY
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.errors import HostError
 
@@ -25,15 +26,17 @@ class Census:
     Attributes:
         waiting: messages by node, queued or parked before it; nodes without any are left out.
         dead_letters: open ones: neither replayed nor discarded.
+        retried: dead letters that were retried and have not come back to their node yet.
     """
 
     waiting: Mapping[str, int] = field(default_factory=dict)
     dead_letters: int = 0
+    retried: int = 0
 
     @property
     def empty(self) -> bool:
         """True when nothing would be lost with the file."""
-        return not self.waiting and not self.dead_letters
+        return not self.waiting and not self.dead_letters and not self.retried
 
 
 def take_census(path: Path, flow: str) -> Census:
@@ -92,9 +95,11 @@ def _count(connection: apsw.Connection, flow: str) -> Census:
     parked = "(SELECT count(*) FROM parked WHERE parked.edge = edge.id)" if version > 1 else "0"
     waiting = f"SELECT node, appended - position + {parked} FROM edge WHERE flow = ?"  # noqa: S608 - from above
     dead = "SELECT count(*) FROM dead WHERE flow = ? AND state = 'dead'"
+    queues = {node: number for node, number in connection.execute(waiting, (flow,)) if number}
     return Census(
-        waiting={node: number for node, number in connection.execute(waiting, (flow,)) if number},
+        waiting={node: number for node, number in queues.items() if not node.startswith(REPLAY)},
         dead_letters=connection.execute(dead, (flow,)).get,
+        retried=sum(number for node, number in queues.items() if node.startswith(REPLAY)),
     )
 
 

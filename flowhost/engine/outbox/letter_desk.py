@@ -23,7 +23,7 @@ from flowhost.engine.outbox.letter_requests import (
 )
 from flowhost.engine.outbox.letters import letters_in
 from flowhost.engine.outbox.outbox import Outbox
-from flowhost.errors import ConflictError, NotFoundError
+from flowhost.errors import ConflictError, HostError, NotFoundError
 from flowhost.sdk import Message
 
 SAID_OF_IT = {
@@ -31,6 +31,10 @@ SAID_OF_IT = {
     "delivered": "it has been delivered",
     "discarded": "it was discarded",
 }
+
+
+class DeskClosedError(HostError):
+    """The run is ending: ask whoever owns the file next."""
 
 
 class Replay(Protocol):
@@ -57,7 +61,12 @@ class LetterDesk:
         self._outbox = outbox
         self._replay = replay
         self._lock = asyncio.Lock()
-        self._loads: dict[str, list[Letter]] = {}
+        self._closed = False
+
+    async def close(self) -> None:
+        """Take no more requests; returns when the one under way is done."""
+        async with self._lock:
+            self._closed = True
 
     async def handle(self, request: LetterRequest) -> LetterAnswer:
         """Do what is asked; what it answers is on disk.
@@ -65,9 +74,12 @@ class LetterDesk:
         Raises:
             NotFoundError: the letter to edit is not there.
             ConflictError: it was edited meanwhile or is closed; or the letters to take in differ from known ones.
+            DeskClosedError: the run is ending; nothing was done.
             HostError: the outbox cannot be written.
         """
         async with self._lock:
+            if self._closed:
+                raise DeskClosedError("the run is ending")
             match request:
                 case EditLetter():
                     return await self._edit(request)
@@ -127,11 +139,7 @@ class LetterDesk:
         return LetterAnswer(done=done, skipped=skipped)
 
     async def _import(self, request: ImportLetters) -> LetterAnswer:
-        load = self._loads.setdefault(request.load, [])
-        load.extend(request.letters)
-        if not request.last:
-            return LetterAnswer()
-        del self._loads[request.load]
+        load = request.letters
         known = await asyncio.to_thread(self._known, [letter.uid for letter in load])
         if conflicts := [letter for letter in load if letter.uid in known and not _same(letter, known[letter.uid])]:
             first = conflicts[0]

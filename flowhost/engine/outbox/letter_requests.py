@@ -45,15 +45,10 @@ class ImportLetters(msgspec.Struct, tag=True, frozen=True, kw_only=True):
     """Take letters in, all or none; those that are there already (by `uid`) are left as they are.
 
     Attributes:
-        load: names the import; letters of the same load wait until the last ones have come.
-        letters: some of them; their numbers are given anew.
-        last: these are the last ones: take all of the load in.
+        letters: their numbers are given anew.
     """
 
-    load: str
     letters: Sequence[Letter]
-    last: bool
-    by: str
 
 
 LetterRequest: TypeAlias = EditLetter | RetryLetters | DiscardLetters | ImportLetters

@@ -12,12 +12,12 @@ import apsw
 import msgspec
 
 from flowhost.engine.outbox.letter import Cause, Letter, LetterEdit, LetterState
-from flowhost.engine.outbox.schema import VERSION, prepare
+from flowhost.engine.outbox.schema import VERSION
 from flowhost.errors import HostError
 
 
 class OlderFileError(HostError):
-    """An outbox file of an older version; `bring_up_to_date` mends it."""
+    """An outbox file of an older version; opening it as an `Outbox` brings it up to date."""
 
 
 class LetterCount(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,10 +116,15 @@ class LetterReader:
         """Letters by the name they have in every file."""
         return self._letters(f"uid IN ({_LISTED}) ORDER BY id", [json.dumps(list(uids))])
 
-    def matching(self, wanted: LetterFilter) -> int:
-        """How many there are."""
+    def matching(self, wanted: LetterFilter, after: tuple[str, int] = ("", 0)) -> int:
+        """How many there are behind a flow and number."""
         condition, values = wanted.where()
+        condition, values = f"{condition} AND (flow, id) > (?, ?)", [*values, *after]
         return int(self._connection.execute(f"SELECT count(*) FROM dead WHERE {condition}", values).get)  # noqa: S608 - as above
+
+    def open_of(self, flow: str) -> int:
+        """How many letters of a flow somebody has to look at."""
+        return self.matching(LetterFilter(flow=flow, states=("dead",)))
 
     def counts(self, wanted: LetterFilter) -> list[LetterCount]:
         """How many there are by flow, node, kind and state."""
@@ -173,23 +178,6 @@ def check_version(connection: apsw.Connection, path: Path) -> None:
         raise OlderFileError(f"{path} is of version {found}; this FlowHost reads version {VERSION}")
     if found > VERSION:
         raise HostError(f"{path} was written by a newer FlowHost; install that again")
-
-
-def bring_up_to_date(path: Path) -> None:
-    """Bring an older outbox file to this version; only for who knows that nobody else has it open.
-
-    Raises:
-        HostError: it was written by a newer FlowHost, or cannot be written.
-    """
-    try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-        try:
-            connection.execute("PRAGMA busy_timeout=5000")
-            prepare(connection, path)
-        finally:
-            connection.close()
-    except apsw.Error as error:
-        raise HostError(f"{path} cannot be brought up to date: {error}") from error
 
 
 def _letter(row: Sequence[Any], edits: Sequence[LetterEdit]) -> Letter:

@@ -344,21 +344,19 @@ async def test_import_takes_all_or_none_and_each_letter_once(open_box, tmp_path:
     target = Outbox(tmp_path / "other.db", pytest.fail)
     await target.open()
     desk = LetterDesk(target, ColdReplay(target, None))
-    assert (await desk.handle(ImportLetters(load="l", letters=found[:1], last=False, by="ann"))).done == ()
-    assert letters(target) == []
-    answer = await desk.handle(ImportLetters(load="l", letters=found[1:], last=True, by="ann"))
+    answer = await desk.handle(ImportLetters(letters=found))
     assert len(answer.done) == 3
     assert [(le.uid, le.message, le.at_ns) for le in letters(target)] == [
         (le.uid, le.message, le.at_ns) for le in found
     ]
-    answer = await desk.handle(ImportLetters(load="m", letters=found, last=True, by="ann"))
+    answer = await desk.handle(ImportLetters(letters=found))
     assert (answer.done, len(answer.skipped), len(letters(target))) == ([], 3, 3)
     import msgspec
 
     other = msgspec.structs.replace(found[0], message=encode_message(Message("other")))
     new = msgspec.structs.replace(found[1], uid="new")
     with pytest.raises(ConflictError, match="another content"):
-        await desk.handle(ImportLetters(load="n", letters=[new, other], last=True, by="ann"))
+        await desk.handle(ImportLetters(letters=[new, other]))
     assert len(letters(target)) == 3
     await target.close()
 
