@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -9,6 +10,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from flowhost_sim.options import (
     MODBUS_PORT,
@@ -18,6 +21,9 @@ from flowhost_sim.options import (
     PortTakenError,
     SimOptions,
 )
+
+if TYPE_CHECKING:
+    from flowhost_sim.program import SimProgram
 
 EXIT_WRONG_ARGUMENTS = 2
 
@@ -40,7 +46,12 @@ async def _run(options: SimOptions, *, as_json: bool, until_stdin_closes: bool) 
     from flowhost_sim.program import SimProgram  # the servers take a second to import; --help need not wait
 
     told_to_end = asyncio.Event()
-    _on_end(asyncio.get_running_loop(), told_to_end.set, until_stdin_closes=until_stdin_closes)
+    commands: asyncio.Queue[str] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    _on_end(loop, told_to_end.set)
+    if until_stdin_closes:
+        arguments = (loop, commands.put_nowait, told_to_end.set)
+        threading.Thread(target=_watch_stdin, args=arguments, name="stdin", daemon=True).start()
     program = SimProgram(options)
     start = asyncio.create_task(program.start())
     ending = asyncio.create_task(told_to_end.wait())
@@ -48,11 +59,10 @@ async def _run(options: SimOptions, *, as_json: bool, until_stdin_closes: bool) 
         await asyncio.wait({start, ending}, return_when=asyncio.FIRST_COMPLETED)
         if not told_to_end.is_set():
             await start
-            _say(_ready_line(program.addresses) if as_json else _ready_text(program.addresses, options))
-            broken = asyncio.create_task(program.wait())
-            done, _ = await asyncio.wait({broken, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if broken in done:
-                await broken
+            _say(_ready_line(program) if as_json else _ready_text(program.addresses, options))
+            going_on = {asyncio.create_task(program.wait()), asyncio.create_task(_obey(program, commands))}
+            done, _ = await asyncio.wait({*going_on, ending}, return_when=asyncio.FIRST_COMPLETED)
+            await _end(going_on, done)
     finally:
         start.cancel()
         ending.cancel()
@@ -60,29 +70,60 @@ async def _run(options: SimOptions, *, as_json: bool, until_stdin_closes: bool) 
         await program.stop()
 
 
-def _on_end(loop: asyncio.AbstractEventLoop, end: Callable[[], object], *, until_stdin_closes: bool) -> None:
-    """Calls `end` in the loop at Ctrl-C, at SIGTERM and, if asked for, when stdin is closed."""
+async def _end(going_on: set[asyncio.Task[None]], done: set[asyncio.Task[Any]]) -> None:
+    """Ends what still goes on; raises what broke."""
+    for task in going_on - done:
+        task.cancel()
+    await asyncio.wait(going_on)
+    for task in going_on & done:
+        task.result()
+
+
+async def _obey(program: "SimProgram", commands: asyncio.Queue[str]) -> None:
+    """Does what the parent's lines say, until cancelled."""
+    from flowhost_sim.switchboard import Switchboard
+
+    def tell(event: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # a parent that is gone hears nothing; the end of stdin ends us as well
+            _say(json.dumps(event))
+
+    board = Switchboard(program, tell)
+    watching = asyncio.create_task(board.watch())
+    try:
+        while True:
+            board.take(await commands.get())
+    finally:
+        watching.cancel()
+        await asyncio.wait({watching})
+        await board.close()
+
+
+def _on_end(loop: asyncio.AbstractEventLoop, end: Callable[[], object]) -> None:
+    """Calls `end` in the loop at Ctrl-C and at SIGTERM."""
 
     def end_soon(*_: object) -> None:
         loop.call_soon_threadsafe(end)
 
     signal.signal(signal.SIGINT, end_soon)  # works on Windows as well, unlike loop.add_signal_handler
     signal.signal(signal.SIGTERM, end_soon)
-    if until_stdin_closes:
-        threading.Thread(target=_watch_stdin, args=(end_soon,), name="stdin", daemon=True).start()
 
 
-def _watch_stdin(end: Callable[[], object]) -> None:
-    """Waits for the end of stdin: the parent closed it or is gone.
+def _watch_stdin(loop: asyncio.AbstractEventLoop, take: Callable[[str], object], end: Callable[[], object]) -> None:
+    """Hands each line to `take` in the loop, and calls `end` there when the parent closed stdin or is gone.
 
     It reads the descriptor itself: a thread inside sys.stdin.read would break the interpreter's shutdown.
     """
-    while os.read(0, 1024):
-        pass
-    end()
+    rest = b""
+    while piece := os.read(0, 4096):
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            if text := line.decode(errors="replace").strip():
+                loop.call_soon_threadsafe(take, text)
+    loop.call_soon_threadsafe(end)
 
 
-def _ready_line(addresses: Addresses) -> str:
+def _ready_line(program: "SimProgram") -> str:
+    addresses = program.addresses
     return json.dumps(
         {
             "event": "ready",
@@ -93,6 +134,7 @@ def _ready_line(addresses: Addresses) -> str:
                 "port": addresses.modbus_port,
                 "unit_id": addresses.modbus_unit_id,
             },
+            "parts": {name: {"on": state.on, "fault": state.fault} for name, state in program.states.items()},
         }
     )
 
@@ -139,6 +181,7 @@ def _options(given: argparse.Namespace) -> SimOptions:
         broker=broker,
         speed=given.speed,
         seed=given.seed,
+        database=given.database,
     )
 
 
@@ -157,7 +200,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="times as fast as the clock, 0.1 to 200")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed, the same course of events")
     parser.add_argument("--json", action="store_true", help="print one JSON line when all is up")
-    parser.add_argument("--until-stdin-closes", action="store_true", help="end when stdin is closed (for a parent)")
+    parser.add_argument("--database", type=Path, metavar="FILE", help="a SQLite file that a command can lock")
+    parser.add_argument(
+        "--until-stdin-closes",
+        action="store_true",
+        help="for a parent program: take commands from stdin, end when it is closed",
+    )
     return parser
 
 

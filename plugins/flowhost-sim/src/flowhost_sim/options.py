@@ -1,6 +1,7 @@
 """What a simulator is started with, and the addresses it is reached at."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 HOST = "127.0.0.1"
@@ -21,6 +22,7 @@ class SimOptions:
         broker: host and port of a broker that is there already; None: the simulator runs its own.
         speed: how much faster than the clock the process runs, 0.1 to 200.
         seed: the same seed gives the same course of events.
+        database: a SQLite file the simulator can lock, as another program would; it never reads or writes it.
     """
 
     ports: Literal["default", "auto"] = "default"
@@ -30,6 +32,7 @@ class SimOptions:
     broker: tuple[str, int] | None = None
     speed: float = 1.0
     seed: int = 1
+    database: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,21 @@
 import asyncio
 import logging
 import time
-from typing import Literal, Protocol
+from typing import Literal
 
 from flowhost_sim.broker import EmbeddedBroker
+from flowhost_sim.database_lock import LOCK_WITHIN_S, LockableDatabase
 from flowhost_sim.line import SLICE_S, Line
 from flowhost_sim.modbus_meter import UNIT_ID, ModbusMeter
 from flowhost_sim.mqtt_sensors import MqttSensors
 from flowhost_sim.opcua_server import OpcUaServer, endpoint_url
 from flowhost_sim.options import HOST, Addresses, PortTakenError, SimOptions
+from flowhost_sim.parts import Part, PartFaultError, PartState, SwitchedPart
 from flowhost_sim.ports import free_port, is_free
 
 _log = logging.getLogger(__name__)
 
-PartName = Literal["broker", "opcua", "modbus", "mqtt_sensors"]
+PartName = Literal["broker", "opcua", "modbus", "mqtt_sensors", "database"]
 ServerName = Literal["broker", "opcua", "modbus"]
 
 _ATTEMPTS = 5
@@ -29,17 +31,6 @@ _TITLES: dict[ServerName, tuple[str, str]] = {
 }
 
 
-class Part(Protocol):
-    """A server or client of the simulator; it can be started again after it was stopped."""
-
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
-
-    async def update(self) -> None:
-        """Shows the present state of the line; called five times a second."""
-
-
 class SimProgram:
     """Runs inside an asyncio loop; every server is bound to the loopback address.
 
@@ -50,8 +41,7 @@ class SimProgram:
         self.options = options or SimOptions()
         self.line = Line(self.options.seed)
         self.line.step(_HEAD_START_S)
-        self._parts: dict[PartName, Part] = {}
-        self._running: set[PartName] = set()
+        self._parts: dict[PartName, SwitchedPart] = {}
         self._ports: dict[ServerName, int] = {}
         self._clock: asyncio.Task[None] | None = None
 
@@ -64,8 +54,13 @@ class SimProgram:
 
     @property
     def parts(self) -> dict[PartName, bool]:
-        """Every part, and whether it is switched on."""
-        return {name: name in self._running for name in self._parts}
+        """Every part, and whether it is on."""
+        return {name: state.on for name, state in self.states.items()}
+
+    @property
+    def states(self) -> dict[PartName, PartState]:
+        """Every part and how it really is."""
+        return {name: part.state for name, part in self._parts.items()}
 
     async def start(self) -> None:
         """Starts the line and all its parts; returns when every server answers.
@@ -77,8 +72,13 @@ class SimProgram:
             for name in _TITLES:
                 if name != "broker" or self.options.broker is None:
                     await self._start_server(name)
-            self._parts["mqtt_sensors"] = MqttSensors(self.line, *self._broker_address())
+            sensors = MqttSensors(self.line, *self._broker_address())
+            self._parts["mqtt_sensors"] = SwitchedPart("MQTT sensors", sensors, None, _PART_STOP_S)
             await self.start_part("mqtt_sensors")
+            if self.options.database is not None:
+                database = LockableDatabase(self.options.database)
+                self._parts["database"] = SwitchedPart("database", database, None, LOCK_WITHIN_S + 1)
+                await self.start_part("database")
         except BaseException:
             await self.stop()
             raise
@@ -90,8 +90,10 @@ class SimProgram:
             self._clock.cancel()
             await asyncio.wait([self._clock])
             self._clock = None
-        await self.stop_part("mqtt_sensors")
-        await asyncio.gather(*(self.stop_part(name) for name in _TITLES))
+        if "database" in self._parts:
+            await self.start_part("database")  # nothing stays locked
+        await self._stop_firmly("mqtt_sensors")
+        await asyncio.gather(*(self._stop_firmly(name) for name in _TITLES))
 
     async def wait(self) -> None:
         """Returns when the simulator was stopped; raises what broke it, should that happen."""
@@ -102,32 +104,36 @@ class SimProgram:
                 clock.result()
 
     async def start_part(self, name: PartName) -> None:
-        """Switches a part on.
+        """Switches a part on; the database: lets it go.
 
         Raises:
-            KeyError: this simulator has no such part (`broker` when one was given).
-            OSError: another program has taken the port meanwhile.
+            KeyError: this simulator has no such part (`broker` when one was given, `database` when none was named).
+            PartFaultError: it did not start, most often because another program has taken the port meanwhile.
         """
-        part = self._parts[name]
-        if name not in self._running:
-            await part.start()
-            self._running.add(name)
+        await self._parts[name].start()
 
     async def stop_part(self, name: PartName) -> None:
-        """Switches a part off: its clients lose their connection and find nobody there."""
-        if name not in self._running:
+        """Switches a part off: its clients lose their connection and find nobody there; the database: locks it.
+
+        Raises:
+            KeyError: this simulator has no such part.
+            PartFaultError: it did not stop in time.
+        """
+        await self._parts[name].stop()
+
+    async def _stop_firmly(self, name: PartName) -> None:
+        if name not in self._parts:
             return
-        self._running.discard(name)
         try:
-            async with asyncio.timeout(_PART_STOP_S):
-                await self._parts[name].stop()
-        except TimeoutError:
-            _log.warning("Part %s did not stop within %s s; it ends with the program", name, _PART_STOP_S)
+            await self.stop_part(name)
+        except PartFaultError as error:
+            _log.warning("%s; it ends with the program", error)
 
     async def _start_server(self, name: ServerName) -> None:
         for attempt in range(_ATTEMPTS):
             self._ports[name] = port = self._choose_port(name, preferred=attempt == 0)
-            self._parts[name] = self._make_server(name, port)
+            server = self._make_server(name, port)
+            self._parts[name] = SwitchedPart(_TITLES[name][0], server, (HOST, port), _PART_STOP_S)
             try:
                 await self.start_part(name)
             except OSError:  # somebody else took it between the look and the start
@@ -169,5 +175,5 @@ class SimProgram:
             now = time.monotonic()
             self.line.step(min(now - last, _LONGEST_PAUSE_S) * self.options.speed)
             last = now
-            for name in tuple(self._running):
-                await self._parts[name].update()
+            for part in tuple(self._parts.values()):
+                await part.update()
