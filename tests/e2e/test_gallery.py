@@ -103,9 +103,22 @@ def test_production_has_one_row_per_order(ran) -> None:
         assert percent == pytest.approx(100 * good / quantity, abs=0.06)
 
 
+def seen(watcher: Any, wanted: Callable[[str], bool]) -> list[tuple[str, dict[str, Any]]]:
+    """What a client at the broker got of these topics."""
+    return [(m.topic, json.loads(m.payload)) for m in watcher.messages if not m.retain and wanted(m.topic)]
+
+
+def test_line_values_are_published(ran, seen_at_broker) -> None:
+    run = ran["line-to-mqtt"]
+    messages = seen(seen_at_broker, lambda topic: not topic.endswith("temperature"))
+    assert len(messages) == run.report["nodes"]["published"]["out"] > 10
+    assert {"uns/plant1/line1/speed", "uns/plant1/line1/packer/vibration"} <= {topic for topic, _ in messages}
+    assert all(set(payload) == {"value", "unit", "at"} for _, payload in messages)
+
+
 def test_sensors_are_seen_under_one_convention(ran, seen_at_broker) -> None:
     run = ran["sensor-names"]
-    messages = [(m.topic, json.loads(m.payload)) for m in seen_at_broker.messages if not m.retain]
+    messages = seen(seen_at_broker, lambda topic: topic.endswith("temperature"))
     assert len(messages) == run.report["nodes"]["unified"]["out"] > 5
     topics = {topic for topic, _ in messages}
     assert {"uns/plant1/line1/filler/bearing_temperature", "uns/plant1/line1/capper/old_temperature"} <= topics
