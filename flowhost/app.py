@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from flowhost import ui
 from flowhost.api import Guard, health_router, live_router, v1_router
 from flowhost.errors import SettingsError
 from flowhost.services.host import Host
+from flowhost.services.plant_simulator import PlantSimulator
 from flowhost.services.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -59,18 +61,25 @@ def create_app(settings: Settings, host: Host | None = None) -> FastAPI:
     return app
 
 
-def serve(settings: Settings, say: Callable[[str], None] = print, ready: Callable[[Host], None] | None = None) -> None:
+def serve(
+    settings: Settings,
+    say: Callable[[str], None] = print,
+    ready: Callable[[Host], None] | None = None,
+    plant: PlantSimulator | None = None,
+) -> None:
     """Serve until Ctrl-C or SIGTERM; then stop the flows, draining them, and return.
 
     Args:
         settings: of the host.
         say: takes lines for the person who started this.
         ready: called on the event loop once the address answers.
+        plant: of a demo; started once folder and port are ours, ended after the flows.
 
     Raises:
-        SettingsError: the data folder is in use, or the port is.
+        SettingsError: the data folder is in use, or the port is; nothing was started.
+        PluginError: the plant did not start.
     """
-    host = Host(settings)
+    host = Host(settings, plant=plant)
     host.claim()
     try:
         listener = _listen(settings)
@@ -85,17 +94,30 @@ def serve(settings: Settings, say: Callable[[str], None] = print, ready: Callabl
             if ready is not None:
                 ready(host)
 
-        config = uvicorn.Config(
-            create_app(settings, host),
-            ws_per_message_deflate=False,
-            access_log=False,  # NiceGUI's client ids stand in query strings and are as good as a key
-            log_level="warning",
-            timeout_graceful_shutdown=CONNECTION_GRACE_S,
-            server_header=False,
-        )
-        _Server(config, announce, answers).run(sockets=[listener])
+        with _beside(plant, say):
+            config = uvicorn.Config(
+                create_app(settings, host),
+                ws_per_message_deflate=False,
+                access_log=False,  # NiceGUI's client ids stand in query strings and are as good as a key
+                log_level="warning",
+                timeout_graceful_shutdown=CONNECTION_GRACE_S,
+                server_header=False,
+            )
+            _Server(config, announce, answers).run(sockets=[listener])
     finally:
         host.folder.release()
+
+
+@contextmanager
+def _beside(plant: PlantSimulator | None, say: Callable[[str], None]) -> Iterator[None]:
+    """The demo's plant while the host runs; flows find it by the environment."""
+    if plant is None:
+        yield
+        return
+    say("starting the simulated bottling line ...")
+    with plant:
+        os.environ.update(plant.environ)
+        yield
 
 
 class _Server(uvicorn.Server):

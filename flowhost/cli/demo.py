@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import webbrowser
@@ -23,22 +24,22 @@ def demo(
 ) -> None:
     """Start a simulated bottling line, a broker and a host whose flows read from them; until Ctrl-C."""
     from flowhost.app import serve
-    from flowhost.services.demo import PlantSimulator, gallery, start_bringing_in
+    from flowhost.services.demo import DATABASE, gallery, start_bringing_in
     from flowhost.services.host import Host
+    from flowhost.services.plant_simulator import PlantSimulator
     from flowhost.services.settings import load_settings
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     folder = data_dir or (None if os.environ.get("FLOWHOST_DATA_DIR") else DEMO_FOLDER)
     settings = load_settings(data_dir=folder, port=port)
+    database = settings.data_dir / DATABASE
+    files = gallery()
     kept: list[asyncio.Task[None]] = []
-    print("starting the simulated bottling line ...", flush=True)
-    with PlantSimulator() as plant:
-        os.environ.update(plant.environ)
 
-        def ready(host: Host) -> None:
-            kept.append(start_bringing_in(host, gallery()))
-            print(f"Rows arrive in {settings.data_dir / 'plant.db'}", flush=True)
-            if browser:
-                webbrowser.open(f"http://127.0.0.1:{settings.port}/")
+    def ready(host: Host) -> None:
+        kept.append(start_bringing_in(host, files))
+        print(f"Rows arrive in {database}", flush=True)
+        if browser:
+            webbrowser.open(f"http://127.0.0.1:{settings.port}/")
 
-        serve(settings, ready=ready)
+    serve(settings, functools.partial(print, flush=True), ready, PlantSimulator(database))

@@ -13,6 +13,7 @@ from flowhost.fleet import Fleet, LocalFleet
 from flowhost.graph.jsonform import from_json
 from flowhost.services.data_folder import DataFolder
 from flowhost.services.dead_letters import DeadLetterService
+from flowhost.services.demo_switches import DemoService, Plant
 from flowhost.services.drafts import DraftService
 from flowhost.services.flows import FlowService
 from flowhost.services.history import HistoryWriter
@@ -47,6 +48,8 @@ class Host:
         dead_letters: list, edit, retry, discard, export, import.
         plugins: what is installed.
         system: the host itself.
+        demo: switches of the demo's plant; only a host that was given a plant has it.
+        plant: the demo's plant, or None.
         folder: the data folder, held from `claim` or `start` until `stop`.
     """
 
@@ -56,9 +59,11 @@ class Host:
     dead_letters: DeadLetterService
     plugins: PluginService
     system: HostService
+    demo: DemoService
 
-    def __init__(self, settings: Settings, fleet: Fleet | None = None) -> None:
+    def __init__(self, settings: Settings, fleet: Fleet | None = None, plant: Plant | None = None) -> None:
         self.settings = settings
+        self.plant = plant
         self.folder = DataFolder(settings.data_dir)
         self._fleet = fleet or LocalFleet(settings.workers)
         self._started = time.monotonic()
@@ -135,6 +140,8 @@ class Host:
         self.dead_letters = DeadLetterService(letters)
         self.plugins = PluginService(catalog)
         self.system = HostService(host_id, self.settings.data_dir, self._fleet, self.not_ready, self._started)
+        if self.plant is not None:
+            self.demo = DemoService(self.plant, keeper.flows, self.settings.data_dir)
         if interrupted := await store.runs.interrupt_open("the host went away"):
             log.warning("%d runs were interrupted when the host went away last time", len(interrupted))
         await self._load_flows(store)

@@ -52,7 +52,7 @@ def overview(live: LiveFlow) -> FlowOverview:
         errors=figures.errors if figures else 0,
         dead=figures.dead if figures else 0,
         dead_letters=live.dead_letters,
-        pending=snapshot.total("pending") if snapshot else 0,
+        **_sums(live, snapshot),
         spark=tuple(live.spark),
         last_values=_values(snapshot)[:VALUES_SHOWN] if snapshot else (),
         last_error=_last_error(live),
@@ -189,6 +189,19 @@ def one_line(payload: Any) -> str:
         text = json.dumps(payload, ensure_ascii=False, default=str)
     text = " ".join(text.split())
     return text if len(text) <= TEXT_LIMIT else f"{text[: TEXT_LIMIT - 1]}…"
+
+
+def _sums(live: LiveFlow, snapshot: FlowSnapshot | None) -> dict[str, int]:
+    """Where the flow's messages are; they add up to those that came in and those made inside."""
+    figures = live.figures()
+    if snapshot is None or figures is None:
+        return {}
+    parts = {name: snapshot.total(name) for name in ("used", "filtered", "dropped", "pending")}
+    on_disk = sum(edge.pending for edge in snapshot.edges if edge.durable)
+    made = figures.messages_out + figures.dead + sum(parts.values()) - figures.messages_in
+    if made < 0:  # between the counters of two nodes at this moment
+        parts["pending"] -= made
+    return {**parts, "on_disk": on_disk, "made": max(0, made)}
 
 
 def _state_text(live: LiveFlow) -> str:

@@ -13,6 +13,7 @@ FlowState = Literal["stopped", "starting", "running", "draining", "failed", "end
 Desired = Literal["running", "stopped"]
 NodeStateText = Literal["starting", "running", "retrying", "ended", "stopped", "failed", "idle"]
 Outcome = Literal["running", "stopped", "ended", "failed", "interrupted"]
+SwitchName = Literal["broker", "plc", "meter", "database"]
 WorkerState = Literal["starting", "running", "restarting", "stopped"]
 
 SPARK_POINTS = 60
@@ -48,6 +49,8 @@ class ValueView:
 class FlowOverview:
     """One row or tile of the overview.
 
+    Its sums: `in_total + made = out_total + used + filtered + pending + dead + dropped`.
+
     Attributes:
         id: flow id.
         name: for people; the id where the flow has none.
@@ -63,6 +66,11 @@ class FlowOverview:
         dead: messages that failed for good in this run.
         dead_letters: dead letters on disk that somebody has to look at, of this run and of earlier ones.
         pending: messages inside the flow now.
+        on_disk: those of them that wait in a queue on disk before a node.
+        made: messages that began inside the flow: windows closed, copies for branches, what an earlier run left.
+        used: messages that went into others, such as samples into a window.
+        filtered: messages left out on purpose.
+        dropped: messages lost because a limit said so.
         spark: the last `SPARK_POINTS` rates, oldest first, one per second.
         last_values: a few of the newest values, newest first; filled while somebody watches the flow.
         last_error: the newest failure of the run, empty if none.
@@ -86,6 +94,11 @@ class FlowOverview:
     dead: int = 0
     dead_letters: int = 0
     pending: int = 0
+    on_disk: int = 0
+    made: int = 0
+    used: int = 0
+    filtered: int = 0
+    dropped: int = 0
     spark: tuple[float, ...] = ()
     last_values: tuple[ValueView, ...] = ()
     last_error: str = ""
@@ -315,3 +328,36 @@ class HostStatus:
     not_ready: tuple[str, ...]
     workers: tuple[WorkerView, ...]
     data_dir: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowRef:
+    """A flow somebody else points to."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSwitchView:
+    """A part of the demo's plant that can be turned off and on.
+
+    Attributes:
+        name: broker, plc, meter or database.
+        address: where flows reach it.
+        on: it works now, whatever was asked for.
+        turning: somebody has asked, and it has not answered yet.
+        fault: why it is not as it was asked to be, e.g. it did not come back; empty where it is.
+        since: when that changed last, UTC; None if it is on since the demo began.
+        readers: flows that bring values in from there.
+        writers: flows that deliver there.
+    """
+
+    name: SwitchName
+    address: str
+    on: bool
+    turning: bool
+    fault: str
+    since: datetime | None
+    readers: tuple[FlowRef, ...] = ()
+    writers: tuple[FlowRef, ...] = ()

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from nicegui import Client, background_tasks, ui
 
 from flowhost.errors import FlowHostError
-from flowhost.services.views import FlowDetail, FlowOverview, HostStatus, PluginView, RunDetail, RunSummary
+from flowhost.services.views import (
+    DemoSwitchView,
+    FlowDetail,
+    FlowOverview,
+    HostStatus,
+    PluginView,
+    RunDetail,
+    RunSummary,
+)
 from flowhost.ui.caller import caller
 from flowhost.ui.graph_view.figures import figures_text
 
@@ -154,6 +162,8 @@ class Live:
             watch=lambda flow_id: host.flows.watch(caller(), flow_id),
         )
         self.plugins: Feed[tuple[PluginView, ...]] = Feed("plugins", lambda: host.plugins.list(caller()), period_s=10.0)
+        self.is_demo = host.plant is not None
+        self.demo: Feed[tuple[DemoSwitchView, ...]] = Feed("demo", lambda: host.demo.switches(caller()))
         self._flows: dict[str, Feed[FlowNow]] = {}
         self._runs: dict[str | None, Feed[tuple[RunSummary, ...]]] = {}
         self._run: dict[int, Feed[RunDetail]] = {}

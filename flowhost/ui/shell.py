@@ -14,6 +14,7 @@ from flowhost.ui.tags import Button, Tag, icon, link
 from flowhost.ui.texts import t
 
 PAGES = (("flows", "/"), ("runs", "/runs"), ("plugins", "/plugins"))
+DEMO = ("demo", "/demo")
 
 
 class Frame:
@@ -47,7 +48,7 @@ def frame(live: Live, page: str, title: str) -> Iterator[Frame]:
             Tag("span", "", "fh-logo", aria_hidden="true")
             Tag("span", t("app.name"))
         with Tag("nav", "", "fh-nav", aria_label=t("nav.label")):
-            for name, target in PAGES:
+            for name, target in (*PAGES, DEMO) if live.is_demo else PAGES:
                 item = link(t(f"nav.{name}"), target, "fh-nav-item")
                 if name == page:
                     item.put("aria-current", "page")

@@ -152,6 +152,7 @@ def test_demo_on_a_port_that_is_taken_says_so(demo, program, tmp_path) -> None:
     third = program("demo", FLOWHOST_PORT="0", FLOWHOST_DATA_DIR=str(first.folder))
     assert third.end(seconds=40) == 2
     assert str(first.folder) in "".join(third.err)
+    assert "simulated" not in "".join(second.out + third.out), "nothing was started before that was known"
     assert json.loads(first.get("/api/health/live")[1]) == {"status": "live"}
     first.ready()
     ends_in_order(first, signal.SIGTERM)

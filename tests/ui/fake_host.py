@@ -20,9 +20,11 @@ from flowhost.services.access import Principal
 from flowhost.services.views import (
     SPARK_POINTS,
     ConnectionView,
+    DemoSwitchView,
     EventView,
     FlowDetail,
     FlowOverview,
+    FlowRef,
     HostStatus,
     NodeTypeView,
     NodeView,
@@ -312,9 +314,32 @@ class FakeSystem:
                           workers=workers, data_dir="/var/lib/flowhost")  # fmt: skip
 
 
+class FakeDemo:
+    def __init__(self) -> None:
+        self.states: dict[Any, tuple[bool, str]] = dict.fromkeys(("broker", "plc", "meter", "database"), (True, ""))
+        self.comes_back = True
+
+    async def switches(self, principal: Principal) -> tuple[DemoSwitchView, ...]:
+        return tuple(self._view(name) for name in self.states)
+
+    async def switch(self, principal: Principal, name: Any, *, on: bool) -> DemoSwitchView:
+        await asyncio.sleep(0.05)
+        failed = on and not self.comes_back
+        self.states[name] = (on and not failed, "cannot come back: port 1883 is taken" if failed else "")
+        return self._view(name)
+
+    def _view(self, name: Any) -> DemoSwitchView:
+        on, fault = self.states[name]
+        since = None if on and not fault else datetime.now(UTC)
+        flow = FlowRef(id="line-telemetry", name="Line 1 telemetry")
+        return DemoSwitchView(name=name, address="127.0.0.1:1883", on=on, turning=False, fault=fault, since=since,
+                              readers=(flow,) if name == "broker" else ())  # fmt: skip
+
+
 class FakeHost:
     def __init__(self) -> None:
         self.flows, self.runs, self.plugins, self.system = FakeFlows(), FakeRuns(), FakePlugins(), FakeSystem()
+        self.demo, self.plant = FakeDemo(), None
 
 
 def app() -> Any:

@@ -9,6 +9,7 @@ TEXTS: dict[str, str] = {
     "nav.flows": "Overview",
     "nav.runs": "Runs",
     "nav.plugins": "Plugins",
+    "nav.demo": "Demo plant",
     "nav.skip": "Skip to the content",
     "theme.switch": "Switch between light, dark and the system's setting",
     "host.ready": "Host ready",
@@ -86,6 +87,70 @@ TEXTS: dict[str, str] = {
     "sum.workers_value": "{running} of {all}",
     "sum.workers_hover": "{name}: {state}, {flows} flows, {restarts} restarts",
     "sum.per_s": "/s",
+    "sums.in_total": "{count} in",
+    "sums.made": "{count} made inside",
+    "sums.out_total": "{count} delivered",
+    "sums.used": "{count} used for others",
+    "sums.filtered": "{count} filtered out",
+    "sums.pending": "{count} waiting",
+    "sums.dead": "{count} dead",
+    "sums.dropped": "{count} dropped",
+    # demo plant
+    "demo.title": "Demo plant",
+    "demo.text": (
+        "Turn parts of the simulated plant off and on, and watch what becomes of the messages. The faults are real: "
+        "servers go away and come back on the same port, the database is truly locked."
+    ),
+    "demo.switches": "Switches of the plant",
+    "demo.broker": "MQTT broker",
+    "demo.plc": "PLC (OPC UA)",
+    "demo.meter": "Energy meter (Modbus)",
+    "demo.database": "Database (plant.db)",
+    "demo.broker.off": (
+        "Off: nobody can connect. What flows publish waits on disk. The sensors keep nothing: what they measure "
+        "meanwhile never reaches FlowHost."
+    ),
+    "demo.plc.off": (
+        "Off: as if the controller had lost power. Flows that read it connect again by themselves and note the gap."
+    ),
+    "demo.meter.off": "Off: nobody answers the poll. It goes on by itself once the meter is back.",
+    "demo.database.off": (
+        "Off: another program takes the write lock of the file and keeps it, as a long maintenance job would. "
+        "Rows wait on disk. FlowHost asks again after 0.5 s, then less often, at most a minute apart."
+    ),
+    "demo.readers": "Reads from it:",
+    "demo.writers": "Delivers to it:",
+    "demo.nobody": "No flow of this host uses it.",
+    "demo.on": "On",
+    "demo.on_since": "On again since {since}",
+    "demo.off_since": "Off since {since}",
+    "demo.turn_on": "Turn on",
+    "demo.turn_off": "Turn off",
+    "demo.turn_on_named": "Turn on: {name}",
+    "demo.turn_off_named": "Turn off: {name}",
+    "demo.turning_on": "Turning on…",
+    "demo.turning_off": "Turning off…",
+    "demo.column.flow": "What to watch",
+    "demo.column.in": "In/s",
+    "demo.column.out": "Delivered/s",
+    "demo.column.waiting": "Waiting on disk",
+    "demo.column.dead": "Dead",
+    "demo.hint.flow": "A flow, how it is, and where the messages of this run are",
+    "demo.hint.in": "Messages brought in per second",
+    "demo.hint.out": "Messages confirmed by their targets per second",
+    "demo.hint.waiting": "Messages in the flow's queues on disk, and the last minute of it",
+    "demo.hint.dead": "Messages that failed for good in this run",
+    "demo.hint.sum": "Both sides are always equal: no message is lost from sight",
+    "demo.try": "Try it",
+    "demo.step.1": ("Turn the broker off. “Line values over MQTT” goes on reading the PLC: its messages wait on disk."),
+    "demo.step.2": "Turn it on. The backlog is delivered in order and falls to 0; delivered has caught up with in.",
+    "demo.step.3": (
+        "Do the same with the database, and count: the table telemetry in plant.db gets one row for every message that "
+        "“Line values to database” delivers."
+    ),
+    "demo.step.4": (
+        "Or stop the whole demo while something is off, even with kill -9: the next start delivers what waited."
+    ),
     # import
     "import.title": "Import a flow",
     "import.text": (

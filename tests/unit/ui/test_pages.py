@@ -255,3 +255,9 @@ async def test_plugins_say_what_they_bring_and_what_is_broken(user: User) -> Non
     await user.should_see("No module named 'acme_driver'")
     await user.should_see("mqtt.broker")
     await user.should_see("SQL write")
+
+
+async def test_only_a_demo_has_the_demos_page(user: User) -> None:
+    await user.open("/")
+    assert not [link for link in user.find(ui.element).elements if link.props.get("href") == "/demo"]
+    assert (await user.http_client.get("/demo")).status_code == 404
