@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
 from flowhost.ui.live import Live
-from flowhost.ui.pages import demo, editor, flow, overview, plugins, runs
+from flowhost.ui.pages import demo, editor, errors, flow, overview, plugins, runs
 from flowhost.ui.texts import t
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def install(app: FastAPI, host: Host, *, storage_secret: str | None = None) -> N
     """
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
     live = Live(host)
-    for page in (overview, editor, flow, runs, plugins):
+    for page in (errors, overview, editor, flow, runs, plugins):
         page.register(live)
     if live.is_demo:
         demo.register(live)

@@ -48,7 +48,7 @@ def frame(live: Live, page: str, title: str) -> Iterator[Frame]:
             Tag("span", "", "fh-logo", aria_hidden="true")
             Tag("span", t("app.name"))
         with Tag("nav", "", "fh-nav", aria_label=t("nav.label")):
-            for name, target in (*PAGES, DEMO) if live.is_demo else PAGES:
+            for name, target in pages(live):
                 item = link(t(f"nav.{name}"), target, "fh-nav-item")
                 if name == page:
                     item.put("aria-current", "page")
@@ -60,6 +60,11 @@ def frame(live: Live, page: str, title: str) -> Iterator[Frame]:
     live.status.follow(health.show, health.unknown)
     with Tag("div", "", "fh-main", data_testid="content").put("id", "content"):
         yield Frame(stale)
+
+
+def pages(live: Live) -> tuple[tuple[str, str], ...]:
+    """Entries of the navigation: name and address."""
+    return (*PAGES, DEMO) if live.is_demo else PAGES
 
 
 class HostHealth(Tag):

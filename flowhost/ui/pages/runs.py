@@ -20,6 +20,9 @@ from flowhost.ui.table import Cell, Column, DataTable
 from flowhost.ui.tags import Tag, link
 from flowhost.ui.texts import t
 
+LONGEST_NUMBER = 18
+"""Digits a run's number may have; more would be no number the database knows."""
+
 
 def register(live: Live) -> None:
     """Put the pages at `/runs` and `/runs/{id}`."""
@@ -41,9 +44,9 @@ def register(live: Live) -> None:
         feed.follow(show, shell.stale)
 
     @ui.page("/runs/{run_id}")
-    async def run(run_id: int) -> None:
-        feed = live.run(run_id)
+    async def run(run_id: str) -> None:
         try:
+            feed = live.run(int(run_id) if run_id.isdecimal() and len(run_id) <= LONGEST_NUMBER else 0)
             first = await feed.now()
         except NotFoundError:
             with frame(live, "runs", t("run.title", id=run_id)):

@@ -20,6 +20,9 @@ TEXTS: dict[str, str] = {
     "stale.banner": "The host does not answer, so these figures are old. Trying again every second. ({detail})",
     "error.unexpected": "Something went wrong inside FlowHost. The log of the host says what: {detail}",
     "error.dismiss": "Dismiss",
+    "missing.title": "There is no page at {path}",
+    "missing.text": "The address may be mistyped, or the page may have moved. These are the ones there are:",
+    "broken.title": "This page cannot be shown",
     # states
     "state.stopped": "Stopped",
     "state.starting": "Starting",

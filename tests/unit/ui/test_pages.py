@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import httpx
 import pytest
 from nicegui import ui
 from nicegui.testing import User
@@ -261,3 +262,38 @@ async def test_only_a_demo_has_the_demos_page(user: User) -> None:
     await user.open("/")
     assert not [link for link in user.find(ui.element).elements if link.props.get("href") == "/demo"]
     assert (await user.http_client.get("/demo")).status_code == 404
+
+
+HTML = {"accept": "text/html,application/xhtml+xml"}
+
+
+async def test_an_unknown_address_is_told_with_links_to_what_there_is(user: User) -> None:
+    answer = await user.http_client.get("/no/such/page", headers=HTML)
+    assert answer.status_code == 404
+    assert "There is no page at /no/such/page" in answer.text
+    assert '"href":"/runs"' in answer.text.replace("&quot;", '"').replace('\\"', '"')
+    program = await user.http_client.get("/no/such/page", headers={"accept": "*/*"})
+    assert program.status_code == 404
+    assert program.json()["error"] == "not found"
+
+
+@pytest.mark.parametrize("number", ["abc", "4711", "9" * 40])
+async def test_a_run_there_is_not(user: User, number: str) -> None:
+    await user.open(f"/runs/{number}")
+    await user.should_see(f"There is no run {number}")
+
+
+@pytest.mark.expects_error_log
+async def test_a_page_that_cannot_be_made_says_so(
+    user: User, app: Any, host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("the roof leaks")
+
+    monkeypatch.setattr(host.flows, "list", broken)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.get("/", headers=HTML)
+    assert answer.status_code == 500
+    assert "This page cannot be shown" in answer.text
+    assert "the roof leaks" in answer.text
