@@ -17,11 +17,13 @@ Action = Literal[
     "run.read",
     "plugin.read",
     "host.read",
+    "alarm.read",
+    "alarm.acknowledge",
     "demo.switch",
 ]
 
-_READ: frozenset[Action] = frozenset({"flow.read", "letter.read", "run.read", "plugin.read", "host.read"})
-_OPERATE: frozenset[Action] = _READ | {"flow.operate", "letter.repair", "demo.switch"}
+_READ: frozenset[Action] = frozenset({"flow.read", "letter.read", "run.read", "plugin.read", "host.read", "alarm.read"})
+_OPERATE: frozenset[Action] = _READ | {"flow.operate", "letter.repair", "alarm.acknowledge", "demo.switch"}
 _EDIT: frozenset[Action] = _OPERATE | {"flow.edit", "letter.import"}
 
 GRANTS: dict[str, frozenset[Action]] = {

@@ -11,6 +11,8 @@ from flowhost.catalog import Catalog, load_catalog
 from flowhost.errors import FlowFileError, HostError
 from flowhost.fleet import Fleet, LocalFleet
 from flowhost.graph.jsonform import from_json
+from flowhost.services.alarm_rules import Thresholds
+from flowhost.services.alarms import AlarmService
 from flowhost.services.data_folder import DataFolder
 from flowhost.services.dead_letters import DeadLetterService
 from flowhost.services.demo_switches import DemoService, Plant
@@ -50,6 +52,7 @@ class Host:
         system: the host itself.
         demo: switches of the demo's plant; only a host that was given a plant has it.
         plant: the demo's plant, or None.
+        alarms: what is wrong.
         folder: the data folder, held from `claim` or `start` until `stop`.
     """
 
@@ -60,6 +63,7 @@ class Host:
     plugins: PluginService
     system: HostService
     demo: DemoService
+    alarms: AlarmService
 
     def __init__(self, settings: Settings, fleet: Fleet | None = None, plant: Plant | None = None) -> None:
         self.settings = settings
@@ -99,6 +103,7 @@ class Host:
             await letters.close()
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
+            await self.alarms.close()
             await self.drafts.close()
             await keeper.close(self.settings.shutdown_drain_s)
         history, self._history = self._history, None
@@ -142,6 +147,10 @@ class Host:
         self.system = HostService(host_id, self.settings.data_dir, self._fleet, self.not_ready, self._started)
         if self.plant is not None:
             self.demo = DemoService(self.plant, keeper.flows, self.settings.data_dir)
+        limits = Thresholds(
+            down_s=self.settings.alarm_down_s, age_s=self.settings.alarm_age_s, messages=self.settings.alarm_messages
+        )
+        self.alarms = AlarmService(keeper, store.alarms, self._fleet, limits, self.not_ready)
         if interrupted := await store.runs.interrupt_open("the host went away"):
             log.warning("%d runs were interrupted when the host went away last time", len(interrupted))
         await self._load_flows(store)
@@ -150,6 +159,7 @@ class Host:
         await keeper.open()
         self._letters = letters
         letters.open()
+        await self.alarms.open()
 
     async def _load_flows(self, store: Store) -> None:
         latest = await store.runs.latest()

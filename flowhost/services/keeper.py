@@ -108,6 +108,12 @@ class FlowKeeper(FleetListener):
         """Where a flow's queues and dead letters lie."""
         return outbox_file(self._data_dir, flow_id)
 
+    def tell(self, flow_id: str, kind: str, text: str) -> None:
+        """Keep a line with the flow's newest run; one about an unknown flow, or one that never ran, is left out."""
+        live = self.flows.get(flow_id)
+        if live is not None and live.last_run is not None:
+            self._note(live, _event(live.last_run, kind, text))
+
     def watch(self, live: LiveFlow, change: int) -> None:
         """One more (1) or one less (-1) page looks at the flow's last values."""
         before, live.watchers = live.watchers, live.watchers + change

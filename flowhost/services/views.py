@@ -14,6 +14,7 @@ Desired = Literal["running", "stopped"]
 NodeStateText = Literal["starting", "running", "retrying", "ended", "stopped", "failed", "idle"]
 Outcome = Literal["running", "stopped", "ended", "failed", "interrupted"]
 SwitchName = Literal["broker", "plc", "meter", "database"]
+Severity = Literal["warning", "error", "critical"]
 WorkerState = Literal["starting", "running", "restarting", "stopped"]
 
 SPARK_POINTS = 60
@@ -293,6 +294,41 @@ class NodeTypeView:
     connection: str | None
     stability: str
     schema: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmView:
+    """Something that is wrong, or was.
+
+    Attributes:
+        id: to acknowledge it by; 0 for a moment after it was raised.
+        kind: what sort of trouble, e.g. `connection_down`, `dead_letters`.
+        flow_id: flow it is about; empty for the host itself.
+        flow_name: its name.
+        subject: node, connection or worker it is about, or empty.
+        severity: how bad it is.
+        text: what is wrong.
+        advice: what to do.
+        since: when the trouble began, UTC.
+        raised_at: when it became an alarm, UTC.
+        cleared_at: when it was over, UTC; None while it is not.
+        acknowledged_by: who said that they know; empty if nobody did.
+        acknowledged_at: when they said so, UTC.
+    """
+
+    id: int
+    kind: str
+    flow_id: str
+    flow_name: str
+    subject: str
+    severity: Severity
+    text: str
+    advice: str
+    since: datetime
+    raised_at: datetime
+    cleared_at: datetime | None = None
+    acknowledged_by: str = ""
+    acknowledged_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 SQLModel lives here and nowhere else. Callers give and take plain data, never a table object or a session.
 """
 
+from flowhost.store.alarms import AlarmRecord, AlarmStore, Severity
 from flowhost.store.connections import ConnectionRecord, ConnectionStore
 from flowhost.store.drafts import BatchRecord, DraftRecord, DraftStore
 from flowhost.store.flows import FlowRecord, FlowStore, RevisionRecord
@@ -10,6 +11,8 @@ from flowhost.store.runs import EventRecord, Outcome, RunFigures, RunRecord, Run
 from flowhost.store.store import Store
 
 __all__ = [
+    "AlarmRecord",
+    "AlarmStore",
     "BatchRecord",
     "ConnectionRecord",
     "ConnectionStore",
@@ -23,5 +26,6 @@ __all__ = [
     "RunFigures",
     "RunRecord",
     "RunStore",
+    "Severity",
     "Store",
 ]

@@ -55,3 +55,23 @@ class RunEventRow(HistoryTable, table=True):
     node: str = ""
     topic: str = ""
     count: int = 1
+
+
+class AlarmRow(HistoryTable, table=True):
+    """Something that is or was wrong."""
+
+    __tablename__ = "alarm"
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    flow_id: str
+    flow_name: str
+    subject: str
+    severity: str
+    text: str
+    advice: str
+    since: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
+    raised_at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
+    cleared_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime(), nullable=True, index=True))
+    acknowledged_by: str = ""
+    acknowledged_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime(), nullable=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flowhost.store.alarms import AlarmStore
 from flowhost.store.connections import ConnectionStore
 from flowhost.store.database import Database, DatabaseThread
 from flowhost.store.drafts import DraftStore
@@ -23,6 +24,7 @@ class Store:
         drafts: what is being edited, in `app.db`.
         connections: of the host, in `app.db`.
         runs: runs and events, in `history.db`.
+        alarms: alarms, in `history.db`.
     """
 
     def __init__(self, app: Database, history: Database, thread: DatabaseThread) -> None:
@@ -32,6 +34,7 @@ class Store:
         self.drafts = DraftStore(app, thread)
         self.connections = ConnectionStore(app, thread)
         self.runs = RunStore(history, thread)
+        self.alarms = AlarmStore(history, thread)
 
     @classmethod
     async def open(cls, folder: Path) -> Store:

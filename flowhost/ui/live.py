@@ -13,6 +13,7 @@ from nicegui import Client, background_tasks, ui
 
 from flowhost.errors import FlowHostError
 from flowhost.services.views import (
+    AlarmView,
     DemoSwitchView,
     FlowDetail,
     FlowOverview,
@@ -155,6 +156,7 @@ class Live:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.status: Feed[HostStatus] = Feed("host", lambda: host.system.status(caller()), period_s=2.0)
+        self.alarms: Feed[tuple[AlarmView, ...]] = Feed("alarms", lambda: host.alarms.list(caller()))
         self.overview: Feed[tuple[FlowOverview, ...]] = Feed(
             "overview",
             lambda: host.flows.list(caller()),

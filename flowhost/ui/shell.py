@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from nicegui import ui
 
-from flowhost.services.views import HostStatus
+from flowhost.services.views import AlarmView, HostStatus
 from flowhost.ui import format as fmt
 from flowhost.ui.live import Live
 from flowhost.ui.tags import Button, Tag, icon, link
@@ -53,11 +53,13 @@ def frame(live: Live, page: str, title: str) -> Iterator[Frame]:
                 if name == page:
                     item.put("aria-current", "page")
         Tag("div", "", "fh-grow")
+        alarms = AlarmCount()
         health = HostHealth()
         theme_switch()
     Tag("div", t("lost.banner"), "fh-banner fh-banner-lost", id="fh-lost", role="status")
     stale = Tag("div", "", "fh-banner", role="status", data_testid="stale").show_if(condition=False)
     live.status.follow(health.show, health.unknown)
+    live.alarms.follow(alarms.show, lambda _: None)
     with Tag("div", "", "fh-main", data_testid="content").put("id", "content"):
         yield Frame(stale)
 
@@ -65,6 +67,25 @@ def frame(live: Live, page: str, title: str) -> Iterator[Frame]:
 def pages(live: Live) -> tuple[tuple[str, str], ...]:
     """Entries of the navigation: name and address."""
     return (*PAGES, DEMO) if live.is_demo else PAGES
+
+
+class AlarmCount(Tag):
+    """How many alarms stand, in the colour of the worst; nothing while none does."""
+
+    def __init__(self) -> None:
+        super().__init__("a", "", "fh-alarm-count", href="/#alarms", data_testid="alarm-count")
+        self.visible = False
+        with self:
+            icon("notifications")
+            self._number = Tag("span")
+
+    def show(self, alarms: Sequence[AlarmView]) -> None:
+        """Show what stands now; those somebody knows of count without colour."""
+        worst = next((alarm.severity for alarm in alarms if not alarm.acknowledged_by), "known")
+        self.look(f"fh-alarm-count fh-alarm-count-{worst}").show_if(alarms)
+        self._number.set_text(str(len(alarms)))
+        words = t("alarms.header", count=len(alarms))
+        self.put("title", words).put("aria-label", words)
 
 
 class HostHealth(Tag):

@@ -19,6 +19,7 @@ from flowhost.graph.ways import Reason
 from flowhost.services.access import Principal
 from flowhost.services.views import (
     SPARK_POINTS,
+    AlarmView,
     ConnectionView,
     DemoSwitchView,
     EventView,
@@ -286,6 +287,42 @@ class FakeRuns:
         )  # fmt: skip
 
 
+class FakeAlarms:
+    """Three alarms: a broker that is away, a queue that fills, dead letters."""
+
+    def __init__(self) -> None:
+        began = datetime.now(UTC) - timedelta(minutes=4)
+        self.standing = [
+            alarm(1, "connection_down", "critical", "broker", began,
+                  "Connection broker of Line 1 telemetry is down: 10.1.2.3:1883 does not answer; 12,034 messages wait "
+                  "for it",
+                  "Check the device, the network and the settings of the connection; FlowHost goes on trying."),
+            alarm(2, "waiting_long", "error", "out", began,
+                  f"Messages for Unified namespace in {NASTY} wait for 4 min",
+                  "See why its target does not take them; they arrive in order once it does."),
+            alarm(3, "dead_letters", "warning", "", began, "Line 1 telemetry has 3 dead letters",
+                  "Look at them in the work list: mend and retry them, or discard them with a reason."),
+        ]  # fmt: skip
+
+    async def list(self, principal: Principal) -> tuple[AlarmView, ...]:
+        return tuple(self.standing)
+
+    async def acknowledge(self, principal: Principal, alarm_id: int) -> AlarmView:
+        for index, one in enumerate(self.standing):
+            if one.id == alarm_id:
+                known = replace(one, acknowledged_by=principal.name, acknowledged_at=datetime.now(UTC))
+                self.standing[index] = known
+                return known
+        raise NotFoundError(f"alarm {alarm_id} is over")
+
+
+def alarm(id_: int, kind: str, severity: Any, subject: str, since: datetime, text: str, advice: str) -> AlarmView:
+    return AlarmView(
+        id=id_, kind=kind, flow_id="line-telemetry", flow_name="Line 1 telemetry", subject=subject, severity=severity,
+        text=text, advice=advice, since=since, raised_at=since,
+    )  # fmt: skip
+
+
 class FakePlugins:
     async def list(self, principal: Principal) -> tuple[PluginView, ...]:
         return (
@@ -340,6 +377,7 @@ class FakeHost:
     def __init__(self) -> None:
         self.flows, self.runs, self.plugins, self.system = FakeFlows(), FakeRuns(), FakePlugins(), FakeSystem()
         self.demo, self.plant = FakeDemo(), None
+        self.alarms = FakeAlarms()
 
 
 def app() -> Any:

@@ -51,6 +51,25 @@ def test_a_refusal_is_shown_in_words(watched: Watched) -> None:
     expect(row.get_by_test_id("alert")).to_be_hidden()
 
 
+def test_alarms_are_on_top_and_can_be_acknowledged(watched: Watched) -> None:
+    page = watched.open("/")
+    alarms = page.get_by_test_id("alarm")
+    expect(alarms).to_have_count(3)
+    expect(alarms.nth(0)).to_have_attribute("data-severity", "critical")
+    expect(page.get_by_test_id("alarm-count")).to_have_text(re.compile("3"))
+    above, below = page.get_by_test_id("alarms").bounding_box(), page.get_by_test_id("search").bounding_box()
+    assert above is not None
+    assert below is not None
+    assert above["y"] + above["height"] <= below["y"]
+    alarms.nth(1).get_by_test_id("acknowledge").click()
+    expect(alarms.nth(1)).to_contain_text("Acknowledged by")
+    expect(page.get_by_test_id("alarms-count")).to_have_text("3, 2 not acknowledged")
+    assert page.evaluate("window.hacked") is None
+    watched.open("/runs")
+    page.get_by_test_id("alarm-count").click()
+    expect(page.get_by_test_id("alarms")).to_be_in_viewport()
+
+
 def test_search_and_filter(watched: Watched) -> None:
     page = watched.open("/")
     page.get_by_test_id("search").press_sequentially("line1")

@@ -8,6 +8,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from flowhost.services.views import FlowOverview
+from flowhost.ui.alarm_panel import AlarmPanel
 from flowhost.ui.import_dialog import ImportDialog
 from flowhost.ui.live import Live
 from flowhost.ui.new_flow_dialog import NewFlowDialog
@@ -33,10 +34,12 @@ def register(live: Live) -> None:
     async def overview() -> None:
         flows = await live.overview.now()
         status = await live.status.now()
+        alarms = await live.alarms.now()
         with frame(live, "flows", t("overview.title")) as shell:
             page = Overview(live)
             page.show(flows)
             page.sums.show_host(status)
+            page.alarms.show(alarms)
 
         def show(answer: tuple[FlowOverview, ...]) -> None:
             shell.fresh()
@@ -44,6 +47,7 @@ def register(live: Live) -> None:
 
         live.overview.follow(show, shell.stale)
         live.status.follow(page.sums.show_host, lambda _: None)
+        live.alarms.follow(page.alarms.show, lambda _: None)
 
 
 class Overview(Tag):
@@ -60,6 +64,7 @@ class Overview(Tag):
         self._import = ImportDialog(live, self._imported)
         with self:
             self.sums = Sums()
+            self.alarms = AlarmPanel(live)
             self._bar()
             self._empty = self._empty_state()
             self._list()

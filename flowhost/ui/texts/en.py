@@ -154,6 +154,17 @@ TEXTS: dict[str, str] = {
     "demo.step.4": (
         "Or stop the whole demo while something is off, even with kill -9: the next start delivers what waited."
     ),
+    # alarms
+    "alarms.title": "Alarms",
+    "alarms.count": "{all}, {unknown} not acknowledged",
+    "alarms.header": "Alarms: {count}",
+    "alarms.acknowledge": "Acknowledge",
+    "alarms.known": "Acknowledged by {name}",
+    "alarms.since": "since {time}",
+    "alarms.open": "Open the flow",
+    "severity.warning": "Warning",
+    "severity.error": "Error",
+    "severity.critical": "Critical",
     # import
     "import.title": "Import a flow",
     "import.text": (

@@ -297,3 +297,31 @@ async def test_a_page_that_cannot_be_made_says_so(
     assert answer.status_code == 500
     assert "This page cannot be shown" in answer.text
     assert "the roof leaks" in answer.text
+
+
+async def test_alarms_stand_on_the_overview_until_they_are_over(user: User, host: Any) -> None:
+    await user.open("/")
+    assert texts(user, "alarms-count") == ["3, 3 not acknowledged"]
+    shown = sorted(user.find(marker="alarm").elements, key=lambda row: row.id)
+    assert [row.props["data-severity"] for row in shown] == ["critical", "error", "warning"]
+    await user.should_see("10.1.2.3:1883 does not answer")
+    await user.should_see("FlowHost goes on trying")
+    assert len(user.find(marker="alarm-count").elements) == 1
+    click(user, below(shown[0], "acknowledge"))
+    await until(lambda: texts(user, "alarms-count") == ["3, 2 not acknowledged"])
+    await user.should_see("Acknowledged by local")
+    host.alarms.standing.clear()
+    await user.should_not_see("dead letters", retries=40)
+
+
+async def test_the_number_of_alarms_is_on_every_page(user: User, host: Any) -> None:
+    await user.open("/plugins")
+    await until(lambda: "fh-alarm-count-critical" in next(iter(user.find(marker="alarm-count").elements)).classes)
+
+
+async def test_an_alarm_that_is_over_cannot_be_acknowledged(user: User, host: Any) -> None:
+    await user.open("/")
+    row = min(user.find(marker="alarm").elements, key=lambda row: row.id)
+    host.alarms.standing.pop(0)
+    click(user, below(row, "acknowledge"))
+    await user.should_see("alarm 1 is over")

@@ -1,0 +1,105 @@
+"""Alarms: the list on top of the overview."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from flowhost.errors import FlowHostError
+from flowhost.services.views import AlarmView
+from flowhost.ui import format as fmt
+from flowhost.ui.caller import caller
+from flowhost.ui.live import Live
+from flowhost.ui.shell import Alert
+from flowhost.ui.tags import Button, Tag, link
+from flowhost.ui.texts import t
+
+log = logging.getLogger(__name__)
+
+TONES = {"warning": "warn", "error": "bad", "critical": "critical"}
+Key = tuple[str, str, str]
+
+
+class AlarmPanel(Tag):
+    """What is wrong now, worst first; out of the way while nothing is."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__("section", "", "fh-alarms", data_testid="alarms", id="alarms", aria_label=t("alarms.title"))
+        self._live = live
+        self._rows: dict[Key, AlarmRow] = {}
+        with self:
+            with Tag("div", "", "fh-alarms-head"):
+                Tag("h2", t("alarms.title"))
+                self._count = Tag("span", "", "fh-sub", data_testid="alarms-count")
+            self._alert = Alert()
+            self._list = Tag("ul", "", "fh-alarms-list")
+        self.show(())
+
+    def show(self, alarms: Sequence[AlarmView]) -> None:
+        """Bring it up to date."""
+        self.show_if(alarms)
+        unknown = sum(not alarm.acknowledged_by for alarm in alarms)
+        self._count.set_text(t("alarms.count", all=len(alarms), unknown=unknown))
+        wanted = {(alarm.kind, alarm.flow_id, alarm.subject): alarm for alarm in alarms}
+        for key in self._rows.keys() - wanted.keys():
+            self._rows.pop(key).delete()
+        for index, (key, alarm) in enumerate(wanted.items()):
+            row = self._rows.get(key)
+            if row is None:
+                with self._list:
+                    row = self._rows[key] = AlarmRow(self._live, self._alert)
+            row.show(alarm)
+            if self._list.default_slot.children[index] is not row:
+                row.move(target_index=index)
+
+
+class AlarmRow(Tag):
+    """One alarm: what, what to do, since when, and who knows.
+
+    Args:
+        live: gives the services.
+        alert: says what went wrong with a click.
+    """
+
+    def __init__(self, live: Live, alert: Alert) -> None:
+        super().__init__("li", "", "fh-alarm", data_testid="alarm")
+        self._live = live
+        self._alert = alert
+        self._id = 0
+        with self:
+            self._dot = Tag("span")
+            with Tag("div", "", "fh-alarm-text"):
+                self._what = Tag("div", "", "fh-alarm-what")
+                with Tag("div", "", "fh-sub"):
+                    self._advice = Tag("span")
+                    self._link = link("", "/", "fh-link")
+            self._since = Tag("time", "", "fh-sub fh-alarm-since")
+            with Tag("div", "", "fh-alarm-side"):
+                self._known = Tag("span", "", "fh-sub")
+                self._button = Button(t("alarms.acknowledge"), "check", self._acknowledge, data_testid="acknowledge")
+
+    def show(self, alarm: AlarmView) -> None:
+        """Bring it up to date."""
+        self._id = alarm.id
+        self.put("data-severity", alarm.severity).put("data-kind", alarm.kind).put("data-flow", alarm.flow_id)
+        self._dot.look(f"fh-dot fh-dot-{TONES[alarm.severity]}").put("title", t(f"severity.{alarm.severity}"))
+        self._what.set_text(alarm.text)
+        self._advice.set_text(alarm.advice)
+        self._link.set_text(t("alarms.open")).put("href", f"/flows/{alarm.flow_id}").show_if(alarm.flow_id)
+        self._since.set_text(t("alarms.since", time=fmt.clock(alarm.since))).put("title", fmt.exact(alarm.since))
+        known = alarm.acknowledged_by
+        self.look("fh-alarm fh-alarm-known" if known else "fh-alarm")
+        self._known.set_text(t("alarms.known", name=known) if known else "").show_if(known)
+        if alarm.acknowledged_at is not None:
+            self._known.put("title", fmt.exact(alarm.acknowledged_at))
+        self._button.show_if(not known)
+
+    async def _acknowledge(self) -> None:
+        self._alert.take_back()
+        try:
+            self.show(await self._live.host.alarms.acknowledge(caller(), self._id))
+        except FlowHostError as error:
+            self._alert.say(str(error))
+        except Exception as error:  # said on the page and in the log
+            log.exception("alarm %s: acknowledging failed", self._id)
+            self._alert.say(t("error.unexpected", detail=f"{type(error).__name__}: {error}"))

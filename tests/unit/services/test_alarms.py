@@ -1,0 +1,201 @@
+"""Alarms of a real host: raised, kept over a restart, acknowledged, over."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import apsw
+import pytest
+
+from flowhost.engine.snapshot import EdgeSnapshot, FlowSnapshot, NodeSnapshot
+from flowhost.errors import ForbiddenError, NotFoundError
+from flowhost.fleet import WorkerStatus
+from flowhost.graph.jsonform import from_json
+from flowhost.services.access import LOCAL_USER, Principal
+from flowhost.services.alarm_rules import Thresholds, flow_conditions, worker_conditions
+from flowhost.services.host import Host
+from flowhost.services.live import LiveFlow
+from flowhost.services.settings import load_settings
+from flowhost.store import FlowRecord
+
+# port 9 (discard) answers nowhere: the target is away
+FLOW = """\
+flowhost: 1
+id: line
+name: Line 1
+connections:
+  broker: {type: mqtt.broker, config: {host: 127.0.0.1, port: 9}}
+nodes:
+  gen: {type: sim.generate, config: {tags: 1, rate_hz: 100}}
+  good: {type: filter, config: {where: payload.seq != 3}}
+  out: {type: mqtt.publish, name: Namespace, connection: broker, config: {topic: t}}
+wires: [gen -> good, good -> out]
+"""
+
+
+@pytest.fixture
+async def open_host(tmp_path: Path):
+    hosts = []
+
+    async def opening(**settings) -> Host:
+        for host in hosts:
+            await host.stop()
+        data = {"data_dir": tmp_path / "data", "drain_s": 1, "shutdown_drain_s": 1, "alarm_down_s": 1, **settings}
+        host = Host(await asyncio.to_thread(load_settings, **data))
+        hosts.append(host)
+        await host.start()
+        return host
+
+    yield opening
+    for host in hosts:
+        await host.stop()
+
+
+async def kinds(host: Host) -> set[str]:
+    return {alarm.kind for alarm in await host.alarms.list(LOCAL_USER)}
+
+
+async def test_a_target_that_is_away_is_an_alarm_until_it_is_not_needed(open_host, until) -> None:
+    host = await open_host(alarm_age_s=1, alarm_messages=50)
+    await host.flows.import_file(LOCAL_USER, FLOW)
+    await host.flows.start(LOCAL_USER, "line")
+
+    async def three() -> bool:
+        return await kinds(host) == {"connection_down", "waiting_long", "waiting_many"}
+
+    await until(three)
+    worst = (await host.alarms.list(LOCAL_USER))[0]
+    assert (worst.kind, worst.severity, worst.subject) == ("connection_down", "error", "broker")
+    assert worst.text.startswith("Connection broker of Line 1 is down: ")
+    assert "messages wait for it" in worst.text
+    known = await host.alarms.acknowledge(LOCAL_USER, worst.id)
+    assert known.acknowledged_by == "local"
+    # over a restart the same alarm stands, still acknowledged
+    host = await open_host(alarm_age_s=1, alarm_messages=50)
+    again = next(alarm for alarm in await host.alarms.list(LOCAL_USER) if alarm.kind == "connection_down")
+    assert (again.id, again.raised_at, again.acknowledged_by) == (worst.id, worst.raised_at, "local")
+    await until(three)
+    assert len(await host.alarms.recent(LOCAL_USER)) == 3, "raised once"
+    await host.flows.stop(LOCAL_USER, "line")
+
+    async def none() -> bool:
+        return not await kinds(host)
+
+    await until(none)
+    assert all(alarm.cleared_at for alarm in await host.alarms.recent(LOCAL_USER))
+    events = (await host.flows.detail(LOCAL_USER, "line")).events
+    assert any(event.kind == "restored" and event.text.startswith("over: Connection broker") for event in events)
+    with pytest.raises(NotFoundError, match="it is over"):
+        await host.alarms.acknowledge(LOCAL_USER, worst.id)
+
+
+async def test_dead_letters_of_a_flow_that_stands_still_are_an_alarm_too(open_host, until, monkeypatch) -> None:
+    monkeypatch.setattr("flowhost.services.alarms.COUNT_AGAIN_S", 0.2)
+    host = await open_host()
+    bad = FLOW.replace("where: payload.seq != 3", "where: payload.nothing > 3")
+    await host.flows.import_file(LOCAL_USER, bad.replace("rate_hz: 100", "count: 5, rate_hz: 0"))
+    await host.flows.start(LOCAL_USER, "line")
+
+    async def five() -> bool:
+        found = [alarm.text for alarm in await host.alarms.list(LOCAL_USER) if alarm.kind == "dead_letters"]
+        return found == ["Line 1 has 5 dead letters"]
+
+    await until(five)
+    await host.flows.stop(LOCAL_USER, "line")
+    host = await open_host()
+    await until(five)
+
+    def see_to_them() -> None:
+        with apsw.Connection(str(host.settings.data_dir / "outbox" / "line.db")) as file:
+            file.set_busy_timeout(5000)
+            file.execute("UPDATE dead SET state = 'discarded'")
+
+    await asyncio.to_thread(see_to_them)
+
+    async def none() -> bool:
+        return "dead_letters" not in await kinds(host)
+
+    await until(none)
+
+
+async def test_who_may_see_and_who_may_acknowledge(open_host) -> None:
+    host = await open_host()
+    with pytest.raises(ForbiddenError):
+        await host.alarms.list(Principal("eve"))
+    with pytest.raises(ForbiddenError):
+        await host.alarms.recent(Principal("eve"))
+    with pytest.raises(ForbiddenError):
+        await host.alarms.acknowledge(Principal("vera", frozenset({"viewer"})), 1)
+
+
+def live_flow(snapshot: FlowSnapshot | None, state: str = "running") -> LiveFlow:
+    nodes = {"gen": {"type": "sim.generate"}, "out": {"type": "mqtt.publish", "name": "Namespace"}}
+    document = {"flowhost": 1, "id": "line", "name": "Line 1", "nodes": nodes, "wires": ["gen -> out"]}
+    record = FlowRecord(
+        id="line", name="Line 1", area="", base_dir="", revision=1, desired="running", document=document,
+        changed_at=None,  # type: ignore[arg-type]  # not looked at
+    )  # fmt: skip
+    live = LiveFlow(record, from_json(document), frozenset({"gen"}), frozenset({"out"}))
+    live.snapshot, live.state, live.run = snapshot, state, 1 if state == "running" else None
+    live.text = "disk is full" if state == "failed" else ""
+    return live
+
+
+def found(live: LiveFlow, dead_letters: int = 0) -> dict[str, str]:
+    return {one.kind: one.text for one in flow_conditions(live, Thresholds(), dead_letters)}
+
+
+def snapshot(**out) -> FlowSnapshot:
+    node = NodeSnapshot(**{"in_": 5, "out": 5, "state": "running", **out})
+    return FlowSnapshot(flow="line", state="running", nodes={"out": node})
+
+
+def snapshot_with(edge: EdgeSnapshot) -> FlowSnapshot:
+    made = snapshot()
+    made.edges = [edge]
+    return made
+
+
+def test_a_flow_in_order_has_no_alarm() -> None:
+    assert found(live_flow(snapshot())) == {}
+    assert found(live_flow(None, "stopped")) == {}
+
+
+@pytest.mark.parametrize(
+    ("live", "kind", "text"),
+    [
+        (live_flow(None, "failed"), "flow_failed", "Line 1 has failed: disk is full"),
+        (
+            live_flow(snapshot(dropped=3, out=2)), "dropped",
+            "Namespace in Line 1 gave up 3 messages because a limit said so",
+        ),
+        (live_flow(snapshot(out=6, pending=-1)), "ledger", "The ledger of Line 1 does not add up at out"),
+        (
+            live_flow(snapshot_with(EdgeSnapshot(node="out", in_=5, out=4))), "ledger",
+            "The ledger of Line 1 does not add up at the queue of out",
+        ),
+        (
+            live_flow(snapshot(state="failed", text="password is wrong")), "node_failed",
+            "Namespace in Line 1 stands still: password is wrong",
+        ),
+        (
+            live_flow(snapshot(state="retrying", text="locked")), "node_retrying",
+            "Namespace in Line 1 does not get on: locked",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said(live: LiveFlow, kind: str, text: str) -> None:
+    assert found(live) == {kind: text}
+
+
+def test_dead_letters_are_said_once() -> None:
+    assert found(live_flow(None, "stopped"), 1) == {"dead_letters": "Line 1 has 1 dead letter"}
+
+
+def test_a_worker_that_went_away_is_said() -> None:
+    worker = WorkerStatus(name="worker-1", state="running", pid=1, heartbeat_age_s=0.1, runs=1, restarts=0)
+    assert not list(worker_conditions([worker]))
+    lost = list(worker_conditions([replace(worker, restarts=2)]))
+    assert [one.text for one in lost] == ["worker-1 went away 2 times since the host started and was replaced"]
