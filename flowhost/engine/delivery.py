@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from flowhost.engine.attempt import UNKNOWN_KIND, Again, Attempts, Halt, Tried, halt_of
 from flowhost.engine.backoff import Backoff
 from flowhost.engine.batch import Batch, key_of
@@ -16,7 +18,6 @@ from flowhost.engine.gate import Gate, GateTurn
 from flowhost.engine.notices import NoticeBoard
 from flowhost.errors import ConfigError, PermanentError
 from flowhost.graph.delivery import DeliveryPolicy
-from flowhost.sdk import Message
 
 NODE_FAULT_TRIES = 5
 FAULT_FIRST_S = 0.002
@@ -104,13 +105,13 @@ class Delivery:
         sure = [place for place in todo if place not in batch.unknown]
         old = {place: age for place in sure if (age := age_s(batch.at_ms(place))) > limit_s}
         if old:
-            failures = {place: self._expired(batch.messages[place], age) for place, age in old.items()}
+            failures = {place: self._expired(batch, place, age) for place, age in old.items()}
             await pass_on(Tried(failures=failures))
         return [place for place in todo if place not in old]
 
-    def _expired(self, message: Message, age: float) -> Failure:
+    def _expired(self, batch: Batch, place: int, age: float) -> Failure:
         reason = f"waited {age:.0f} s; after {self._policy.expire_after_s:g} s it is not sent any more"
-        return Failure(self._node_id, message, reason, EXPIRED)
+        return Failure(self._node_id, batch.messages[place], reason, EXPIRED, batch.tries.get(place, 0))
 
     async def _try(self, batch: Batch, todo: list[int], shelf: Shelf | None) -> tuple[Tried, list[int]]:
         """Try as many as may be tried now.
@@ -127,6 +128,8 @@ class Delivery:
             for place in trying:
                 batch.tries[place] = batch.tries.get(place, 0) + 1
             self._judge(batch, tried, turn, shelf)
+            for place, failure in tried.failures.items():
+                tried.failures[place] = msgspec.structs.replace(failure, attempts=batch.tries[place])
         finally:
             turn.end()
         left = set(trying)

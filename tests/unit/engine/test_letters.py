@@ -106,6 +106,21 @@ async def test_letter_that_fails_again_stays_the_same_letter(rig, control, node,
     assert runner.snapshot().nodes["end"].dead == 4
 
 
+async def test_attempts_are_counted_as_they_were_made(rig, control, node, open_box, eventually) -> None:
+    tries = iter(range(100))
+
+    async def write(messages):
+        if next(tries) < 3:
+            raise NotConnectedError("away", after_s=0.01)
+        return [Reject("no such column")]
+
+    control.batches, control.write = [[1]], write
+    box = await open_box()
+    await rig.run(straight(rig, node), outbox=box)
+    (letter,) = letters(box)
+    assert (letter.attempts, letter.kind) == (4, "Reject")
+
+
 async def test_letter_is_on_its_way_until_the_target_confirmed_it(rig, control, node, open_box, eventually) -> None:
     """The queue before the sink has it at once, but that is not yet delivered; also over a restart."""
     control.batches, control.stay_open = [[1]], True
