@@ -55,7 +55,7 @@ def create_app(settings: Settings, host: Host | None = None) -> FastAPI:
     app.state.host = host
     app.include_router(health_router(host))
     app.include_router(live_router(host))
-    app.include_router(v1_router())
+    app.include_router(v1_router(host))
     ui.install(app, host)
     app.add_middleware(Guard, names=_names(settings), origins=[settings.public_url] if settings.public_url else [])
     return app
@@ -86,7 +86,7 @@ def serve(
         address = f"http://{_display(settings.bind)}:{listener.getsockname()[1]}"
 
         def announce() -> None:
-            host.folder.announce(address)
+            host.folder.announce(address, host.token)
             public = f", for others at {settings.public_url}" if settings.public_url else ""
             say(f"FlowHost runs at {address}{public}  (Ctrl-C stops it)")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowhost.engine.file_lock import FileLock, HeldError
@@ -13,12 +14,29 @@ LOCK_FILE = "flowhost.lock"
 ADDRESS_FILE = "host.json"
 
 
+@dataclass(frozen=True)
+class HostAddress:
+    """Where the host of a folder answers."""
+
+    address: str
+    token: str = field(repr=False)
+
+
+def host_of(folder: Path) -> HostAddress | None:
+    """The host that holds a folder; None if none has said that it answers."""
+    try:
+        facts = json.loads((folder / ADDRESS_FILE).read_text(encoding="utf-8"))
+        return HostAddress(str(facts["address"]), str(facts["token"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 class DataFolder:
     """Exclusive hold on a data folder; the system lets go of it however this process ends.
 
     folder = DataFolder(Path("data"))
     folder.take()
-    folder.announce("http://127.0.0.1:8470")
+    folder.announce("http://127.0.0.1:8470", token)
     folder.release()
     """
 
@@ -55,14 +73,17 @@ class DataFolder:
             )
             raise SettingsError(msg, "data_dir") from None
 
-    def announce(self, address: str) -> None:
-        """Write down where this host answers, for commands on this machine; readable for this user only."""
+    def announce(self, address: str, token: str) -> None:
+        """Write down where this host answers, and what proves to it that a command of this machine asks.
+
+        Readable for this user only.
+        """
         self._lock.note({"pid": os.getpid(), "address": address})
         path = self.path / ADDRESS_FILE
         part = path.with_suffix(".part")
         part.unlink(missing_ok=True)
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            json.dump({"pid": os.getpid(), "address": address}, out)
+            json.dump({"pid": os.getpid(), "address": address, "token": token}, out)
         part.replace(path)
 
     def release(self) -> None:

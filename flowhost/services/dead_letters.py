@@ -223,13 +223,13 @@ class DeadLetterService:
         return flow_gone(flow) if self._place.facts(flow) is None else ""
 
 
-async def steps(change: Callable[[str], Awaitable[BulkStep]]) -> AsyncIterator[BulkStep]:
+async def steps(change: Callable[[str], Awaitable[BulkStep]], after: str = "") -> AsyncIterator[BulkStep]:
     """All steps of a change of many letters.
 
     Args:
         change: makes one step, given `after`.
+        after: `next` of an earlier step.
     """
-    after = ""
     while True:
         step = await change(after)
         yield step

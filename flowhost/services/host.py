@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
 import secrets
 import time
@@ -11,6 +12,7 @@ from flowhost.catalog import Catalog, load_catalog
 from flowhost.errors import FlowFileError, HostError
 from flowhost.fleet import Fleet, LocalFleet
 from flowhost.graph.jsonform import from_json
+from flowhost.services.access import LOCAL_USER, Principal
 from flowhost.services.alarm_rules import Thresholds
 from flowhost.services.alarms import AlarmService
 from flowhost.services.data_folder import DataFolder
@@ -44,6 +46,7 @@ class Host:
     The services exist from `start` on.
 
     Attributes:
+        token: proves that a request comes from a command on this machine; in `host.json`, made anew at each start.
         flows: list, look, start, stop, bring in, delete.
         drafts: edit, check, deploy.
         runs: history.
@@ -69,12 +72,17 @@ class Host:
         self.settings = settings
         self.plant = plant
         self.folder = DataFolder(settings.data_dir)
+        self.token = secrets.token_urlsafe(32)
         self._fleet = fleet or LocalFleet(settings.workers)
         self._started = time.monotonic()
         self._store: Store | None = None
         self._history: HistoryWriter | None = None
         self._keeper: FlowKeeper | None = None
         self._letters: HostLetters | None = None
+
+    def caller(self, token: str) -> Principal | None:
+        """Whose token this is; None if nobody's."""
+        return LOCAL_USER if hmac.compare_digest(token.encode(), self.token.encode()) else None
 
     def claim(self) -> None:
         """Take the data folder ahead of `start`. Raises `SettingsError` that names who holds it."""

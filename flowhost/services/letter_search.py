@@ -39,7 +39,7 @@ class LetterSearch:
     async def wanted(self, query: LetterQuery) -> list[tuple[LetterFile, LetterFilter]]:
         """The files to look in, and what for. Raises `ConfigError` for a wrong query."""
         files = await self._place.files()
-        if not query.ids:
+        if query.ids is None:
             return [(file, filter_of(query)) for file in files if not query.flow or file.flow in ("", query.flow)]
         flows: dict[str, list[int]] = {}
         for flow, number in map(parsed, query.ids):
@@ -90,7 +90,7 @@ class LetterSearch:
     async def behind(self, query: LetterQuery, after: str, limit: int) -> tuple[list[Found], int]:
         """Letters behind one of them, by flow and number; and how many more there are behind those."""
         cursor = parsed(after) if after else ("", 0)
-        if query.ids:
+        if query.ids is not None:
             return await self._named(query.ids, cursor, limit)
         found: list[Found] = []
         total = 0

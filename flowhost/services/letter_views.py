@@ -22,7 +22,7 @@ class LetterQuery:
         since: failed at this time or later; with a time zone.
         until: failed before this time; with a time zone.
         states: letters in one of these states; empty for all.
-        ids: exactly these letters, as `<flow>:<number>`; nothing else narrows then.
+        ids: exactly these letters, as `<flow>:<number>`, none if it is empty; nothing else narrows then.
     """
 
     flow: str = ""
@@ -32,7 +32,7 @@ class LetterQuery:
     since: datetime | None = None
     until: datetime | None = None
     states: tuple[LetterState, ...] = ("dead",)
-    ids: tuple[str, ...] = ()
+    ids: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,7 +48,12 @@ class PayloadError(ConfigError):
 
 def write(value: Any) -> str:
     """A payload as text, two spaces for a level. Raises TypeError for what is no message data."""
-    return json.dumps(to_json(value), indent=2, ensure_ascii=False, allow_nan=False)
+    return write_plain(to_json(value))
+
+
+def write_plain(plain: Any) -> str:
+    """The text of data that `to_json` made. Raises ValueError for what JSON cannot hold."""
+    return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def read(text: str) -> Any:

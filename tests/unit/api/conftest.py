@@ -85,6 +85,20 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         server.end()
 
 
+@pytest.fixture(scope="module")
+def serve_data() -> Iterator[Callable[[Path], Server]]:
+    """Starts servers on data folders, for all tests of a module."""
+    servers: list[Server] = []
+
+    def start(data: Path) -> Server:
+        servers.append(Server(data))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.end()
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("data"))

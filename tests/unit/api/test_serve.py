@@ -123,8 +123,11 @@ def test_ready_tells_the_truth_about_the_worker(serve, until) -> None:
 
 
 def test_address_and_process_are_in_host_json(server) -> None:
-    facts = json.loads((server.data / "host.json").read_text())
-    assert facts == {"pid": server.process.pid, "address": server.address}
+    file = server.data / "host.json"
+    facts = json.loads(file.read_text())
+    assert (facts["pid"], facts["address"]) == (server.process.pid, server.address)
+    assert len(facts["token"]) >= 40
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def run_second(**settings: object) -> subprocess.CompletedProcess[str]:

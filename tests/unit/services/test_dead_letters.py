@@ -256,7 +256,8 @@ async def test_filters_pages_and_counts(with_letters) -> None:
         (LetterQuery(flow="orders"), 23), (LetterQuery(flow="nix"), 0), (LetterQuery(node="mes"), 23),
         (LetterQuery(node="gen"), 0), (LetterQuery(kind="Nix"), 0), (LetterQuery(since=now), 0),
         (LetterQuery(until=now), 23), (LetterQuery(since=now - timedelta(hours=1)), 23),
-        (LetterQuery(states=("delivered",)), 0), (LetterQuery(ids=("orders:3", "orders:5")), 2), (ALL, 23),
+        (LetterQuery(states=("delivered",)), 0), (LetterQuery(ids=("orders:3", "orders:5")), 2),
+        (LetterQuery(ids=()), 0), (ALL, 23),
     ]:  # fmt: skip
         assert len((await letters.list(LOCAL_USER, query)).rows) == number, query
         assert sum(count.number for count in await letters.counts(LOCAL_USER, query)) == number, query
@@ -382,6 +383,7 @@ async def test_every_call_checks_the_caller(with_letters) -> None:
     ):  # fmt: skip
         with pytest.raises(ForbiddenError):
             await call
+    assert (await letters.retry(operator, LetterQuery(ids=()))).done == 0
     assert (await letters.retry(operator, query)).done == 2
 
 
