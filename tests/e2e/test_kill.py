@@ -18,7 +18,6 @@ import sqlite3
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -27,11 +26,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, LiteralString
 
-import paho.mqtt.client as paho
 import psutil
 import psycopg
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
+from servers.mqtt_parts import PROBE, Parts, tag_of
 from servers.postgres import free_port
 
 from flowhost.engine.outbox.codec import decode_message
@@ -66,13 +64,10 @@ wires:
 SINKS = ("mes", "history")
 PER_SECOND = 3_000
 """Enough to keep FlowHost busy all its life with the backlog of its absence, on two cores with everything else."""
-AT_ONCE = 500
 AHEAD = 20_000
 """Parts that may wait: a machine that cannot keep up must not make this test endless."""
-MACHINES = 5
 COUNTERS = 8
 COUNT_EVERY_S = 0.02
-PROBE = "plant/probe/parts"
 BACK_WITHIN_S = 60.0
 """Bound for a loaded machine; an idle one is back within 3 s, which the printed figures show."""
 
@@ -84,55 +79,9 @@ pytestmark = [
 ]
 
 
-class Parts:
-    """Publishes numbered parts at QoS 1, `PER_SECOND`, until told to stop; the broker keeps what nobody takes.
-
-    Attributes:
-        published: how many the broker has taken.
-        ceiling: more are not published for the time being.
-    """
-
-    def __init__(self, port: int) -> None:
-        self.published = 0
-        self.ceiling = AHEAD
-        self._stop = threading.Event()
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="plant")
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def probe(self, number: int) -> None:
-        """A message to see whether anybody listens."""
-        self._client.publish(PROBE, f'{{"seq": {-number}}}', qos=1).wait_for_publish(30)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def _run(self) -> None:
-        began = time.monotonic()
-        while not self._stop.is_set():
-            due = min(int((time.monotonic() - began) * PER_SECOND), self.published + AT_ONCE, self.ceiling)
-            if due <= self.published:
-                time.sleep(0.002)
-                continue
-            for seq in range(self.published, due):
-                last = self._client.publish(f"plant/m{seq % MACHINES}/parts", f'{{"seq": {seq}}}', qos=1)
-            last.wait_for_publish(30)
-            self.published = due
-
-    def stop(self) -> int:
-        """How many parts the broker has taken."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join(60)
-        self._client.disconnect()
-        self._client.loop_stop()
-        return self.published
-
-
 @pytest.fixture
 def parts(fast_broker: Any) -> Iterator[Parts]:
-    publisher = Parts(fast_broker.port)
+    publisher = Parts(fast_broker.port, PER_SECOND, ceiling=AHEAD)
     yield publisher
     publisher.stop()
 
@@ -350,7 +299,7 @@ class Proof:
         for tag, seq in rows:
             order[tag].append(seq)
         there = set(rows)
-        expected = {(f"plant/m{seq % MACHINES}/parts", seq) for seq in range(self.parts.published)}
+        expected = {(tag_of(seq), seq) for seq in range(self.parts.published)}
         lost = len(expected - there)
         held = set[tuple[str, int]]().union(*(death.held[sink] for death in self.deaths))
         lost_held = len({entry for entry in held if entry[0] != PROBE} - there)
