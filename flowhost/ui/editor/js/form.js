@@ -22,7 +22,7 @@ export function field(fact, context) {
   const input = control(kind, fact, { ...context, id });
   const problems = context.problemsAt(path.join(".")).map((one) => el("div", `fe-problem fe-problem-${one.severity}`, { role: "alert" }, icon("error_outline"), one.message));
   const help = fact.docs ? el("div", "fe-help", { id: `${id}-help` }, fact.docs) : null;
-  const root = el("div", `fe-field${problems.length ? " fe-wrong" : ""}`, { "data-testid": "field", "data-field": path.slice(1).join(".") }, el("div", "fe-field-head", {}, label, unit), input, ...problems, help);
+  const root = el("div", `fe-field${problems.length ? " fe-wrong" : ""}`, { "data-testid": "field", "data-field": (path[0] === "config" && path.length > 1 ? path.slice(1) : path).join(".") }, el("div", "fe-field-head", {}, label, unit), input, ...problems, help);
   return root;
 }
 
@@ -187,6 +187,7 @@ function json(kind, fact, { id, value, set, path, mayEdit, words }) {
 /** Enter and leaving the field commit; Escape puts back what was there. */
 function commitOn(input, commit) {
   const before = input.value;
+  input.dataset.before = before; // tells a field that is being typed in from one that is only focused
   input.addEventListener("change", commit);
   input.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && input.tagName !== "TEXTAREA") input.blur();

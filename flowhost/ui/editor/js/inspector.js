@@ -29,9 +29,14 @@ export class Inspector {
   #build() {
     const { editor } = this;
     if (!editor.draft.ready) return;
-    const focused = this.root.contains(document.activeElement) ? document.activeElement.id : "";
-    const typing = focused && document.activeElement.matches("input, textarea") && document.activeElement.value !== document.activeElement.defaultValue;
-    if (typing && this.shown === editor.opened && this.dirty?.()) return;
+    const active = this.root.contains(document.activeElement) ? document.activeElement : null;
+    if (active && this.shown === editor.opened && isTyping(active)) {
+      // what is being typed must not be swept away by somebody else's edit: draw when the field is left
+      active.addEventListener("blur", () => this.#later(), { once: true });
+      return;
+    }
+    const focused = active?.id ?? "";
+    const caret = active && "selectionStart" in active ? active.selectionStart : null;
     const scroll = this.shown === editor.opened ? this.root.scrollTop : 0;
     const opened = this.root.querySelectorAll("details[open]").length ? [...this.root.querySelectorAll("details")].map((one) => one.open) : null;
     const again = this.shown === editor.opened;
@@ -39,7 +44,7 @@ export class Inspector {
     this.root.replaceChildren(...(editor.opened ? this.#node(editor.opened) : this.#flow()));
     if (again && opened) this.root.querySelectorAll("details").forEach((one, index) => (one.open = opened[index] ?? one.open));
     this.root.scrollTop = scroll;
-    if (focused) document.getElementById(focused)?.focus();
+    if (focused) restoreFocus(document.getElementById(focused), caret);
   }
 
   // -- the open node
@@ -177,4 +182,14 @@ export class Inspector {
       ...fields,
     ];
   }
+}
+
+function isTyping(input) {
+  return "before" in input.dataset && input.value !== input.dataset.before;
+}
+
+function restoreFocus(input, caret) {
+  if (!input) return;
+  input.focus({ preventScroll: true });
+  if (caret !== null && "setSelectionRange" in input && input.type !== "checkbox") input.setSelectionRange(caret, caret);
 }

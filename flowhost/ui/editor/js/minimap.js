@@ -15,7 +15,7 @@ export class Minimap {
 
   #draw() {
     const { scene, view } = this.editor;
-    this.canvas.hidden = scene.nodes.size < 2;
+    this.canvas.hidden = inSight(scene.bounds(), view.camera.sight());
     if (!this.canvas.hidden) this.toPlane = drawMinimap(this.canvas, scene, view.camera, view.marks, view.figures);
   }
 
@@ -28,4 +28,11 @@ export class Minimap {
     const [mx, my] = camera.middle();
     camera.set(mx - x * camera.k, my - y * camera.k, camera.k);
   }
+}
+
+/** Whether all of the flow is seen anyway. */
+function inSight(bounds, [x, y, w, h]) {
+  if (!bounds) return true;
+  const [left, top, width, height] = bounds;
+  return left >= x && top >= y && left + width <= x + w && top + height <= y + h;
 }

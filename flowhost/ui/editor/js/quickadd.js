@@ -30,7 +30,8 @@ export class QuickAdd {
     frame.append(this.root);
     this.#fill();
     this.input.focus();
-    this.root.addEventListener("focusout", (event) => !this.root.contains(event.relatedTarget) && this.close());
+    const { root } = this;
+    root.addEventListener("focusout", (event) => root === this.root && !root.contains(event.relatedTarget) && this.close());
   }
 
   close() {

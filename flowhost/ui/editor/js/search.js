@@ -21,7 +21,8 @@ export class Search {
     this.list = el("ul", "fe-quick-list", { role: "listbox" });
     this.root = el("div", "fe-quick fe-find fe-over", {}, this.input, this.list);
     frame.append(this.root);
-    this.root.addEventListener("focusout", (event) => !this.root.contains(event.relatedTarget) && this.#close());
+    const { root } = this;
+    root.addEventListener("focusout", (event) => root === this.root && !root.contains(event.relatedTarget) && this.#close());
     this.#fill();
     this.input.focus();
   }
