@@ -181,7 +181,7 @@ class WorkerSlot:
 
     async def _hand_over(self, order: FlowOrder) -> Answer:
         if self._link is None:
-            msg = f"{self.name} went away before it could take flow {order.document.id}"
+            msg = f"{self.name} was gone before it could take flow {order.document.id}"
             raise HostError(msg)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._answers[order.run], self._over[order.run] = answer, asyncio.Event()
@@ -319,14 +319,14 @@ class WorkerSlot:
         starting = {run: answer for run, answer in self._answers.items() if not answer.done()}
         lost = [run for run in self._over if run not in starting]
         for answer in starting.values():
-            answer.set_exception(HostError(f"its worker went away while the flow started: {reason}"))
+            answer.set_exception(HostError(f"{self.name} is gone, and the flow did not start: {reason}"))
         for asked in self._replies.values():
             if not asked.done():
-                asked.set_exception(HostError(f"its worker went away before it answered: {reason}"))
+                asked.set_exception(HostError(f"{self.name} is gone and has not answered: {reason}"))
         for run in list(self._over):
             self._run_over(run)
         if lost:
-            self._listener.runs_lost(lost, f"its worker went away: {reason}")
+            self._listener.runs_lost(lost, f"{self.name} is gone: {reason}")
 
 
 def _resolve(waiting: asyncio.Future[T] | None, frame: T) -> None:

@@ -58,6 +58,11 @@ def may(principal: Principal, action: Action) -> bool:
     return any(action in GRANTS.get(role, frozenset()) for role in principal.roles)
 
 
+def in_words(name: str) -> str:
+    """Who a caller is, for a line that people read."""
+    return "the user of this machine" if name == LOCAL_USER.name else name
+
+
 def demand(principal: Principal, action: Action) -> None:
     """Raise `ForbiddenError` unless one of the caller's roles grants the action."""
     if not may(principal, action):

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_FRESH_S = 3.0
 DATABASE_ANSWER_S = 2.0
+HOST_LOST = "the host ended without warning: it was killed, or the power was cut"
 
 
 class Host:
@@ -159,8 +160,8 @@ class Host:
             down_s=self.settings.alarm_down_s, age_s=self.settings.alarm_age_s, messages=self.settings.alarm_messages
         )
         self.alarms = AlarmService(keeper, store.alarms, self._fleet, limits, self.not_ready)
-        if interrupted := await store.runs.interrupt_open("the host went away"):
-            log.warning("%d runs were interrupted when the host went away last time", len(interrupted))
+        if interrupted := await store.runs.interrupt_open(HOST_LOST):
+            log.warning("%d runs were interrupted when the host ended without warning last time", len(interrupted))
         await self._load_flows(store)
         history.open()
         self._keeper = keeper

@@ -18,6 +18,7 @@ from flowhost.errors import ConfigError, FlowHostError, HostError
 from flowhost.fleet import Fleet, FleetListener, FlowOrder, RunOutcome
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.references import EnvironmentSecrets, find_references
+from flowhost.services.access import in_words
 from flowhost.services.history import HistoryWriter
 from flowhost.services.live import LiveFlow
 from flowhost.services.pictures import event_record, event_view
@@ -86,13 +87,13 @@ class FlowKeeper(FleetListener):
         except HostError:
             self._bring_back_soon(live, first=1)
             raise
-        self._note(live, _event(run, "info", f"started by {by}"))
+        self._note(live, _event(run, "info", f"started by {in_words(by)}"))
 
     async def stop(self, live: LiveFlow, by: str, drain_s: float) -> None:
         """Stop a flow, also for the time after a restart; returns once it has. The caller holds the flow's lock."""
         await self._desire(live, running=False)
         if live.run is not None:
-            self._note(live, _event(live.run, "info", f"stopped by {by}"))
+            self._note(live, _event(live.run, "info", f"stopped by {in_words(by)}"))
             await self._fleet.stop(live.run, drain_s)
         else:
             live.finish("stopped", "", None)
@@ -100,7 +101,7 @@ class FlowKeeper(FleetListener):
     async def restart(self, live: LiveFlow, by: str, drain_s: float) -> None:
         """Go on with the revision deployed now. The caller holds the flow's lock. Raises as `start` does."""
         if live.run is not None:
-            self._note(live, _event(live.run, "info", f"revision {live.record.revision} deployed by {by}"))
+            self._note(live, _event(live.run, "info", f"revision {live.record.revision} deployed by {in_words(by)}"))
             await self._fleet.stop(live.run, drain_s)
         await self.start(live, by)
 
@@ -155,8 +156,8 @@ class FlowKeeper(FleetListener):
             live = self._by_run.get(run)
             if live is None:
                 continue
-            self._note(live, _event(run, "error", f"the run was interrupted: {reason}"))
-            self._run_over(live, "interrupted", "starting", f"interrupted: {reason}", None)
+            self._note(live, _event(run, "error", f"interrupted: {reason}"))
+            self._run_over(live, "interrupted", "starting", reason, None)
             if not self._closing:
                 self._bring_back_soon(live)
 

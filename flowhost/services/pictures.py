@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -66,10 +67,11 @@ def overview(live: LiveFlow) -> FlowOverview:
 def detail(live: LiveFlow, library: NodeLibrary) -> FlowDetail:
     """The flow's page."""
     snapshot = live.snapshot
+    views = nodes(live.document, library, snapshot, live)
     return FlowDetail(
         overview=overview(live),
         document=live.document,
-        nodes=nodes(live.document, library, snapshot, live),
+        nodes=views if live.run else tuple(_at_rest(view, interrupted=live.state == "starting") for view in views),
         wires=tuple(_wire(wire, live) for wire in live.document.wires),
         connections=_connections(snapshot) if snapshot and live.run is not None else (),
         problems=live.problems,
@@ -104,6 +106,13 @@ def nodes(
     return tuple(views)
 
 
+def _at_rest(view: NodeView, *, interrupted: bool) -> NodeView:
+    """A node of a run that is over: it does not run any more, whatever was heard of it last."""
+    if view.state not in ("starting", "running", "retrying"):
+        return view
+    return replace(view, state="interrupted" if interrupted else "stopped", text="")
+
+
 def run_summary(run: RunRecord, live: LiveFlow | None = None) -> RunSummary:
     """A run's row; with `live`, the figures of this moment."""
     figures = (live.figures() if live is not None and live.run == run.id else None) or run.figures
@@ -134,11 +143,12 @@ def run_detail(
     """A run's page: its final figures, or the present ones while it is on."""
     on = live is not None and live.run == run.id
     snapshot = live.snapshot if on and live is not None else _kept_snapshot(run)
+    views = nodes(document, library, snapshot, live if on else None) if document is not None else ()
     return RunDetail(
         summary=run_summary(run, live),
         events=tuple(event_view(event) for event in events),
         events_left_out=run.events_left_out,
-        nodes=nodes(document, library, snapshot, live if on else None) if document is not None else (),
+        nodes=views if on else tuple(_at_rest(view, interrupted=run.outcome == "interrupted") for view in views),
         document=document,
     )
 

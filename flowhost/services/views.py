@@ -11,7 +11,7 @@ from flowhost.graph.guarantee import PathGuarantee
 
 FlowState = Literal["stopped", "starting", "running", "draining", "failed", "ended"]
 Desired = Literal["running", "stopped"]
-NodeStateText = Literal["starting", "running", "retrying", "ended", "stopped", "failed", "idle"]
+NodeStateText = Literal["starting", "running", "retrying", "ended", "stopped", "failed", "idle", "interrupted"]
 Outcome = Literal["running", "stopped", "ended", "failed", "interrupted"]
 SwitchName = Literal["broker", "plc", "meter", "database"]
 Severity = Literal["warning", "error", "critical"]

@@ -34,7 +34,8 @@ class Sums(Tag):
     def show_flows(self, flows: Sequence[FlowOverview]) -> None:
         """Add up the flows."""
         on = [flow for flow in flows if flow.state in ON]
-        self._running.show(t("sum.running_value", running=len(on), all=len(flows)))
+        running = sum(flow.state == "running" for flow in flows)
+        self._running.show(t("sum.running_value", running=running, all=len(flows)))
         self._in.show(fmt.rate(sum(flow.rate_per_s for flow in on)))
         self._out.show(fmt.rate(sum(flow.out_rate_per_s for flow in on)))
         self._spark.show(added([flow.spark for flow in on]))

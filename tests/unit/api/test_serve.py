@@ -13,7 +13,7 @@ import pytest
 from websockets.sync.client import connect
 
 from flowhost.services.access import LOCAL_USER
-from flowhost.services.host import Host
+from flowhost.services.host import HOST_LOST, Host
 from flowhost.services.settings import load_settings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses Unix signals")
@@ -79,7 +79,7 @@ async def test_killed_host_takes_its_worker_along_and_flows_run_again(running_fl
     await host.stop()
     # newest first: the two hosts that were killed, and the one that was stopped
     reasons = [(run.outcome, run.reason) for run in runs]
-    assert reasons == [("interrupted", "the host went away")] * 2 + [("stopped", "the host was stopped")]
+    assert reasons == [("interrupted", HOST_LOST)] * 2 + [("stopped", "the host was stopped")]
 
 
 def test_open_pages_do_not_hold_up_the_end(serve) -> None:

@@ -66,7 +66,7 @@ async def test_killed_worker_is_replaced_and_its_runs_are_lost_once(fleet, noteb
     (before,) = fleet.workers()
     os.kill(before.pid, signal.SIGKILL)
     await until(lambda: notebook.lost)
-    assert notebook.lost == {1: "its worker went away: the process was ended by signal 9"}
+    assert notebook.lost == {1: "worker-1 is gone: the process was ended by signal 9"}
     await fleet.start(order(2))
     (after,) = fleet.workers()
     assert after.pid != before.pid

@@ -46,7 +46,9 @@ async def test_flow_comes_in_starts_shows_figures_and_stops(host: Host, flow, un
     again = await host.runs.detail(LOCAL_USER, run.id)
     assert again.document is not None
     assert again.nodes[0].made == run.messages_in
-    assert [event.text for event in again.events] == ["started by local", "stopped by local"]
+    assert {node.state for node in again.nodes} <= {"stopped", "ended"}
+    whom = "by the user of this machine"
+    assert [event.text for event in again.events] == [f"started {whom}", f"stopped {whom}"]
     assert again.nodes[1].filtered == run.messages_in - run.messages_out
 
 
@@ -124,6 +126,11 @@ async def test_killed_worker_is_replaced_and_flows_run_again_as_new_runs(host: H
     await host.flows.import_file(LOCAL_USER, flow())
     await host.flows.start(LOCAL_USER, "line")
     status = await host.system.status(LOCAL_USER)
+
+    async def has_begun() -> bool:
+        return (await overview(host)).in_total > 0
+
+    await until(has_begun)
     os.kill(status.workers[0].pid, signal.SIGKILL)
 
     async def again() -> bool:
@@ -136,6 +143,7 @@ async def test_killed_worker_is_replaced_and_flows_run_again_as_new_runs(host: H
     assert "ended by signal 9" in before.reason
     told = await host.runs.detail(LOCAL_USER, before.id)
     assert any(event.kind == "error" and "interrupted" in event.text for event in told.events)
+    assert {node.state for node in told.nodes} == {"interrupted"}, "nothing of it runs any more"
     fresh = await host.runs.detail(LOCAL_USER, after.id)
     assert any("started again" in event.text for event in fresh.events)
     status = await host.system.status(LOCAL_USER)

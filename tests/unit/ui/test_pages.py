@@ -65,6 +65,14 @@ async def test_figures_change_while_the_page_is_open(user: User, host: Any) -> N
     assert host.flows.watched == {"line-telemetry", "production", "energy"}
 
 
+async def test_only_flows_that_run_are_counted_as_running(user: User, host: Any) -> None:
+    host.flows.states["energy"] = "starting"  # its worker has died, another is on its way
+    await user.open("/")
+    await user.should_see("2 of 5")
+    host.flows.states["energy"] = "running"
+    await user.should_see("3 of 5")
+
+
 async def test_rows_are_changed_in_place(user: User) -> None:
     await user.open("/")
     row = rows(user)["energy"]
