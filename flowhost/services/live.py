@@ -20,35 +20,44 @@ from flowhost.store import FlowRecord, RunFigures, RunRecord
 EVENTS_SHOWN = 100
 FRESH_S = 4.0
 SAMPLE_NS = 950_000_000
-"""Rates are taken over at least this long, so that they do not flicker."""
+"""Counters are compared at least this far apart, nanoseconds."""
+WINDOW_NS = 5_500_000_000
+"""How far back a rate looks: a source that sends once a second, or in bursts, has a steady one."""
 
 
 class RateMeter:
-    """Turns counters into rates per second."""
+    """Turns counters into rates per second, over the last `WINDOW_NS`; in the first seconds, over what there is."""
 
     def __init__(self) -> None:
-        self._rates: dict[Hashable, float] = {}
+        self._samples: deque[tuple[int, Mapping[Hashable, int]]] = deque()
         self._taken = 0.0
-        self._at_ns: int | None = None
-        self._totals: Mapping[Hashable, int] = {}
 
     def take(self, at_ns: int, totals: Mapping[Hashable, int]) -> bool:
         """Note the counters of one moment; True when new rates came of it."""
-        if self._at_ns is None:
-            self._at_ns, self._totals = at_ns, totals
+        samples = self._samples
+        if samples and at_ns - samples[-1][0] < SAMPLE_NS:
             return False
-        passed_ns = at_ns - self._at_ns
-        if passed_ns < SAMPLE_NS:
+        samples.append((at_ns, totals))
+        while len(samples) > 2 and at_ns - samples[0][0] > WINDOW_NS:
+            samples.popleft()
+        if len(samples) == 1:
             return False
-        before = self._totals
-        self._rates = {key: max(0, n - before.get(key, 0)) * 1e9 / passed_ns for key, n in totals.items()}
-        self._at_ns, self._totals = at_ns, totals
         self._taken = time.monotonic()
         return True
 
     def rate(self, key: Hashable) -> float:
         """One counter's rate now; 0 when no news came for `FRESH_S`: old rates would be a lie."""
-        return self._rates.get(key, 0.0) if time.monotonic() - self._taken < FRESH_S else 0.0
+        return self._between(key, 0)
+
+    def newest(self, key: Hashable) -> float:
+        """The same between the last two moments noted: for a curve, which may flicker."""
+        return self._between(key, -2)
+
+    def _between(self, key: Hashable, first: int) -> float:
+        if len(self._samples) < 2 or time.monotonic() - self._taken >= FRESH_S:
+            return 0.0
+        (began_ns, before), (at_ns, now) = self._samples[first], self._samples[-1]
+        return max(0, now.get(key, 0) - before.get(key, 0)) * 1e9 / (at_ns - began_ns)
 
 
 class LiveFlow:
@@ -118,7 +127,7 @@ class LiveFlow:
         self.snapshot = snapshot
         self.state, self.text = snapshot.state, snapshot.text
         if self.meter.take(at_ns, counters(snapshot)):
-            self.spark.append(self.rate(self.sources, "made"))
+            self.spark.append(sum(self.meter.newest((node, "made")) for node in self.sources))
 
     def finish(self, state: FlowState, text: str, snapshot: FlowSnapshot | None) -> None:
         """The run is over."""

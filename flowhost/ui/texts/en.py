@@ -60,7 +60,7 @@ TEXTS: dict[str, str] = {
     "column.dead": "Dead",
     "column.values": "Last values",
     "column.actions": "Start and stop",
-    "hint.rate": "Messages brought in per second, and the last minute of it",
+    "hint.rate": "Messages brought in per second, over the last 5 s; the curve is the last minute",
     "hint.totals": "Messages brought in since the run began, and those confirmed by their targets",
     "hint.waiting": "Messages inside the flow that are not delivered yet",
     "hint.errors": "Failures in this run, including those that were tried again",

@@ -26,6 +26,24 @@ def test_a_counter_that_falls_is_no_negative_rate() -> None:
     assert meter.rate("a") == 0
 
 
+def test_what_comes_in_bursts_has_a_steady_rate_and_an_honest_curve() -> None:
+    meter = RateMeter()
+    rates, curve = [], []
+    for second in range(12):
+        meter.take(second * SECOND, {"a": 8 * (second // 2 + 1)})  # eight every other second
+        rates.append(meter.rate("a"))
+        curve.append(meter.newest("a"))
+    assert all(3 <= rate <= 5 for rate in rates[5:])
+    assert set(curve[1:]) == {0, 8}
+
+
+def test_a_source_that_stops_comes_to_zero_within_seconds() -> None:
+    meter = RateMeter()
+    for second in range(14):
+        meter.take(second * SECOND, {"a": 10 * min(second, 7)})
+    assert meter.rate("a") == 0
+
+
 def test_old_rates_are_not_shown(monkeypatch) -> None:
     meter = RateMeter()
     meter.take(0, {"a": 0})
