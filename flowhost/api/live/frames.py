@@ -51,7 +51,13 @@ def problems_of(problems: tuple[ProblemView, ...]) -> list[dict[str, Any]]:
 
 def guarantees_of(guarantees: tuple[PathGuarantee, ...]) -> list[dict[str, Any]]:
     """What each path promises."""
-    return [asdict(guarantee) for guarantee in guarantees]
+    return [
+        {
+            "source": path.source, "sink": path.sink, "failed": path.failed, "level": path.level, "words": path.words,
+            "reasons": [asdict(reason) for reason in path.reasons],
+        }
+        for path in guarantees
+    ]  # fmt: skip
 
 
 def picture_of(detail: FlowDetail) -> Picture:

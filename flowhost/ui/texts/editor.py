@@ -96,6 +96,7 @@ WORDS: dict[str, str] = {
     "advanced": "More settings",
     "outbox_help": "What cannot be delivered now waits on disk and survives a power cut. On unless you switch it off.",
     "disabled_help": "Block: messages end here, counted. Pass: they go through unchanged.",
+    "guarantees": "What arrives here",
     "values": "Last messages out",
     "values_none": "Nothing yet. Values appear while the flow runs.",
     "help": "About this node type",

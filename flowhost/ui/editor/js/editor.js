@@ -25,6 +25,7 @@ export class Editor extends EventTarget {
     this.wire = null;
     this.opened = null;
     this.problems = [];
+    this.guarantees = [];
     this.people = [];
     this.draft = new Draft({
       send: (batch) => this.link.send({ t: "ops", ...batch }),

@@ -67,6 +67,7 @@ export class Inspector {
       this.#others(id),
       this.figures,
       ...this.#nodeProblems(id),
+      this.#guarantees(id),
       ...this.#form(id, node, type),
       this.values.section(id),
       type ? this.#help(type) : null,
@@ -138,6 +139,20 @@ export class Inspector {
       return !shown.has(rest);
     });
     return own.map((one) => this.#problem(one));
+  }
+
+  /** What the paths into a sink promise, and why it is no more. */
+  #guarantees(id) {
+    const paths = this.editor.guarantees.filter((path) => path.sink === id);
+    if (!paths.length) return null;
+    const { words, scene } = this.editor;
+    const line = (path) =>
+      el(
+        "details", "fe-promise", { "data-testid": "guarantee", "data-level": path.level },
+        el("summary", "", {}, el("span", "fe-promise-from", {}, scene.titleOf(path.source)), el("span", "", {}, path.words)),
+        ...path.reasons.map((reason) => el("p", "fe-help", {}, [`${scene.titleOf(reason.node)}: ${reason.text}`, reason.remedy].filter(Boolean).join("; "))),
+      );
+    return el("section", "fe-promises", {}, el("h3", "", {}, words.guarantees), ...paths.filter((path) => !path.failed).map(line));
   }
 
   #problem(one, jump = null) {
