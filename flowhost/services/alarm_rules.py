@@ -21,7 +21,7 @@ class Thresholds:
         messages: messages that wait before one target.
     """
 
-    down_s: float = 10.0
+    down_s: float = 7.0
     age_s: float = 300.0
     messages: int = 100_000
 

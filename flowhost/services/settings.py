@@ -46,8 +46,9 @@ class Settings(BaseSettings):
     """The same when the host itself ends, seconds."""
     workers: int = Field(default=1, ge=1, le=64)
     """Processes that run flows."""
-    alarm_down_s: float = Field(default=10.0, ge=0, le=86_400)
-    """How long a connection or target may be away before that is an alarm, seconds."""
+    alarm_down_s: float = Field(default=7.0, ge=0, le=86_400)
+    """How long a connection or target may be away before that is an alarm, seconds; people hear of it within ten, for
+    the figures come once a second."""
     alarm_age_s: float = Field(default=300.0, ge=1, le=31_536_000)
     """How old the oldest message waiting for a target may become before that is an alarm, seconds."""
     alarm_messages: int = Field(default=100_000, ge=1)
