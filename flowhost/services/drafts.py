@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flowhost.errors import ConfigError, ConflictError, FlowFileError, NotFoundError
@@ -84,6 +85,22 @@ class DraftDeployed:
     rev: int
     revision: int
     by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevisionView:
+    """A saved version of a flow.
+
+    Attributes:
+        changes: what differs from the version before; empty for the first.
+        note: what its author said about it.
+    """
+
+    number: int
+    author: str
+    note: str
+    created_at: datetime
+    changes: tuple[Change, ...]
 
 
 DraftNews = DraftEdited | DraftChecked | DraftDeployed
@@ -268,10 +285,11 @@ class DraftService:
             session.tell(DraftDeployed(rev=rev, revision=deployed, by=principal.name))
         return deployed
 
-    async def revisions(self, principal: Principal, flow_id: str) -> list[RevisionRecord]:
+    async def revisions(self, principal: Principal, flow_id: str) -> list[RevisionView]:
         """All versions of a flow, newest first."""
         demand(principal, "flow.read")
-        return await self._store.revisions(flow_id)
+        kept = await self._store.revisions(flow_id)
+        return [_revision_view(one, before) for one, before in zip(kept, [*kept[1:], None], strict=True)]
 
     async def listen(self, principal: Principal, flow_id: str, listener: Listener) -> Callable[[], None]:
         """Hear of every edit from now on; called on the loop, must not block. The result ends it."""
@@ -367,6 +385,11 @@ def _examined(
         return (ProblemView(place=error.place, message=error.message, severity="error"),), (), {}
     problems = (ProblemView(place=one.place, message=one.message, severity=one.severity) for one in found.problems)
     return tuple(problems), found.guarantees, found.ports
+
+
+def _revision_view(one: RevisionRecord, before: RevisionRecord | None) -> RevisionView:
+    changes = () if before is None else tuple(diff(before.document, one.document))
+    return RevisionView(number=one.number, author=one.author, note=one.note, created_at=one.created_at, changes=changes)
 
 
 def _same_rev(record: DraftRecord, rev: int) -> None:

@@ -80,7 +80,7 @@ class DeployDialog:
                     Tag("span", f"{problem.place}: {problem.message}")
         with self._changes:
             for change in plan.changes[:SHOWN]:
-                _change_line(change)
+                change_line(change)
             if len(plan.changes) > SHOWN:
                 Tag("p", t("deploy.more", count=len(plan.changes) - SHOWN), "fh-sub")
 
@@ -117,7 +117,8 @@ def _lead(plan: DeployPlan) -> str:
     return t("deploy.restarts" if plan.restarts else "deploy.no_restart", revision=plan.deployed)
 
 
-def _change_line(change: Change) -> None:
+def change_line(change: Change) -> None:
+    """One difference between two versions."""
     with Tag("div", "", f"fe-change fe-change-{change.kind}"):
         icon(SIGNS[change.kind])
         Tag("span", ".".join(change.place), "fe-change-place")

@@ -39,6 +39,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         may_edit: without it everything can be looked at and nothing changed.
         on_deploy: told the number of the draft somebody wants to deploy.
         on_switch: told `start` or `stop`.
+        on_history: the versions of the flow are asked for.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         may_edit: bool,
         on_deploy: Callable[[int], Any],
         on_switch: Callable[[str], Any],
+        on_history: Callable[[], Any],
     ) -> None:
         super().__init__()
         known = [{**kind, "icon": bundled(kind["icon"], kind["kind"])} for kind in types]
@@ -56,3 +58,4 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         self.props["facts"] = json.dumps(facts, default=str)
         self.on("deploy", lambda event: on_deploy(event.args) if isinstance(event.args, int) else None)
         self.on("switch", lambda event: on_switch(event.args) if event.args in ("start", "stop") else None)
+        self.on("history", lambda _: on_history())

@@ -11,6 +11,7 @@ from flowhost.services.access import may
 from flowhost.ui.caller import caller
 from flowhost.ui.deploy_dialog import DeployDialog
 from flowhost.ui.editor import FlowEditor
+from flowhost.ui.history_dialog import HistoryDialog
 from flowhost.ui.live import Live
 from flowhost.ui.shell import frame, not_found
 from flowhost.ui.tags import Tag, link
@@ -41,6 +42,7 @@ def register(live: Live) -> None:
                 link(detail.overview.name, f"/flows/{flow_id}")
                 Tag("span", t("editor.crumb"))
             dialog = DeployDialog(live, flow_id)
+            history = HistoryDialog(live, flow_id)
 
             async def switch(what: str) -> None:
                 flows = live.host.flows
@@ -49,4 +51,11 @@ def register(live: Live) -> None:
                 except FlowHostError as error:
                     ui.notify(str(error), type="negative", multi_line=True, timeout=8000)
 
-            FlowEditor(flow_id, types, may_edit=may(caller(), "flow.edit"), on_deploy=dialog.open, on_switch=switch)
+            FlowEditor(
+                flow_id,
+                types,
+                may_edit=may(caller(), "flow.edit"),
+                on_deploy=dialog.open,
+                on_switch=switch,
+                on_history=history.open,
+            )

@@ -49,6 +49,7 @@ WORDS: dict[str, str] = {
     "search_nodes": "Find by name, type or setting",
     "search_nothing": "No node of this flow fits.",
     "keys": "Keyboard and mouse",
+    "history": "Versions of this flow",
     "start": "Start",
     "stop": "Stop",
     "deploy": "Deploy",

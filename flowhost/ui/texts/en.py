@@ -356,4 +356,15 @@ TEXTS: dict[str, str] = {
     "new.do": "Create",
     "new.no_name": "Type a name with at least one letter or digit.",
     "overview.empty.new": "Or draw one yourself:",
+    # history
+    "history.title": "Versions of this flow",
+    "history.text": "Restoring puts a version on the canvas; nothing runs with it until you deploy.",
+    "history.number": "Revision {number}",
+    "history.no_note": "no note",
+    "history.deployed": "deployed",
+    "history.first": "The first one.",
+    "history.looks": "Nothing but the look of the canvas changed.",
+    "history.restore": "Put on the canvas",
+    "history.discard": "Give up all edits since the last deployment",
+    "history.close": "Close",
 }

@@ -12,7 +12,7 @@ import { Search } from "./search.js";
 
 export default {
   props: { facts: String },
-  emits: ["deploy", "switch"],
+  emits: ["deploy", "switch", "history"],
   template: `<div class="fe-editor" data-testid="editor"></div>`,
   mounted() {
     const facts = JSON.parse(this.facts);
