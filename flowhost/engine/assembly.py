@@ -41,7 +41,7 @@ from flowhost.engine.ticker import Timed
 from flowhost.engine.token import Positions, PositionTracker
 from flowhost.errors import ConfigError
 from flowhost.graph.configs import connection_config, node_config, node_delivery
-from flowhost.graph.delivery import DeliveryPolicy
+from flowhost.graph.delivery import DeliveryPolicy, Order
 from flowhost.graph.document import FlowDocument, NodeEntry
 from flowhost.graph.library import NodeLibrary
 from flowhost.sdk import (
@@ -289,7 +289,7 @@ class Assembler:
         policy = node_delivery(self._flow.nodes[node_id], self._options.environ)
         waiting = WaitingNode(
             node, counters, assembly.pump, self._boards[node_id], self._link_ready(assembly, node_id),
-            self._gate(node_id, policy), policy,
+            self._gate(node_id, policy), policy, self._order(node, policy),
         )  # fmt: skip
         stays = isinstance(node, Sink) and not node.spec.leaves_machine and node.spec.connection is None
         if stays and not self._left(node_id):
@@ -307,6 +307,9 @@ class Assembler:
         link = Breaker() if managed is None else managed.breaker
         return Gate(Breaker(policy.retry.first_s, policy.retry.max_s), link)
 
+    def _order(self, node: Node[Any], policy: DeliveryPolicy) -> Order:
+        return policy.order_kept(type(node)) if self._options.outbox is not None else "strict"
+
     def _edge(self, assembly: Assembly, node_id: str, node: Node[Any], policy: DeliveryPolicy) -> Edge:
         outbox = self._options.outbox
         wanted = policy.on_disk(type(node))
@@ -319,6 +322,7 @@ class Assembler:
         durable = assembly.durable[node_id] = DurableEdge(
             outbox, self._flow.id, node_id, self._journal, trail=self._trail
         )
+        durable.park_with(policy, self._order(node, policy), assembly.counters[node_id].damaged)
         return durable
 
     def _left(self, node_id: str) -> bool:
@@ -345,7 +349,7 @@ class Assembler:
         for node_id in memories.nodes:
             memories.origin(node_id).rides = rides[node_id]
         for node_id, edge in assembly.durable.items():
-            edge.origin.rides = rides[node_id]
+            edge.take_along(rides[node_id])
         for source in assembly.sources:
             source.take_along(rides[source.node_id])
         self._rides_from = lambda node_id: rides_by_start(land, {*starts, node_id})[node_id]

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
+from flowhost.engine.batch import key_of
 from flowhost.engine.failure import Failure, reason_of
 from flowhost.engine.segment import Ported
 from flowhost.errors import (
@@ -16,6 +17,7 @@ from flowhost.errors import (
     TemporaryError,
     UnknownOutcomeError,
 )
+from flowhost.graph.delivery import Order
 from flowhost.sdk import Message, Ok, QueryOutcome, Reject, Retry, Unknown, WriteOutcome
 
 PIECE = 64
@@ -28,8 +30,11 @@ UNKNOWN_KIND = "unknown-outcome"
 Write = Callable[[Sequence[Message], Ported], Awaitable[Sequence[WriteOutcome] | None]]
 """One try: outcomes per message or None if all went well; what leaves the node is appended to the second argument."""
 
-Why = Literal["later", "fault", "unknown"]
-"""Why a message is tried again: its target asked for it, the node failed on it, nobody knows whether it was done."""
+Why = Literal["later", "fault", "unknown", "missing", "behind"]
+"""Why a message has no end yet: its target asked for another try, the node failed on it, nobody knows whether it was
+done, the target was asked and has not got it, it was not tried because of one before it."""
+
+BEHIND = "waits behind an earlier message"
 
 
 class Again(NamedTuple):
@@ -71,6 +76,8 @@ class Tried:
         again: messages that did not, by their place in the batch, in order.
         halt: the target takes nothing at all; None if it does, as far as is known.
         refused: the target does not know us; what was not tried because of that is in neither of the others.
+        stopped: keys whose later messages are not tried.
+        stopped_all: nothing more is tried.
     """
 
     done: int = 0
@@ -79,6 +86,8 @@ class Tried:
     again: dict[int, Again] = field(default_factory=dict)
     halt: Halt | None = None
     refused: str = ""
+    stopped: set[str] = field(default_factory=set)
+    stopped_all: bool = False
 
     @property
     def answered(self) -> bool:
@@ -100,13 +109,23 @@ class Attempts:
     Args:
         node_id: id of the node.
         write: one try.
+        order: what is not sent behind a message that has to be tried again, where a batch is written in pieces.
         resend_unknown: a request without an answer may be sent again, because the target takes it once only.
         oracle: tells what became of such a request; None if nobody can.
     """
 
-    def __init__(self, node_id: str, write: Write, *, resend_unknown: bool, oracle: QueryOutcome | None = None) -> None:
+    def __init__(
+        self,
+        node_id: str,
+        write: Write,
+        order: Order,
+        *,
+        resend_unknown: bool,
+        oracle: QueryOutcome | None = None,
+    ) -> None:
         self._node_id = node_id
         self._write = write
+        self._order = order
         self._resend_unknown = resend_unknown
         self._oracle = oracle
         self._calm = CALM_PIECES
@@ -116,9 +135,8 @@ class Attempts:
         tried = Tried()
         size = len(messages) if self._calm >= CALM_PIECES else PIECE
         for start in range(0, len(messages), size):
-            piece = messages[start : start + size] if size < len(messages) else messages
             self._calm += 1
-            await self._send(messages, start, start + len(piece), tried)
+            await self._send(messages, range(start, min(start + size, len(messages))), tried)
         return tried
 
     async def ask(self, messages: Sequence[Message]) -> Tried:
@@ -148,25 +166,24 @@ class Attempts:
         for place, (message, outcome) in enumerate(zip(messages, outcomes, strict=True)):
             if isinstance(outcome, Unknown):
                 tried.again[place] = Again("unknown", f"the target cannot say yet: {outcome.ask or 'no answer'}")
+            elif isinstance(outcome, Retry):
+                tried.again[place] = Again("missing", "the target has not got it")
             else:
                 self._sort(place, message, outcome, tried)
 
-    async def _send(self, messages: Sequence[Message], start: int, end: int, tried: Tried) -> None:
-        """Try messages from `start` up to `end`; those behind a target that went away meanwhile are not tried."""
-        if tried.refused:
+    async def _send(self, messages: Sequence[Message], places: Sequence[int], tried: Tried) -> None:
+        """Try the messages at these places; those behind one that must be tried again are not tried."""
+        places = self._free(messages, places, tried)
+        if not places:
             return
-        if tried.halt is not None:
-            later = Again("later", tried.halt.reason, tried.halt.after_s)
-            tried.again.update((place, later) for place in range(start, end))
-            return
-        part = messages if end - start == len(messages) else messages[start:end]
+        part = messages if len(places) == len(messages) else [messages[place] for place in places]
         try:
             outcomes = await self._write(part, tried.outputs)
         except AuthenticationError as error:
             tried.refused = reason_of(error)
             return
         except Exception as error:  # noqa: BLE001 - sorted by what happens next
-            await self._sort_error(error, messages, start, end, tried)
+            await self._sort_error(error, messages, places, tried)
             return
         if outcomes is None:
             tried.done += len(part)
@@ -174,8 +191,26 @@ class Attempts:
         if len(outcomes) != len(part):
             reason = f"write() returned {len(outcomes)} outcomes for {len(part)} messages; this is a plugin bug"
             outcomes = [Reject(reason)] * len(part)
-        for place, (message, outcome) in enumerate(zip(part, outcomes, strict=True), start):
+        for place, message, outcome in zip(places, part, outcomes, strict=True):
             self._sort(place, message, outcome, tried)
+
+    def _free(self, messages: Sequence[Message], places: Sequence[int], tried: Tried) -> Sequence[int]:
+        """The places that may be tried now; the others are put to those that wait."""
+        if tried.refused:
+            return ()
+        if tried.halt is not None or tried.stopped_all:
+            behind = Again("behind", tried.halt.reason if tried.halt is not None else BEHIND)
+            tried.again.update((place, behind) for place in places)
+            return ()
+        if not tried.stopped:
+            return places
+        free = []
+        for place in places:
+            if key_of(messages[place]) in tried.stopped:
+                tried.again[place] = Again("behind", BEHIND)
+            else:
+                free.append(place)
+        return free
 
     def _sort(self, place: int, message: Message, outcome: WriteOutcome, tried: Tried) -> None:
         if isinstance(outcome, Ok):
@@ -184,48 +219,60 @@ class Attempts:
                 tried.outputs.append(("out", [outcome.answer]))
         elif isinstance(outcome, Retry):
             reason = outcome.reason or "the target asked to try again"
-            tried.again[place] = Again("later", reason, outcome.after_s)
+            self._wait(place, message, Again("later", reason, outcome.after_s), tried)
             if outcome.down:
                 tried.halt = longest(tried.halt, Halt(reason, outcome.after_s))
-        elif isinstance(outcome, Unknown) and self._resend_unknown:
-            tried.again[place] = Again("later", f"no answer to {outcome.ask or 'the request'}, sending again")
-        elif isinstance(outcome, Unknown) and self._oracle is not None:
-            tried.again[place] = Again(
-                "unknown", f"no answer to {outcome.ask or 'the request'}, asking for the outcome"
-            )
         elif isinstance(outcome, Unknown):
-            tried.failures[place] = Failure(self._node_id, message, unknown_reason(outcome.ask), UNKNOWN_KIND)
+            self._sort_unknown(place, message, outcome.ask, tried)
         else:
             tried.failures[place] = Failure(self._node_id, message, outcome.reason, "Reject")
 
+    def _sort_unknown(self, place: int, message: Message, ask: str, tried: Tried) -> None:
+        what = f"no answer to {ask or 'the request'}"
+        if self._resend_unknown:
+            self._wait(place, message, Again("later", f"{what}, sending again"), tried)
+        elif self._oracle is not None:
+            self._wait(place, message, Again("unknown", f"{what}, asking what became of it"), tried)
+        else:
+            tried.failures[place] = Failure(self._node_id, message, unknown_reason(ask), UNKNOWN_KIND)
+
+    def _wait(self, place: int, message: Message, again: Again, tried: Tried) -> None:
+        """A message has to be tried again, and nothing that must not overtake it is sent before."""
+        tried.again[place] = again
+        if self._order == "strict":
+            tried.stopped_all = True
+        elif self._order == "key":
+            tried.stopped.add(key_of(message))
+
     async def _sort_error(
-        self, error: Exception, messages: Sequence[Message], start: int, end: int, tried: Tried
+        self, error: Exception, messages: Sequence[Message], places: Sequence[int], tried: Tried
     ) -> None:
         reason = reason_of(error)
         if (halt := halt_of(error)) is not None:
             tried.halt = longest(tried.halt, halt)
-            tried.again.update((place, Again("later", reason, halt.after_s)) for place in range(start, end))
+            tried.again.update((place, Again("later", reason, halt.after_s)) for place in places)
         elif isinstance(error, UnknownOutcomeError | PermanentError):
             outcome = Unknown(error.ask or reason) if isinstance(error, UnknownOutcomeError) else Reject(reason)
-            for place in range(start, end):
+            for place in places:
                 self._sort(place, messages[place], outcome, tried)
         else:
             self._calm = 0
-            await self._find_culprits(error, messages, start, end, tried)
+            await self._find_culprits(error, messages, places, tried)
 
     async def _find_culprits(
-        self, error: Exception, messages: Sequence[Message], start: int, end: int, tried: Tried
+        self, error: Exception, messages: Sequence[Message], places: Sequence[int], tried: Tried
     ) -> None:
         """The node itself failed: ever smaller parts, until the culprit stands alone."""
-        if end - start == 1:
+        if len(places) == 1:
+            place, message = places[0], messages[places[0]]
             if isinstance(error, MessageError):
-                tried.failures[start] = Failure(self._node_id, messages[start], reason_of(error), "Reject")
+                tried.failures[place] = Failure(self._node_id, message, reason_of(error), "Reject")
             else:
-                tried.again[start] = Again("fault", reason_of(error))
+                self._wait(place, message, Again("fault", reason_of(error)), tried)
             return
-        step = PIECE if end - start > PIECE else (end - start + 1) // 2
-        for first in range(start, end, step):
-            await self._send(messages, first, min(first + step, end), tried)
+        step = PIECE if len(places) > PIECE else (len(places) + 1) // 2
+        for first in range(0, len(places), step):
+            await self._send(messages, places[first : first + step], tried)
 
 
 def halt_of(error: Exception) -> Halt | None:

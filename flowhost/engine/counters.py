@@ -26,6 +26,12 @@ class NodeCounters:
         self.text = ""
         self.last_error = ""
 
+    def damaged(self, reason: str) -> None:
+        """A message that waited before the node cannot be read any more, and was set aside."""
+        self.dead += 1
+        self.errors += 1
+        self.last_error = reason
+
     @property
     def pending(self) -> int:
         """Messages inside: what came and has not left in any way."""

@@ -31,13 +31,21 @@ TAKE_AT_MOST = 1000
 KEYS_OF_A_TARGET = 3
 """If messages of so many keys are put off and none is taken, it is not the keys but the target."""
 
+NEW = Again("later", "")
+
 EXPIRED = "expired"
 GAVE_UP = "gave-up"
 NODE_FAULT = "node-fault"
 
 
 class Shelf(Protocol):
-    """Where messages wait that must be tried again, so that others can pass."""
+    """Where messages wait that must be tried again, so that others can pass.
+
+    Attributes:
+        newcomers: the messages it is asked about have not waited there before.
+    """
+
+    newcomers: bool
 
     def behind(self, batch: Batch, places: Sequence[int]) -> list[int]:
         """Set aside those that wait for an earlier message of their key; the others are returned."""
@@ -126,7 +134,8 @@ class Delivery:
             asks = trying[0] in batch.unknown
             tried = (await (self._attempts.ask(messages) if asks else self._attempts.send(messages))).at(trying)
             for place in trying:
-                batch.tries[place] = batch.tries.get(place, 0) + 1
+                if tried.again.get(place, NEW).why != "behind":
+                    batch.tries[place] = batch.tries.get(place, 0) + 1
             self._judge(batch, tried, turn, shelf)
             for place, failure in tried.failures.items():
                 tried.failures[place] = msgspec.structs.replace(failure, attempts=batch.tries[place])
@@ -154,6 +163,9 @@ class Delivery:
         if halt is not None:
             self._limit = PROBE
             self._lost(halt, turn)
+            if tried.halt is None and shelf is not None:
+                # should it be the keys after all, they do not stand in the way of others for ever
+                self._park_one_key(batch, tried, shelf)
         elif tried.again:
             self._put_off(batch, tried, turn, shelf)
         for place, again in tried.again.items():
@@ -161,19 +173,25 @@ class Delivery:
 
     def _halt_of_keys(self, batch: Batch, tried: Tried, shelf: Shelf | None) -> Halt | None:
         """So many keys are put off at once that it must be the target; without a shelf everything waits anyway."""
-        if shelf is None or tried.answered:
+        if shelf is None or not shelf.newcomers or tried.answered:
             return None
         later = {key_of(batch.messages[place]): again for place, again in tried.again.items() if again.why == "later"}
         if len(later) < KEYS_OF_A_TARGET:
             return None
         return Halt(next(iter(later.values())).reason, longest_wait(later.values()))
 
+    def _park_one_key(self, batch: Batch, tried: Tried, shelf: Shelf) -> None:
+        key = key_of(batch.messages[next(iter(tried.again))])
+        for place, again in list(tried.again.items()):
+            if key_of(batch.messages[place]) == key and shelf.park(batch, place, again):
+                del tried.again[place]
+
     def _give_up(self, batch: Batch, tried: Tried) -> None:
         """Messages that were tried often enough fail for good."""
         for place, again in list(tried.again.items()):
             if again.why == "fault":
                 batch.faults[place] = batch.faults.get(place, 0) + 1
-            end = self._end_of(again, batch.tries[place], batch.faults.get(place, 0))
+            end = self._end_of(again, batch.tries.get(place, 0), batch.faults.get(place, 0))
             if end is not None:
                 kind, reason = end
                 del tried.again[place]
@@ -184,7 +202,7 @@ class Delivery:
         if faults >= NODE_FAULT_TRIES:
             return NODE_FAULT, f"the node failed on it {faults} times: {again.reason}"
         most = self._policy.retry.max_tries
-        if most is None or tries < most or again.why == "fault":
+        if most is None or tries < most or again.why not in ("later", "unknown"):
             return None
         if again.why == "unknown":
             return UNKNOWN_KIND, f"{again.reason}; after {tries} tries the target may have it or not: look there"
@@ -194,12 +212,12 @@ class Delivery:
         """Set messages aside; what finds no place, or has none to go to, holds the others back."""
         held: list[Again] = []
         for place, again in list(tried.again.items()):
-            if again.why == "unknown" and place not in batch.unknown:
-                continue  # asked at once, with the next try
+            if again.why == "missing" or (again.why == "unknown" and place not in batch.unknown):
+                continue  # sent at once, or asked about
             if shelf is not None and shelf.park(batch, place, again):
                 del tried.again[place]
                 self._failed(again.reason)
-            else:
+            elif again.why != "behind":
                 held.append(again)
         if held and all(again.why == "fault" for again in held):
             # the target is there: no reason to call it lost

@@ -142,8 +142,8 @@ class FlowRunner:
         parts = self._parts
         for segment in parts.segments:
             segment.settle_counters()
-        for waiting in parts.waiting_nodes():
-            waiting.tell()
+        for queued in parts.queued.values():
+            queued.tell()
         return FlowSnapshot(
             flow=parts.flow.id,
             state=self._state,

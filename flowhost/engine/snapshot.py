@@ -53,6 +53,29 @@ class NodeSnapshot(msgspec.Struct, kw_only=True):
         return left == self.out + self.used + self.filtered + self.dead + self.dropped + self.pending
 
 
+class ParkedKey(msgspec.Struct, kw_only=True):
+    """Messages of one key that wait before a node while others pass.
+
+    Attributes:
+        key: of the messages.
+        messages: how many wait.
+        kind: why: `later` (its target asked for it), `fault` (the node fails on it), `unknown` (nobody knows whether it
+            was done), or a word of the node.
+        reason: the same in words.
+        tries: how often the first one was tried.
+        since: when the first one came, nanoseconds UTC.
+        next_try_s: seconds until it is tried again; None if it waits until somebody releases it.
+    """
+
+    key: str
+    messages: int
+    kind: str
+    reason: str
+    tries: int = 0
+    since: int = 0
+    next_try_s: float | None = None
+
+
 class EdgeSnapshot(msgspec.Struct, kw_only=True):
     """Counters of one node's inbound queue: `in = out + dead + dropped + pending`.
 
@@ -67,6 +90,8 @@ class EdgeSnapshot(msgspec.Struct, kw_only=True):
         pending: messages on their way to disk, queued, parked or in flight.
         pending_bytes: what the queued ones take; of a long backlog found at the start, an estimate.
         oldest_s: age of the oldest pending message, seconds; 0 if there is none.
+        parked: of those pending: messages set aside because one of their key has to be tried again.
+        parked_keys: the keys that have waited longest, at most 20.
         durable: on disk.
     """
 
@@ -78,6 +103,8 @@ class EdgeSnapshot(msgspec.Struct, kw_only=True):
     pending: int = 0
     pending_bytes: int = 0
     oldest_s: float = 0.0
+    parked: int = 0
+    parked_keys: list[ParkedKey] = []
     durable: bool = False
 
     def balanced(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -9,15 +10,17 @@ from typing import Any
 from flowhost.engine.attempt import Attempts, Tried
 from flowhost.engine.batch import Batch
 from flowhost.engine.counters import NodeCounters
-from flowhost.engine.delivery import TAKE_AT_MOST, Delivery, open_until_ready
+from flowhost.engine.delivery import TAKE_AT_MOST, Delivery, Shelf, open_until_ready
 from flowhost.engine.edge import Edge, Portion, UnstorableError, now_ms
 from flowhost.engine.failure import Failure, reason_of
 from flowhost.engine.gate import Gate
 from flowhost.engine.notices import NoticeBoard
+from flowhost.engine.outbox.durable_edge import DurableEdge
+from flowhost.engine.outbox.parking import ParkingLot
 from flowhost.engine.pump import Deliveries, Pump
 from flowhost.engine.segment import Ported, by_port
 from flowhost.engine.token import JointToken, Token
-from flowhost.graph.delivery import DeliveryPolicy
+from flowhost.graph.delivery import DeliveryPolicy, Order
 from flowhost.sdk import AsyncTransform, Message, QueryOutcome, Sink, WriteOutcome
 
 
@@ -33,6 +36,7 @@ class WaitingNode:
         link_ready: Callable[[], Awaitable[None]],
         gate: Gate,
         policy: DeliveryPolicy,
+        order: Order,
     ) -> None:
         self.node_id = counters.node_id
         self.last: dict[tuple[str, str], Message] = {}
@@ -46,7 +50,8 @@ class WaitingNode:
         write = self._write if isinstance(node, Sink) else self._transform
         resend = not isinstance(node, Sink) or node.is_idempotent(node.config)
         oracle = node if isinstance(node, QueryOutcome) else None
-        attempts = Attempts(self.node_id, write, resend_unknown=resend, oracle=oracle)
+        attempts = Attempts(self.node_id, write, order, resend_unknown=resend, oracle=oracle)
+        self._asks_first = oracle is not None and not resend
         self._delivery = Delivery(self.node_id, attempts, gate, policy, counters, board)
 
     async def open(self) -> bool:
@@ -62,21 +67,29 @@ class WaitingNode:
         if self._counters.state == "running":
             self._counters.state = "stopped"
 
-    async def bring(self, portions: Sequence[Portion]) -> int:
+    @property
+    def asks_first(self) -> bool:
+        """What an earlier run may have sent already is asked about before it is sent."""
+        return self._asks_first
+
+    async def bring(self, batch: Batch, shelf: Shelf | None = None) -> int:
         """Bring what was taken from the queue through; what leaves the node carries the portions' tokens.
+
+        Args:
+            batch: messages to deliver.
+            shelf: where those wait that must be tried again; None if everything behind them waits.
 
         Returns:
             How many messages are dead.
         """
         self._counters.batches += 1
-        batch = Batch(portions)
         dead = 0
 
         async def pass_on(tried: Tried) -> None:
             nonlocal dead
-            dead += await self._pass_on(tried, portions)
+            dead += await self._pass_on(tried, batch.portions)
 
-        await self._delivery.bring(batch, pass_on)
+        await self._delivery.bring(batch, pass_on, shelf)
         if self._delivers:
             self.last[self.node_id, "out"] = batch.messages[-1]
         return dead
@@ -94,10 +107,17 @@ class WaitingNode:
             joint.done()
         return dead
 
-    def tell(self) -> None:
-        """Bring the node's state up to date: what it waits for, in words."""
-        if self._counters.state in ("running", "retrying") and (text := self._gate.text()):
-            self._counters.state, self._counters.text = "retrying", text
+    def tell(self, parked: str) -> None:
+        """Bring the node's state up to date: what it waits for, in words.
+
+        Args:
+            parked: which messages wait while others pass; empty if none do.
+        """
+        counters = self._counters
+        if counters.state in ("running", "retrying") and (text := self._gate.text()):
+            counters.state, counters.text = "retrying", text
+        elif counters.state == "running":
+            counters.text = parked
 
     async def refuse(self, failures: Sequence[Failure], token: Token) -> None:
         """Messages that could not even be queued leave by the error port or are dead."""
@@ -144,6 +164,12 @@ class QueuedStation:
         self.waiting = waiting
         self.edge = edge
         self._counters = counters
+        self._doubtful = 0
+
+    def tell(self) -> None:
+        """Bring the node's state up to date: what it waits for, in words."""
+        lot = self.edge.lot if isinstance(self.edge, DurableEdge) else None
+        self.waiting.tell("" if lot is None else lot.text())
 
     async def accept(self, messages: Sequence[Message], token: Token) -> None:
         """Queue the messages; waits while the queue is full."""
@@ -169,10 +195,43 @@ class QueuedStation:
         """Take what has accumulated, bring it through, again."""
         if not await self.waiting.open():
             return
-        while True:
-            portions = await self.edge.take(TAKE_AT_MOST)
-            dead = await self.waiting.bring(portions)
-            self.edge.settle(portions, dead=dead)
+        if not isinstance(self.edge, DurableEdge) or self.edge.lot is None:
+            while True:
+                await self._serve_new(None)
+        doubtful = self.waiting.asks_first
+        self._doubtful = min(self.edge.found, TAKE_AT_MOST) if doubtful else 0
+        lot = self.edge.lot
+        try:
+            if not lot.parks:
+                await self._serve_left(lot)
+            while True:
+                lot.set_alarm()
+                await self._serve_new(lot if lot.parks else None)
+                if lot.due_s() == 0.0 and (visit := await lot.take(TAKE_AT_MOST)) is not None:
+                    lot.settle(visit, dead=await self.waiting.bring(visit.batch(doubtful=doubtful), visit))
+                    # look for new ones without waiting for them
+                    self.edge.wake()
+        finally:
+            lot.close()
+
+    async def _serve_new(self, shelf: Shelf | None) -> None:
+        """The next messages of the queue; none if there is something else to do."""
+        portions = await self.edge.take(TAKE_AT_MOST)
+        if not portions:
+            return
+        batch = Batch(portions)
+        # these may have been on their way when the last run ended
+        batch.unknown.update(range(min(self._doubtful, len(batch.messages))))
+        self._doubtful = max(0, self._doubtful - len(batch.messages))
+        self.edge.settle(portions, dead=await self.waiting.bring(batch, shelf))
+
+    async def _serve_left(self, lot: ParkingLot) -> None:
+        """What a run with another order has parked comes first, and all waits for it."""
+        while (due_s := lot.due_s()) is not None:
+            await asyncio.sleep(due_s)
+            if (visit := await lot.take(TAKE_AT_MOST)) is not None:
+                batch = visit.batch(doubtful=self.waiting.asks_first)
+                lot.settle(visit, dead=await self.waiting.bring(batch))
 
 
 class DirectStation:
@@ -185,5 +244,5 @@ class DirectStation:
     async def accept(self, messages: Sequence[Message], token: Token) -> None:
         """Deliver at once."""
         self._counters.in_ += len(messages)
-        await self.waiting.bring([Portion(messages, token, 0, now_ms())])
+        await self.waiting.bring(Batch([Portion(messages, token, 0, now_ms())]))
         token.done()

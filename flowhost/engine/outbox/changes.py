@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flowhost.engine.outbox.letter_changes import LetterChange
+from flowhost.engine.outbox.parking_changes import ParkingChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,7 @@ Change = (
     | SetAside
     | KeepMeta
     | LetterChange
+    | ParkingChange
 )
 
 

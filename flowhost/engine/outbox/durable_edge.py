@@ -13,9 +13,11 @@ from flowhost.engine.outbox.burial import stays_unconfirmed
 from flowhost.engine.outbox.changes import Advance, Append, Change
 from flowhost.engine.outbox.codec import decode_message, encode_message
 from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.outbox.parking import ParkingLot
 from flowhost.engine.outbox.trail import LetterTrail
 from flowhost.engine.snapshot import EdgeSnapshot
 from flowhost.engine.token import Token
+from flowhost.graph.delivery import DeliveryPolicy, Order
 from flowhost.sdk import Message
 
 READ_AHEAD = 20_000
@@ -32,17 +34,19 @@ class Share:
         size: bytes on disk.
         at_ms: when they came, milliseconds UTC.
         dead: how many became dead letters.
+        parked: how many were set aside.
+        parked_size: bytes of those.
         follows: what has to be noted of retried letters when it leaves.
     """
 
-    __slots__ = ("at_ms", "dead", "follows", "last", "number", "size")
+    __slots__ = ("at_ms", "dead", "follows", "last", "number", "parked", "parked_size", "size")
 
     def __init__(self, last: int, number: int, size: int, at_ms: int) -> None:
         self.last = last
         self.number = number
         self.size = size
         self.at_ms = at_ms
-        self.dead = 0
+        self.dead = self.parked = self.parked_size = 0
         self.follows: Sequence[Change] = ()
 
 
@@ -64,6 +68,8 @@ class DurableEdge:
 
     Attributes:
         origin: the edge as the place its messages come from.
+        lot: where its messages wait that must be tried again; None if all behind them wait.
+        found: messages an earlier run has left in the queue itself.
     """
 
     def __init__(
@@ -78,7 +84,10 @@ class DurableEdge:
         trail: LetterTrail | None = None,
     ) -> None:
         self._trail = trail or LetterTrail()
-        self.origin = (journal or Journal(outbox)).origin(self._leaving, self._left)
+        self._journal = journal or Journal(outbox)
+        self.origin = self._journal.origin(self._leaving, self._left)
+        self.lot: ParkingLot | None = None
+        self.found = 0
         self._ridden_from = Rides.HELD if holds else Rides.ALL
         self._outbox = outbox
         self._flow = flow
@@ -95,6 +104,7 @@ class DurableEdge:
         self._behind = False
         self._ahead_count = 0
         self._filled = asyncio.Event()
+        self._woken = False
         self._room = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -112,11 +122,42 @@ class DurableEdge:
         self._dead, self._dropped = record.dead, record.dropped
         self._out = record.position - record.dead - record.dropped
         self._oldest_ms, self._bytes = record.oldest_ms, record.pending_bytes
+        self.found = self._pending
         self._behind = self._pending > 0
+        if self.lot is not None:
+            await self.lot.open(self._number)
+            self._pending += self.lot.count
+            self._out -= self.lot.count
+            self._bytes += self.lot.size
         if self._pending:
             self._idle.clear()
             self._filled.set()
         return self._pending
+
+    def park_with(self, policy: DeliveryPolicy, order: Order, on_damage: Callable[[str], None]) -> ParkingLot:
+        """Let messages that must be tried again wait aside; called before `open`.
+
+        Args:
+            policy: waits between tries.
+            order: what waits behind them.
+            on_damage: called for each parked message that cannot be read.
+        """
+        self.lot = ParkingLot(
+            self._outbox, self._flow, self._node_id, self._journal, policy, order, self._trail, self._unparked,
+            self.wake, on_damage,
+        )  # fmt: skip
+        return self.lot
+
+    def take_along(self, rides: Rides) -> None:
+        """Which appends what leaves this edge takes to disk itself."""
+        self.origin.rides = rides
+        if self.lot is not None:
+            self.lot.origin.rides = rides
+
+    def wake(self) -> None:
+        """Let `take` return, with nothing if there is nothing."""
+        self._woken = True
+        self._filled.set()
 
     def offer(self, messages: Sequence[Message], token: Token, also: Sequence[Change] = ()) -> bool:
         """Send the messages to disk if not too many are on their way there already; `also` happens with it."""
@@ -165,7 +206,7 @@ class DurableEdge:
             await self._room.wait()
 
     async def take(self, limit: int) -> list[Portion]:
-        """What has accumulated on disk, at least one portion."""
+        """What has accumulated on disk, at least one portion; nothing if somebody called `wake`."""
         await self.origin.room()
         while True:
             if self._behind:
@@ -174,6 +215,9 @@ class DurableEdge:
                 return self._take_ahead(limit)
             if self._behind:
                 continue
+            if self._woken:
+                self._woken = False
+                return []
             self._filled.clear()
             await self._filled.wait()
 
@@ -203,6 +247,7 @@ class DurableEdge:
 
     def snapshot(self) -> EdgeSnapshot:
         """The ledger of this edge."""
+        lot = self.lot
         return EdgeSnapshot(
             node=self._node_id,
             in_=self._in,
@@ -211,9 +256,18 @@ class DurableEdge:
             dropped=self._dropped,
             pending=self._pending,
             pending_bytes=self._bytes,
-            oldest_s=age_s(self._oldest_ms) if self._pending else 0.0,
+            oldest_s=age_s(self._oldest()),
+            parked=0 if lot is None else lot.count,
+            parked_keys=[] if lot is None else lot.shown(),
             durable=True,
         )
+
+    def _oldest(self) -> int:
+        """When the oldest pending message came, milliseconds UTC; 0 if there is none."""
+        parked, parked_ms = (0, 0) if self.lot is None else (self.lot.count, self.lot.oldest_ms)
+        if self._pending <= parked:
+            return parked_ms
+        return min(self._oldest_ms, parked_ms) if parked_ms else self._oldest_ms
 
     # -- from disk
 
@@ -263,12 +317,20 @@ class DurableEdge:
     def _left(self, tokens: Sequence[Token]) -> None:
         """These have left the disk."""
         shares: list[Share] = [token.position for token in tokens]
-        number, dead = sum(share.number for share in shares), sum(share.dead for share in shares)
+        number, dead = sum(share.number - share.parked for share in shares), sum(share.dead for share in shares)
+        self._bytes -= sum(share.size - share.parked_size for share in shares)
+        self._oldest_ms = share.at_ms if (share := self.origin.first()) is not None else shares[-1].at_ms
+        self._ended(number, dead)
+
+    def _unparked(self, number: int, dead: int, size: int) -> None:
+        """Messages that were parked have come to their end."""
+        self._bytes -= size
+        self._ended(number, dead)
+
+    def _ended(self, number: int, dead: int) -> None:
         self._out += number - dead
         self._dead += dead
         self._pending -= number
-        self._bytes -= sum(share.size for share in shares)
-        self._oldest_ms = share.at_ms if (share := self.origin.first()) is not None else shares[-1].at_ms
         if self._pending == 0:
             # the estimate for what an earlier run had left was not exact
             self._bytes = 0

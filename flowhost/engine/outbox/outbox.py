@@ -68,6 +68,7 @@ class Outbox:
         self._writer: OutboxWriter | None = None
         self._reader = OutboxReader(path)
         self._left: frozenset[tuple[str, str]] = frozenset()
+        self._parked = 0
 
     @property
     def path(self) -> Path:
@@ -97,6 +98,11 @@ class Outbox:
     def left(self, flow: str, node: str) -> bool:
         """Whether an earlier run left messages before this node, waiting or parked, when the file was opened."""
         return (flow, node) in self._left
+
+    def next_parked(self) -> int:
+        """A number for a row that is parked now, higher than all before it. Called on the loop only."""
+        self._parked += 1
+        return self._parked
 
     async def edge(self, flow: str, node: str) -> EdgeRecord:
         """The durable edge before this node, made if it is missing."""
@@ -158,6 +164,7 @@ class Outbox:
         prepare(connection, self._path)
         tails = dict(connection.execute("SELECT id, appended FROM edge"))
         self._left = frozenset(connection.execute(_LEFT))
+        self._parked = connection.execute("SELECT coalesce(max(id), 0) FROM parked").get
         again = partial(connect, self._path)
         return OutboxWriter(connection, again, self._reader, self._pool, loop, tails, self._on_fault)
 

@@ -31,6 +31,7 @@ from flowhost.engine.outbox.changes import (
 from flowhost.engine.outbox.letter_changes import LetterChange
 from flowhost.engine.outbox.letter_rows import bury
 from flowhost.engine.outbox.orphans import bury_edge
+from flowhost.engine.outbox.parking_changes import ParkingChange
 from flowhost.engine.outbox.pool import WriterPool
 from flowhost.engine.outbox.reader import OutboxReader
 from flowhost.engine.outbox.schema import make_edge_table
@@ -249,6 +250,8 @@ class OutboxWriter:
                 self._execute("INSERT OR REPLACE INTO origin VALUES (?, ?, ?)", flow, node, value)
             case MakeEdge() | DropNode() | SetAside() | KeepMeta():
                 self._apply_at_start(change)
+            case ParkingChange():
+                change.apply(self._connection)
         return None
 
     def _apply_at_start(self, change: MakeEdge | DropNode | SetAside | KeepMeta) -> None:
