@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from flowhost.engine.load import Load, Meter, Ride, Rides
+from flowhost.engine.load import Load, Meter, Ride, Rides, rows_of
 from flowhost.engine.outbox.burial import stays_unconfirmed
 from flowhost.engine.outbox.changes import Append, Change
 from flowhost.engine.outbox.outbox import Outbox
@@ -111,8 +111,8 @@ class Journal:
     def _committed(self, rides: Sequence[Ride], starts: Sequence[int]) -> None:
         start = iter(starts)
         for ride in rides:
+            self._meter.rows -= rows_of(ride.change)
             if isinstance(ride.change, Append):
-                self._meter.rows -= len(ride.change.rows)
                 first = next(start)
                 if ride.written is not None:
                     ride.written(first)

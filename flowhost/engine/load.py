@@ -7,7 +7,7 @@ from enum import IntEnum
 from itertools import count
 from typing import NamedTuple
 
-from flowhost.engine.outbox.changes import Append, Change
+from flowhost.engine.outbox.changes import Append, Change, KeepStates
 from flowhost.engine.token import Knot, Token
 
 
@@ -67,8 +67,12 @@ class Load:
     def add(self, change: Change, written: Callable[[int], None] | None = None) -> None:
         """One more change."""
         self.changes.append(Ride(next(self._meter.numbers), change, written))
-        if isinstance(change, Append):
-            self._meter.rows += len(change.rows)
+        self._meter.rows += rows_of(change)
+
+
+def rows_of(change: Change) -> int:
+    """How many rows a change writes."""
+    return len(change.rows) if isinstance(change, Append | KeepStates) else 1
 
 
 class Line:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from typing_extensions import override
@@ -11,14 +10,8 @@ from flowhost import sdk
 from flowhost.expr import as_text
 from flowhost.nodes.keyed import key_source, text_of
 from flowhost.nodes.moments import NS
+from flowhost.nodes.recent_ids import BETWEEN, RecentIds
 from flowhost.sdk import CodeWriter, Expression, InlineTransform, MessageError, NodeContext, NodeSpec, setting
-
-BETWEEN = "\x1f"
-"""Stands between scope and id in the key of a remembered id (ASCII unit separator)."""
-AT_LEAST = 1024
-"""Ids that come in before old ones are looked for."""
-KEPT = 0.9
-"""Part of `max_entries` that stays when there were too many, so that not every message has to make room."""
 
 
 class DedupeConfig(sdk.Config):
@@ -31,7 +24,7 @@ class DedupeConfig(sdk.Config):
     by: Expression | None = setting(None, example="topic", advanced=True)
     """Ids are compared within the same value of this; left out, the message's key, else its topic."""
     max_entries: int = setting(100_000, ge=1, unit="ids", advanced=True)
-    """Ids remembered at most, all keys together, about 250 bytes each; beyond that the oldest leave early."""
+    """Ids remembered at most, all keys together, about 400 bytes each in memory; beyond that the oldest leave early."""
 
 
 class Dedupe(InlineTransform[DedupeConfig]):
@@ -64,8 +57,7 @@ class Dedupe(InlineTransform[DedupeConfig]):
     def __init__(self, config: DedupeConfig, context: NodeContext) -> None:
         super().__init__(config, context)
         self._window_ns = round(config.window_s * NS)
-        self._new_ids = 0
-        self._sweep_after = AT_LEAST
+        self._recent: RecentIds | None = None
         self._without_id = 0
         self._told_full = False
 
@@ -94,15 +86,21 @@ class Dedupe(InlineTransform[DedupeConfig]):
         if not identity:
             self._count_without_id(scope)
             return True
+        recent = self._recent or self._recall(state)
         key = f"{scope}{BETWEEN}{identity}"
         last_ns: int | None = state.get(key)
         if last_ns is None:
             state[key] = time_ns
-            self._make_room(state)
+            recent.added(scope, key, time_ns)
             return True
         if time_ns > last_ns:
             state[key] = time_ns
+            recent.seen(scope, time_ns)
         return abs(time_ns - last_ns) >= self._window_ns
+
+    def _recall(self, state: dict[str, Any]) -> RecentIds:
+        self._recent = RecentIds(state, self._window_ns, self.config.max_entries, self._tell_full)
+        return self._recent
 
     def _count_without_id(self, scope: str) -> None:
         self._without_id += 1
@@ -110,41 +108,15 @@ class Dedupe(InlineTransform[DedupeConfig]):
             text = f"a message of {scope!r:.60} has no id: such messages pass unchecked; set `id` at the source or here"
             self.context.board.notice("warning", text)
 
-    def _make_room(self, state: dict[str, Any]) -> None:
-        """Forget what is over, once in a while; the oldest, too, if there are too many."""
-        self._new_ids += 1
-        too_many = len(state) > self.config.max_entries
-        if self._new_ids < self._sweep_after and not too_many:
-            return
-        for key in list(expired(state, self._window_ns)):
-            del state[key]
-        room = max(1, int(self.config.max_entries * KEPT))
-        if too_many and len(state) > room:
-            for key in sorted(state, key=state.__getitem__)[: len(state) - room]:
-                del state[key]
-            self._tell_full(room)
-        self._new_ids, self._sweep_after = 0, max(AT_LEAST, len(state))
-
-    def _tell_full(self, room: int) -> None:
+    def _tell_full(self) -> None:
         if not self._told_full:
             self._told_full = True
             config = self.config
             text = (
-                f"more than {room} ids within {config.window_s:g} s: the oldest are forgotten early, so a "
-                "late repetition may pass; raise `max_entries` or shorten `window_s`"
+                f"more than {config.max_entries} ids within {config.window_s:g} s: the oldest are forgotten early, so "
+                "a late repetition may pass; raise `max_entries` or shorten `window_s`"
             )
             self.context.board.notice("warning", text)
-
-
-def expired(state: dict[str, int], window_ns: int) -> Iterator[str]:
-    """Keys older than the window, measured by the newest source time of their scope: one wrong clock harms no other."""
-    newest: dict[str, int] = {}
-    for key, time_ns in state.items():
-        scope = key.partition(BETWEEN)[0]
-        newest[scope] = max(time_ns, newest.get(scope, time_ns))
-    for key, time_ns in state.items():
-        if newest[key.partition(BETWEEN)[0]] - time_ns >= window_ns:
-            yield key
 
 
 def as_id(value: object) -> str:
