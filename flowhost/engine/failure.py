@@ -9,6 +9,9 @@ from flowhost.sdk import Message
 UNDECODABLE = "Undecodable"
 """Kind of a failure of a source: it received what it could not read."""
 
+ORPHANED_STATE = "orphaned-state"
+"""Kind of what a node had worked out of messages it held, and nobody can go on with: a state, not a message."""
+
 
 class Failure(msgspec.Struct, frozen=True):
     """One message and why it failed.

@@ -12,15 +12,15 @@ from flowhost.engine.graveyard import Graveyard
 from flowhost.engine.journal import Journal, Origin
 from flowhost.engine.memory import Memory, Remembered
 from flowhost.engine.notices import NoticeBoard
+from flowhost.engine.outbox.orphaned_states import given_up, orphans
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.outbox.states import Saved, StateKeeper
 from flowhost.engine.pump import Deliveries, Pump
 from flowhost.engine.segment import Segment
 from flowhost.engine.token import Token
-from flowhost.sdk import Clock, Message, Meta, Remembering, StateForm, Step
+from flowhost.sdk import Clock, Message, Remembering, Step
 
-ORPHANED = "orphaned"
-"""Kind of a dead letter for what nobody can go on with."""
+CHANGED = "the node is configured in another way now"
 
 
 @dataclass
@@ -154,24 +154,10 @@ class Memories:
         """States nobody can go on with: keys start afresh, messages held become dead letters."""
         node_id, form = kept.keeper.memory.node_id, kept.saved.form
         counters = self._counters[node_id]
-        held = [remembered for remembered in lost if remembered.held]
-        text = "is configured in another way now, so what it remembered of {} was given up".format(
-            "1 key" if len(lost) == 1 else f"{len(lost):,} keys"
-        )
-        if held:
-            text += f"; {sum(remembered.held for remembered in held):,} messages it held are dead letters ({ORPHANED})"
-        kept.keeper.board.notice("warning", text)
-        failures = [orphan(node_id, remembered, form) for remembered in held]
-        counters.used += sum(remembered.held for remembered in held)
+        kept.keeper.board.notice("warning", f"{CHANGED}; {given_up(lost)}")
+        failures = orphans(node_id, lost, form, CHANGED)
+        counters.used += sum(remembered.held for remembered in lost)
         counters.made += len(failures)
         counters.dead += len(failures)
         if failures and (burial := self._graveyard.bury(failures)) is not None:
             deliveries.append((burial, ()))
-
-
-def orphan(node_id: str, remembered: Remembered, form: StateForm | None) -> Failure:
-    """A failure that keeps a state as it was."""
-    made = None if form is None else {"version": form.version, "config": dict(form.config)}
-    payload = {"key": remembered.key, "held": remembered.held, "state": remembered.state, "made": made}
-    reason = f"the node is configured in another way now; it held {remembered.held:,} messages of this key"
-    return Failure(node_id, Message(payload, Meta(key=remembered.key)), reason, ORPHANED)

@@ -6,8 +6,8 @@ lost and everything counts once, however often it is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from flowhost.graph.answers import Answers
@@ -67,7 +67,7 @@ def guarantees(document: FlowDocument, nodes: Mapping[str, Answers]) -> tuple[Pa
         after[node_id] = list(_after(node, came))
     found = [_promise(way, nodes[sink]) for sink in document.nodes if _delivers(nodes[sink]) for way in after[sink]]
     place = {node_id: index for index, node_id in enumerate(document.nodes)}
-    return tuple(sorted(found, key=lambda path: (place[path.sink], path.failed, place[path.source])))
+    return tuple(sorted(_one_each(found), key=lambda path: (place[path.sink], path.failed, place[path.source])))
 
 
 def _after(node: Answers, came: Iterator[Way]) -> Iterator[Way]:
@@ -88,6 +88,19 @@ def _leaving(after: Mapping[str, list[Way]], nodes: Mapping[str, Answers], wire:
     return after[wire.source] if passes else []
 
 
+def _one_each(paths: Sequence[PathGuarantee]) -> Iterable[PathGuarantee]:
+    """One path for all that promise the same between the same nodes: the shorter route, all reasons."""
+    kept: dict[tuple[object, ...], PathGuarantee] = {}
+    for path in paths:
+        kind = (path.source, path.sink, path.failed, path.level, path.received)
+        if (known := kept.get(kind)) is None:
+            kept[kind] = path
+            continue
+        route = min(known.route, path.route, key=len)
+        kept[kind] = replace(known, route=route, reasons=tuple(dict.fromkeys((*known.reasons, *path.reasons))))
+    return kept.values()
+
+
 def _delivers(node: Answers) -> bool:
     return node.is_target and node.entry.disabled is None
 
@@ -101,7 +114,7 @@ def _promise(way: Way, sink: Answers) -> PathGuarantee:
         text = "a message that is sent again counts again at the target"
         doubles = (*doubles, reason(sink, text, "is_idempotent"))
     elif sink.by_id and way.new_ids:
-        doubles = (*doubles, *way.new_ids, *way.leaks)
+        doubles = (*doubles, *way.new_ids)
     received: Level = "best effort" if losses else "at least once" if doubles else "effectively once"
     return PathGuarantee(
         source=way.source,

@@ -8,9 +8,6 @@ from dataclasses import dataclass, replace
 from flowhost.graph.answers import Answers
 from flowhost.graph.wiring import ERROR_PORT
 
-STATE_ON_DISK = False
-"""Whether what transforms hold or remember survives a kill."""
-
 
 @dataclass(frozen=True)
 class Reason:
@@ -41,7 +38,6 @@ class Way:
         losses: why a kill can lose them.
         doubles: why one can count twice, whatever follows.
         new_ids: why one that comes again may have another id.
-        leaks: why repetitions pass that should have ended on the way.
         repeats: one can come again here.
         backed: what is lost further on is brought again, by the origin or from disk.
     """
@@ -53,7 +49,6 @@ class Way:
     losses: tuple[Reason, ...] = ()
     doubles: tuple[Reason, ...] = ()
     new_ids: tuple[Reason, ...] = ()
-    leaks: tuple[Reason, ...] = ()
     repeats: bool = False
     backed: bool = False
 
@@ -74,7 +69,6 @@ class Way:
             losses=_joined(self.losses, other.losses),
             doubles=_joined(self.doubles, other.doubles),
             new_ids=_joined(self.new_ids, other.new_ids),
-            leaks=_joined(self.leaks, other.leaks),
         )
 
 
@@ -106,7 +100,7 @@ def enter(way: Way, node: Answers) -> Way:
     if node.makes_ids:
         way = _held(way, node)
     if node.drops_repeats and not (node.by_id and way.new_ids):
-        way = _without_repeats(way, node)
+        way = replace(way, new_ids=(), repeats=False)
     return way
 
 
@@ -153,21 +147,11 @@ def _losses_at(way: Way, node: Answers) -> Iterator[Reason]:
 
 def _held(way: Way, node: Answers) -> Way:
     """Messages go into others, which have ids of their own."""
-    losses, doubles = way.losses, way.doubles
-    if not STATE_ON_DISK:
-        losses = _joined(losses, (reason(node, "what it holds is in memory: a kill loses it"),))
+    doubles = way.doubles
     if way.repeats:
-        remedy = "" if way.leaks else "put a `dedupe` before it"
-        twice = reason(node, "takes a message that comes again for another one", remedy=remedy)
-        doubles = _joined(doubles, (twice, *way.leaks))
-    return replace(way, losses=losses, doubles=doubles, new_ids=(), leaks=(), repeats=True)
-
-
-def _without_repeats(way: Way, node: Answers) -> Way:
-    if STATE_ON_DISK:
-        return replace(way, new_ids=(), leaks=(), repeats=False)
-    text = "remembers in memory what has passed: after a restart a repetition passes"
-    return replace(way, leaks=_joined(way.leaks, (reason(node, text),)))
+        text = "takes a message that comes again for another one"
+        doubles = _joined(doubles, (reason(node, text, remedy="put a `dedupe` before it"),))
+    return replace(way, doubles=doubles, new_ids=(), repeats=True)
 
 
 def _joined(first: Iterable[Reason], second: Iterable[Reason]) -> tuple[Reason, ...]:

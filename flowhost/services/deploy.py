@@ -36,7 +36,7 @@ async def refuse_faulty(document: FlowDocument, library: NodeLibrary) -> None:
 async def find_orphans(
     document: FlowDocument, library: NodeLibrary, outbox: Path, running: FlowSnapshot | None
 ) -> dict[str, int]:
-    """Messages that wait before nodes a revision has no queue for, by node.
+    """Messages that wait before nodes a revision has no queue for, or are held by nodes it has no longer, by node.
 
     Args:
         document: the revision.
@@ -45,21 +45,22 @@ async def find_orphans(
         running: figures of the run that is on; a queue of it that flows is left out, it is empty when the run stops.
     """
     census = await asyncio.to_thread(take_census, outbox, document.id)
+    types = {node: entry.type for node, entry in document.nodes.items()}
+    lost = {node: number for node, number in census.held.items() if types.get(node) != census.types.get(node)}
     flowing = {edge.node for edge in running.edges if edge.oldest_s < FLOWS_S} if running is not None else set()
-    return {
-        node: number
-        for node, number in census.waiting.items()
-        if node not in flowing and not _served(document, library, node)
-    }
+    for node, number in census.waiting.items():
+        if node not in flowing and not _served(document, library, node):
+            lost[node] = lost.get(node, 0) + number
+    return lost
 
 
 def refuse_orphans(orphans: Mapping[str, int]) -> None:
     """Messages would become dead letters: somebody has to want that. Raises `ConfirmationError`."""
     if orphans:
-        places = ", ".join(f"{number:,} before {node}" for node, number in orphans.items())
+        places = ", ".join(f"{number:,} at {node}" for node, number in orphans.items())
         raise ConfirmationError(
-            f"not taken, nothing was changed: messages wait before nodes this revision has no queue for ({places}); "
-            "let them be delivered first, or confirm: they become dead letters that can be replayed"
+            f"not taken, nothing was changed: messages wait for or are held by nodes this revision has no place for "
+            f"({places}); let them be delivered first, or confirm: they become dead letters that can be replayed"
         )
 
 
@@ -100,6 +101,8 @@ def _in_words(census: Census) -> str:
     parts = []
     if census.waiting:
         parts.append(f"{sum(census.waiting.values()):,} messages waiting before {', '.join(census.waiting)}")
+    if census.held:
+        parts.append(f"{sum(census.held.values()):,} messages held by {', '.join(census.held)}")
     if census.dead_letters:
         parts.append(f"{census.dead_letters:,} open dead letters")
     if census.retried:

@@ -30,9 +30,10 @@ class DeadLetterKeeper:
 
     def __call__(self, failures: Sequence[Failure]) -> Burial:
         """Where these failures are kept."""
-        return Burial(self._outbox, [self._letter(failure) for failure in failures])
+        return Burial(self._outbox, [self.letter(failure) for failure in failures])
 
-    def _letter(self, failure: Failure) -> Bury:
+    def letter(self, failure: Failure) -> Bury:
+        """The dead letter for a failure."""
         meta = failure.message.meta
         return Bury(
             self._flow, failure.node, self._clock.now_ns(), self._revision, failure.kind, storable(failure.reason),
@@ -68,9 +69,13 @@ def storable(text: str) -> str:
 
 def kept(message: Message) -> bytes:
     """The message as bytes, without the mark of a retry; a payload that is no message data is kept as its text."""
-    if message.meta.letter:
+    meta = message.meta
+    if meta.letter:
         message = message.with_meta(letter=0)
     try:
         return encode_message(message)
     except TypeError:
-        return encode_message(message.with_payload(repr(message.payload)))
+        texts = {name: storable(getattr(meta, name)) for name in ("topic", "unit", "key", "id")}
+        headers = {storable(name): storable(text) for name, text in meta.headers.items()}
+        payload = storable(message.payload) if isinstance(message.payload, str) else repr(message.payload)
+        return encode_message(message.with_payload(payload).with_meta(**texts, headers=headers))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ import apsw
 
 from flowhost.engine.outbox.letter import REPLAY
 from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.outbox.states import HELD, count_held
+from flowhost.engine.outbox.succession import types_key
 from flowhost.errors import HostError
 
 DELETED = "deleted"
@@ -27,16 +30,20 @@ class Census:
         waiting: messages by node, queued or parked before it; nodes without any are left out.
         dead_letters: open ones: neither replayed nor discarded.
         retried: dead letters that were retried and have not come back to their node yet.
+        held: messages by node that came to it and are part of what it remembers, such as open windows.
+        types: node type by node id, as the last run knew them.
     """
 
     waiting: Mapping[str, int] = field(default_factory=dict)
     dead_letters: int = 0
     retried: int = 0
+    held: Mapping[str, int] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
         """True when nothing would be lost with the file."""
-        return not self.waiting and not self.dead_letters and not self.retried
+        return not (self.waiting or self.dead_letters or self.retried or self.held)
 
 
 def take_census(path: Path, flow: str) -> Census:
@@ -100,6 +107,8 @@ def _count(connection: apsw.Connection, flow: str) -> Census:
         waiting={node: number for node, number in queues.items() if not node.startswith(REPLAY)},
         dead_letters=connection.execute(dead, (flow,)).get,
         retried=sum(number for node, number in queues.items() if node.startswith(REPLAY)),
+        held=count_held(connection.execute(HELD, (flow,))),
+        types=json.loads(connection.execute("SELECT value FROM meta WHERE key = ?", (types_key(flow),)).get or "{}"),
     )
 
 

@@ -30,17 +30,17 @@ class DamagedRowError(FlowHostError):
 
 def encode(value: Any) -> bytes:
     """The value with its checksum. Raises TypeError for a value that is not message data."""
-    return _with_checksum(_encoder.encode(_prepared(value)))
+    return _with_checksum(_encoded(_prepared(value)))
 
 
 def encode_message(message: Message) -> bytes:
-    """A message with its checksum."""
+    """A message with its checksum. Raises TypeError for one that is not message data."""
     meta = message.meta
     fields = (_prepared(message.payload), meta.topic, meta.time_ns, meta.quality, meta.status, meta.unit, meta.key,
               meta.id, meta.headers)  # fmt: skip
     if meta.letter:
-        return _with_checksum(_encoder.encode((*fields, meta.letter)))
-    return _with_checksum(_encoder.encode(fields))
+        return _with_checksum(_encoded((*fields, meta.letter)))
+    return _with_checksum(_encoded(fields))
 
 
 def decode(row: bytes) -> Any:
@@ -61,6 +61,15 @@ def decode_message(row: bytes) -> Message:
         raise DamagedRowError(f"a row of {len(row)} bytes holds no message")
     payload, *meta = fields
     return Message(payload, Meta(*meta))
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        raise TypeError(
+            "a text with half characters cannot be kept in the outbox; decode it with errors='replace'"
+        ) from None
 
 
 def _with_checksum(body: bytes) -> bytes:

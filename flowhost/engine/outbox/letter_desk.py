@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Protocol
 
-from flowhost.engine.failure import UNDECODABLE
+from flowhost.engine.failure import ORPHANED_STATE, UNDECODABLE
 from flowhost.engine.outbox.changes import Append
 from flowhost.engine.outbox.codec import DamagedRowError, decode_message, encode_message
 from flowhost.engine.outbox.letter import REPLAY, Letter
@@ -207,6 +207,8 @@ def refusal(letter: Letter, nodes: Sequence[str] | None) -> str:
     # what a source could not read is no input of the flow before somebody has edited it
     if letter.kind == UNDECODABLE and not letter.edits:
         return f"the source {letter.node!r} could not read it: edit it, then it leaves by the source's output"
+    if letter.kind == ORPHANED_STATE and not letter.edits:
+        return f"it is what node {letter.node!r} had worked out, not a message: edit it into one, or discard it"
     return ""
 
 

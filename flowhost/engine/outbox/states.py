@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +17,19 @@ from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.token import Token
 from flowhost.sdk import Clock, Message, Remembering, StateForm
 
+STATES = "SELECT CAST(key AS BLOB), CAST(value AS BLOB) FROM state WHERE flow = ? AND node = ?"
+"""As bytes: a damaged file may hold text that is none."""
+HELD = """
+SELECT node, CAST(value AS BLOB) FROM state
+WHERE flow = ? AND key <> '=' AND substr(CAST(value AS BLOB), 5, 2) <> x'9200'
+"""
+"""Rows of keys that hold messages: behind the checksum, those of others begin with a list of two and a zero."""
 FORM = "="
 """Key of the row that says in which form the others are."""
 OF_KEY = ":"
 """Begins the row of a node's key, so that no key can be taken for the form."""
+OF_ODD_KEY = "~"
+"""Begins the row of a key that is no valid text: devices may bring half characters."""
 NAMED_AT_MOST = 5
 
 
@@ -72,7 +82,7 @@ class StateKeeper:
     async def load(self) -> Saved:
         """What an earlier run has saved. Rows that are damaged are set aside, and said. Raises `HostError`."""
         place = (self._flow, self.memory.node_id)
-        rows = await self._outbox.query("SELECT key, value FROM state WHERE flow = ? AND node = ?", place)
+        rows = await self._outbox.query(STATES, place)
         saved = await asyncio.to_thread(read, rows)
         if saved.damaged:
             await self._set_aside(saved.damaged)
@@ -90,7 +100,7 @@ class StateKeeper:
 
     def forget(self, keys: Sequence[str], token: Token) -> None:
         """From this batch on nothing is saved of these keys."""
-        token.attach(self._keep([(OF_KEY + key, None) for key in keys]))
+        token.attach(self._keep([(row_key(key), None) for key in keys]))
 
     def _keep(self, rows: Sequence[tuple[str, bytes | None]]) -> KeepStates:
         return KeepStates(self._flow, self.memory.node_id, rows)
@@ -105,9 +115,9 @@ class StateKeeper:
             if not forgotten:
                 try:
                     row = encode((held, state))
-                except TypeError as error:
+                except (TypeError, ValueError) as error:
                     self._tell_unsaved(key, str(error))
-            rows.append((OF_KEY + key, row))
+            rows.append((row_key(key), row))
         return rows
 
     def _tell_unsaved(self, key: object, reason: str) -> None:
@@ -118,7 +128,7 @@ class StateKeeper:
 
     async def _set_aside(self, damaged: Sequence[tuple[str, bytes, str]]) -> None:
         for key, _, reason in damaged[:NAMED_AT_MOST]:
-            what = f"what it remembered for key {key[1:]!r:.80}" if key != FORM else "the form of what it remembered"
+            what = f"what it remembered for key {key[1:]!r:.80}" if key != FORM else "the form of its states"
             self.board.notice("error", f"{what} is damaged on disk: {reason}; it is set aside and starts afresh")
         if len(damaged) > NAMED_AT_MOST:
             self.board.notice("error", f"{len(damaged) - NAMED_AT_MOST} more keys are damaged on disk and start afresh")
@@ -145,18 +155,44 @@ class Saved:
     damaged: list[tuple[str, bytes, str]] = field(default_factory=list)
 
 
-def read(rows: Sequence[tuple[str, bytes]]) -> Saved:
+def read(rows: Sequence[tuple[bytes, bytes]]) -> Saved:
     """Understand the rows of one node."""
     saved = Saved()
-    for key, row in rows:
+    for name, row in rows:
+        key = name.decode("utf-8", "replace")
         try:
             first, second = decode(row)
             if key == FORM:
                 saved.form = StateForm(int(first), dict(second))
             else:
-                saved.states.append(Remembered(key[len(OF_KEY) :], second, int(first)))
+                saved.states.append(Remembered(key_of(key), second, int(first)))
         except DamagedRowError as error:
             saved.damaged.append((key, row, str(error)))
         except (TypeError, ValueError) as error:
             saved.damaged.append((key, row, f"it is no saved state: {error}"))
     return saved
+
+
+def count_held(rows: Iterable[tuple[str, bytes]]) -> dict[str, int]:
+    """Messages held, by node, out of rows as `HELD` gives them; of damaged rows nobody knows."""
+    held: dict[str, int] = {}
+    for node, row in rows:
+        with suppress(DamagedRowError, TypeError, ValueError):
+            held[node] = held.get(node, 0) + int(decode(row)[0])
+    return held
+
+
+def row_key(key: str) -> str:
+    """The key of the row that holds the state of a node's key."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return OF_ODD_KEY + key.encode("utf-8", "surrogatepass").hex()
+    return OF_KEY + key
+
+
+def key_of(row: str) -> str:
+    """The node's key whose state this row holds. Raises `ValueError` for a row nobody has written."""
+    if row.startswith(OF_ODD_KEY):
+        return bytes.fromhex(row[len(OF_ODD_KEY) :]).decode("utf-8", "surrogatepass")
+    return row.removeprefix(OF_KEY)

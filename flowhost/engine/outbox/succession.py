@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flowhost.engine.notices import History
-from flowhost.engine.outbox.changes import Change, DropNode, KeepMeta, Orphan
+from flowhost.engine.outbox.burial import DeadLetterKeeper
+from flowhost.engine.outbox.changes import Change, DropNode, KeepMeta, Orphan, SetAside
 from flowhost.engine.outbox.letter import REPLAY
+from flowhost.engine.outbox.orphaned_states import given_up, orphans
 from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.outbox.states import STATES, Saved, read
 from flowhost.sdk import Clock
 
 KIND = "orphaned"
@@ -38,8 +42,9 @@ class Left:
 class Succession:
     """Hands what an earlier revision of a flow left over to the one that starts now.
 
-    Queues of nodes that stay are kept; messages of all others become dead letters of kind `orphaned`, and the state of
-    nodes that are gone or of another type now is dropped, all in one transaction.
+    Queues of nodes that stay are kept; messages of all others become dead letters of kind `orphaned`. What nodes that
+    are gone or of another type now had remembered is dropped, and messages they held become dead letters of kind
+    `orphaned-state`. All in one transaction.
 
     Args:
         outbox: the file.
@@ -72,27 +77,37 @@ class Succession:
         gone = [node for node in await self._nodes_in("state") if node not in types]
         remembered = {*await self._nodes_in("state"), *await self._nodes_in("origin")}
         others = [node for node in sorted(remembered) if node in types and before.get(node, types[node]) != types[node]]
+        lost = {node: await self._read_states(node) for node in [*gone, *others]}
         changes: list[Change] = [self._orphan(entry, types) for entry in orphans]
+        changes += [letter for node, saved in lost.items() for letter in self._letters(node, saved, types)]
         changes += [DropNode(self._flow, node, with_origin=False) for node in gone]
         changes += [DropNode(self._flow, node, with_origin=True) for node in others]
         if (now := {**before, **types}) != before:
-            changes.append(KeepMeta(self._key, json.dumps(now)))
+            changes.append(KeepMeta(types_key(self._flow), json.dumps(now)))
         if changes:
             await self._outbox.change(*changes)
         self._tell_orphans(orphans, types)
-        for node in gone:
-            self._history.add("warning", "the node is gone, and what it remembered was dropped", node=node)
-        for node in others:
-            text = f"is a {types[node]} now; what it remembered as a {before[node]} was dropped"
-            self._history.add("warning", text, node=node)
+        for node, saved in lost.items():
+            self._history.add("warning", f"{self._why_lost(node, types)}; {given_up(saved.states)}", node=node)
         return {entry.node: entry.number for entry in left if entry.node in served}
 
-    @property
-    def _key(self) -> str:
-        return f"types {self._flow}"
+    async def _read_states(self, node: str) -> Saved:
+        rows = await self._outbox.query(STATES, (self._flow, node))
+        return await asyncio.to_thread(read, rows)
+
+    def _letters(self, node: str, saved: Saved, types: Mapping[str, str]) -> Iterator[Change]:
+        """What is kept of the states of a node."""
+        keeper = DeadLetterKeeper(self._outbox, self._flow, self._revision, self._clock)
+        for failure in orphans(node, saved.states, saved.form, self._why_lost(node, types)):
+            yield keeper.letter(failure)
+        for key, row, reason in saved.damaged:
+            yield SetAside(self._flow, node, f"state {key}", 0, self._clock.now_ns(), reason, row)
+
+    def _why_lost(self, node: str, types: Mapping[str, str]) -> str:
+        return f"the node is a {types[node]} now" if node in types else "the node is gone"
 
     async def _types_before(self) -> dict[str, str]:
-        found = await self._outbox.query("SELECT value FROM meta WHERE key = ?", (self._key,))
+        found = await self._outbox.query("SELECT value FROM meta WHERE key = ?", (types_key(self._flow),))
         return dict(json.loads(found[0][0])) if found else {}
 
     async def _left(self) -> list[Left]:
@@ -122,3 +137,8 @@ class Succession:
             count = "1 message" if entry.number == 1 else f"{entry.number:,} messages"
             text = f"{self._why(entry.node, types)}; {count} that waited there became dead letters ({KIND})"
             self._history.add("dead", text, node=entry.node)
+
+
+def types_key(flow: str) -> str:
+    """Where the file says which type each node of a flow had."""
+    return f"types {flow}"

@@ -164,14 +164,14 @@ async def test_what_a_node_remembers_goes_with_it_or_with_its_type(rig, control,
     box = await open_box()
     await rig.run(flow(more="t.sink"), outbox=box)
     for name in ("src", "end", "more"):
-        await box.change(KeepStates("f", name, [("k", encode(1))]), KeepOrigin("f", name, encode(2)))
+        await box.change(KeepStates("f", name, [(":k", encode((0, 1)))]), KeepOrigin("f", name, encode(2)))
     box = await open_box()
     await rig.run(flow(end="discard"), outbox=box)
     assert await box.query("SELECT node FROM state") == [("src",)]
     assert await box.query("SELECT node FROM origin ORDER BY node") == [("more",), ("src",)]
     assert told(rig, "warning") == [
-        "the node is gone, and what it remembered was dropped",
-        "is a discard now; what it remembered as a t.sink was dropped",
+        "the node is gone; what it remembered of 1 key was given up",
+        "the node is a discard now; what it remembered of 1 key was given up",
     ]
 
 

@@ -229,39 +229,26 @@ def test_asking_with_messages_in_memory(paths: Any) -> None:
 
 
 def test_held_messages(paths: Any) -> None:
-    """What is held is in memory; what comes again is held twice; what leaves has ids of its own."""
+    """What is held is on disk; what comes again is held twice; what leaves has ids of its own."""
     wires = ("a -> b", "b -> z")
     (path,) = paths("a: in config: {repeats: false, ids: false}\nb: hold\nz: out", *wires)
-    assert (path.received, why(path)) == (BEST, [NO_REPEAT, ("b", "")])
-    assert "in memory" in path.reasons[1].text
+    assert (path.level, path.received, why(path)) == (BEST, ONCE, [NO_REPEAT])
     (path,) = paths("a: in config: {ids: false}\nb: hold\nz: out", *wires)
-    assert (path.level, why(path)) == (BEST, [("b", ""), ("b", "put a `dedupe` before it")])
+    assert (path.level, why(path)) == (LEAST, [("b", "put a `dedupe` before it")])
 
 
 def test_dropped_repeats(paths: Any) -> None:
-    """What has passed is remembered in memory, so a restart lets a repetition through."""
     wires = ("a -> b", "b -> z")
     (path,) = paths("a: in config: {ids: false}\nb: once\nz: out", *wires)
-    assert (path.level, why(path)) == (LEAST, [NO_IDS, ("b", "")])
-    assert "after a restart" in path.reasons[1].text
+    assert path.level == ONCE
     (path,) = paths("a: in config: {ids: false}\nb: once config: {by: id}\nz: out", *wires)
     assert (path.level, why(path)) == (LEAST, [NO_IDS])
-    (path,) = paths("a: in\nb: once\nz: out", *wires)
-    assert path.level == ONCE
-    (path,) = paths("a: in\nb: once\nc: hold\nz: out", "a -> b", "b -> c", "c -> z")
-    assert why(path) == [("c", ""), ("c", ""), ("b", "")]
-
-
-def test_with_state_on_disk(paths: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowhost.graph.ways.STATE_ON_DISK", True)
-    (path,) = paths("a: in config: {ids: false}\nb: once\nz: out", "a -> b", "b -> z")
-    assert path.level == ONCE
     (path,) = paths("a: in config: {ids: false}\nb: once\nc: hold\nz: out", "a -> b", "b -> c", "c -> z")
     assert path.level == ONCE
-    (path,) = paths("a: in\nc: hold\nz: out", "a -> c", "c -> z")
+    (path,) = paths(
+        "a: in config: {ids: false}\nb: once config: {by: id}\nc: hold\nz: out", "a -> b", "b -> c", "c -> z"
+    )
     assert (path.level, why(path)) == (LEAST, [("c", "put a `dedupe` before it")])
-    (path,) = paths("a: in config: {repeats: false}\nc: hold\nz: out", "a -> c", "c -> z")
-    assert (path.level, path.received) == (BEST, ONCE)
 
 
 def test_failed_messages_have_paths_of_their_own(paths: Any) -> None:
@@ -298,7 +285,7 @@ def test_two_ways_that_promise_different_things(paths: Any) -> None:
         paths(nodes, "a -> z", "a -> b", "b -> z", "a -> c", "c -> d", "d -> z"), key=lambda p: p.route
     )[::-1]
     assert (direct.level, direct.route) == (ONCE, ("a", "z")), "of several ways that promise the same, the shortest"
-    assert (held.level, held.route) == (BEST, ("a", "b", "z"))
+    assert (held.level, held.route) == (LEAST, ("a", "b", "z"))
 
 
 def test_many_ways_are_few_paths(paths: Any) -> None:

@@ -63,7 +63,7 @@ async def backlog(host: Host, until) -> Host:
 
 
 async def test_messages_before_a_removed_node_have_to_be_given_up_by_name(backlog: Host) -> None:
-    with pytest.raises(ConfirmationError, match=r"20 before go\)") as caught:
+    with pytest.raises(ConfirmationError, match=r"20 at go\)") as caught:
         await backlog.flows.import_file(LOCAL_USER, WITHOUT)
     assert "replayed" in str(caught.value)
     assert (await backlog.flows.detail(LOCAL_USER, "line")).overview.revision == 1
