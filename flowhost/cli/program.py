@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flowhost import __version__
-from flowhost.cli import demo, lint, nodes, plugins, run, serve, sim, testing
+from flowhost.cli import dead_letters, demo, lint, nodes, plugins, run, serve, sim, testing
 from flowhost.errors import FlowHostError
 
 app = typer.Typer(
@@ -56,3 +56,4 @@ app.command("lint")(lint.lint)
 app.command("test")(testing.test)
 app.command("nodes")(nodes.nodes)
 app.add_typer(plugins.app, name="plugin")
+app.add_typer(dead_letters.app, name="dead-letters")

@@ -118,6 +118,8 @@ class Printer:
         print(verdict(report))
         if report.state_dir is not None and not report.clean:
             print(f"kept in {report.state_dir}; `--data {report.state_dir}` goes on from there")
+        if report.state_dir is not None and (letters := report.snapshot.dead_letters):
+            print(f"{letters:,} dead letters: `flowhost dead-letters list --data {report.state_dir}` shows them")
 
 
 def verdict(report: RunReport) -> str:
@@ -127,5 +129,7 @@ def verdict(report: RunReport) -> str:
         return "the ledger does not add up; please report this with the flow file"
     counts = ", ".join(f"{snapshot.total(n):,} {n}" for n in ("dead", "dropped", "pending") if snapshot.total(n))
     parts = [counts] if counts else []
+    if snapshot.retried:
+        parts.append(f"{snapshot.retried:,} retried dead letters on their way")
     parts += [f"{name} {snapshot.nodes[name].text or 'never got to work'}" for name in report.unreached]
     return "not clean: " + "; ".join(parts) if parts else "clean: everything was delivered or filtered on purpose"

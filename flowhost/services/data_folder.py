@@ -14,6 +14,10 @@ LOCK_FILE = "flowhost.lock"
 ADDRESS_FILE = "host.json"
 
 
+class HeldFolderError(SettingsError):
+    """Another process works in the data folder."""
+
+
 @dataclass(frozen=True)
 class HostAddress:
     """Where the host of a folder answers."""
@@ -54,7 +58,8 @@ class DataFolder:
         """Take the folder, creating it where missing; taking it twice is fine.
 
         Raises:
-            SettingsError: another process holds it, or it cannot be written; says which and what to do.
+            HeldFolderError: another process holds it; says which and what to do.
+            SettingsError: it cannot be written.
         """
         if self._lock.held:
             return
@@ -71,7 +76,7 @@ class DataFolder:
                 f"data folder {self.path} is in use by {error}: stop it, "
                 "or give this one another folder with --data or FLOWHOST_DATA_DIR"
             )
-            raise SettingsError(msg, "data_dir") from None
+            raise HeldFolderError(msg, "data_dir") from None
 
     def announce(self, address: str, token: str) -> None:
         """Write down where this host answers, and what proves to it that a command of this machine asks.

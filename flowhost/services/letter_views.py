@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 LetterState = Literal["dead", "retried", "delivered", "discarded"]
 """`dead`: somebody has to look. `retried`: on its way again. `delivered`, `discarded`: closed."""
+STATES: tuple[LetterState, ...] = get_args(LetterState)
 
 
 @dataclass(frozen=True, kw_only=True)

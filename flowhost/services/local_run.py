@@ -86,9 +86,10 @@ class RunReport:
 
     @property
     def clean(self) -> bool:
-        """Nothing dead, dropped or pending, every node worked and the ledger adds up."""
+        """Nothing dead, dropped, pending or being retried, every node worked and the ledger adds up."""
         snapshot = self.snapshot
         lost = sum(snapshot.total(name) for name in ("dead", "dropped", "pending"))
+        lost += snapshot.retried
         return not lost and not self.unreached and snapshot.state != "failed" and snapshot.balanced()
 
     def as_json(self) -> dict[str, Any]:
@@ -110,6 +111,8 @@ class RunReport:
                     for e in snapshot.edges
                 ],
             },
+            "dead_letters": snapshot.dead_letters,
+            "retried": snapshot.retried,
             "connections": {name: {"up": c.up, "text": c.text} for name, c in snapshot.connections.items()},
             "unreached": self.unreached,
             "state_dir": None if self.state_dir is None else str(self.state_dir),
@@ -183,7 +186,7 @@ def run_flow(
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             snapshot = runner.run(main(folder))
         report = RunReport(flow=document.id, snapshot=snapshot, events=events)
-        if request.data_dir is not None or snapshot.total("pending") + snapshot.total("dead"):
+        if request.data_dir is not None or snapshot.total("pending") + snapshot.total("dead") + snapshot.retried:
             report = replace(report, state_dir=folder)
             _keep_report(folder, report)
     return report

@@ -11,6 +11,8 @@ import pytest
 
 BASE = "/api/v1/dead-letters"
 
+pytestmark = pytest.mark.timeout(180)
+
 
 class Client:
     """Speaks to a server with the token of its `host.json`."""

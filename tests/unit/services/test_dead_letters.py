@@ -43,6 +43,8 @@ wires: [gen -> mes]
 """
 ALL = LetterQuery(states=())
 
+pytestmark = pytest.mark.timeout(180)
+
 
 def table(path: Path, *, strict: bool = True) -> None:
     """A table that refuses quantities below nothing."""
