@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -21,13 +21,14 @@ from flowhost.services.views import (
     EventView,
     FlowDetail,
     FlowOverview,
+    FlowSums,
     NodeView,
     RunDetail,
     RunSummary,
     ValueView,
     WireView,
 )
-from flowhost.store import EventRecord, RunRecord
+from flowhost.store import EventRecord, RunFigures, RunRecord
 
 Kind = Literal["source", "transform", "sink", "unknown"]
 
@@ -53,7 +54,9 @@ def overview(live: LiveFlow) -> FlowOverview:
         errors=figures.errors if figures else 0,
         dead=figures.dead if figures else 0,
         dead_letters=live.dead_letters,
-        **_sums(live, snapshot),
+        pending=snapshot.total("pending") if snapshot else 0,
+        on_disk=sum(edge.pending for edge in snapshot.edges if edge.durable) if snapshot else 0,
+        sums=_sums(figures, _counted(snapshot)),
         spark=tuple(live.spark),
         last_values=_values(snapshot)[:VALUES_SHOWN] if snapshot else (),
         last_error=_last_error(live),
@@ -115,7 +118,9 @@ def _at_rest(view: NodeView, *, interrupted: bool) -> NodeView:
 
 def run_summary(run: RunRecord, live: LiveFlow | None = None) -> RunSummary:
     """A run's row; with `live`, the figures of this moment."""
-    figures = (live.figures() if live is not None and live.run == run.id else None) or run.figures
+    present = live.figures() if live is not None and live.run == run.id else None
+    figures = present or run.figures
+    counted = _counted(live.snapshot) if live is not None and present else run.figures.nodes.values()
     return RunSummary(
         id=run.id,
         flow_id=run.flow_id,
@@ -130,6 +135,7 @@ def run_summary(run: RunRecord, live: LiveFlow | None = None) -> RunSummary:
         dead=figures.dead,
         dropped=figures.dropped,
         reason=run.reason,
+        sums=_sums(figures, counted),
     )
 
 
@@ -201,17 +207,31 @@ def one_line(payload: Any) -> str:
     return text if len(text) <= TEXT_LIMIT else f"{text[: TEXT_LIMIT - 1]}…"
 
 
-def _sums(live: LiveFlow, snapshot: FlowSnapshot | None) -> dict[str, int]:
-    """Where the flow's messages are; they add up to those that came in and those made inside."""
-    figures = live.figures()
-    if snapshot is None or figures is None:
-        return {}
-    parts = {name: snapshot.total(name) for name in ("used", "filtered", "dropped", "pending")}
-    on_disk = sum(edge.pending for edge in snapshot.edges if edge.durable)
-    made = figures.messages_out + figures.dead + sum(parts.values()) - figures.messages_in
+def _sums(figures: RunFigures | None, nodes: Iterable[Mapping[str, Any]]) -> FlowSums:
+    """Where a run's messages are, from the counters of its nodes as history keeps them."""
+    if figures is None:
+        return FlowSums()
+    total = dict.fromkeys(("used", "filtered", "pending"), 0)
+    for node in nodes:
+        for name in total:
+            total[name] += node.get(name, 0)
+    gone = figures.messages_out + figures.dead + figures.dropped + sum(total.values())
+    made = gone - figures.messages_in
     if made < 0:  # between the counters of two nodes at this moment
-        parts["pending"] -= made
-    return {**parts, "on_disk": on_disk, "made": max(0, made)}
+        total["pending"] -= made
+    return FlowSums(
+        in_total=figures.messages_in,
+        made=max(0, made),
+        out_total=figures.messages_out,
+        dead=figures.dead,
+        dropped=figures.dropped,
+        **total,
+    )
+
+
+def _counted(snapshot: FlowSnapshot | None) -> list[dict[str, int]]:
+    nodes = snapshot.nodes.values() if snapshot else ()
+    return [{"used": node.used, "filtered": node.filtered, "pending": node.pending} for node in nodes]
 
 
 def _state_text(live: LiveFlow) -> str:

@@ -26,6 +26,7 @@ from flowhost.services.views import (
     FlowDetail,
     FlowOverview,
     FlowRef,
+    FlowSums,
     HostStatus,
     NodeTypeView,
     NodeView,
@@ -219,12 +220,14 @@ class FakeFlows:
                       for i in range(SPARK_POINTS)) if on else ()  # fmt: skip
         total = round(seconds * scale)
         failed = state == "failed"
+        waiting = 37 if on else 0
+        sums = FlowSums(in_total=total, out_total=total // 10, used=total - total // 10 - waiting, pending=waiting)
         return FlowOverview(
             id=doc.id, name=doc.name, area=doc.area, state=state,
             state_text="opc.tcp://10.1.2.3:4840 refused the certificate: trust it first" if failed else "",
             desired="running" if on or failed else "stopped",
             rate_per_s=spark[-1] if spark else 0, out_rate_per_s=spark[-2] if spark else 0,
-            in_total=total, out_total=total - 37 if on else total, pending=37 if on and scale > 90 else 0,
+            sums=sums, in_total=total, out_total=total - 37 if on else total, pending=37 if on and scale > 90 else 0,
             errors=5 if flow_id == "line-telemetry" else 0, dead=3 if flow_id == "line-telemetry" else 0,
             spark=spark, last_values=self._values(flow_id, seconds) if on else (),
             run_id=12 if on else 11, started_at=datetime.now(UTC) - timedelta(seconds=seconds),

@@ -11,6 +11,7 @@ import pytest
 from flowhost.errors import ConfigError, ConflictError, FlowFileError, ForbiddenError, NotFoundError, SettingsError
 from flowhost.services.access import LOCAL_USER, Principal
 from flowhost.services.host import Host
+from flowhost.services.views import FlowSums
 
 unix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses Unix signals to hurt a worker")
 
@@ -43,6 +44,8 @@ async def test_flow_comes_in_starts_shows_figures_and_stops(host: Host, flow, un
     (run,) = await host.runs.list(LOCAL_USER)
     assert (run.outcome, run.messages_in, run.messages_out) == ("stopped", row.in_total, row.out_total)
     assert run.ended_at is not None
+    left_out = row.in_total - row.out_total
+    assert row.sums == FlowSums(in_total=row.in_total, out_total=row.out_total, filtered=left_out) == run.sums
     again = await host.runs.detail(LOCAL_USER, run.id)
     assert again.document is not None
     assert again.nodes[0].made == run.messages_in
