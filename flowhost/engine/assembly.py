@@ -11,6 +11,7 @@ from flowhost.engine.breaker import Breaker
 from flowhost.engine.clock import SystemClock
 from flowhost.engine.connections import ConnectionBoard, ConnectionPool, ManagedConnection
 from flowhost.engine.counters import NodeCounters
+from flowhost.engine.disk_report import DiskReport
 from flowhost.engine.edge import Edge, MemoryEdge
 from flowhost.engine.gate import Gate
 from flowhost.engine.generated import ChainNode, GeneratedSegment
@@ -86,6 +87,7 @@ class Assembly:
     memories: Memories | None = None
     succession: Succession | None = None
     letters: LetterOffice | None = None
+    disk: DiskReport | None = None
 
     def replay_edges(self) -> list[EdgeSnapshot]:
         """Ledgers of the queues that bring retried dead letters back."""
@@ -93,6 +95,8 @@ class Assembly:
 
     async def take_over(self) -> None:
         """Settle what an earlier revision left in the outbox. Raises `HostError`."""
+        if self.disk is not None:
+            self.disk.begin()
         if self.succession is None:
             return
         entries = self.flow.nodes
@@ -164,6 +168,8 @@ class Assembler:
         self._set_rides(assembly)
         assembly.succession = self._succession()
         assembly.letters = self._letters(assembly.pump)
+        if (outbox := self._options.outbox) is not None:
+            assembly.disk = DiskReport(outbox, self._logger(), self._history)
         return assembly
 
     # -- connections and nodes

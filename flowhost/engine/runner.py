@@ -154,6 +154,7 @@ class FlowRunner:
             values=self._values() if self._watching else [],
             dead_letters=parts.letters.counted("dead") if parts.letters is not None else 0,
             retried=parts.letters.counted("retried") if parts.letters is not None else 0,
+            disk=parts.disk.snapshot() if parts.disk is not None else None,
         )
 
     async def change_letters(self, request: LetterRequest) -> LetterAnswer:

@@ -142,12 +142,37 @@ class ValueSnapshot(msgspec.Struct, kw_only=True):
     time_ns: int = 0
 
 
+class DiskSnapshot(msgspec.Struct, kw_only=True):
+    """The room an outbox has.
+
+    Attributes:
+        mark: the highest mark reached: 0, 70, 85, 95 (nothing is taken in) or 100 (the system refuses to write).
+        text: what that means and what to do, for people; empty at 0.
+        free_bytes: free on the disk.
+        total_bytes: of the disk.
+        floor_bytes: so much stays free of messages.
+        ballast_bytes: held in reserve; 0 once it was given up.
+        file_bytes: what the outbox file holds.
+        limit_bytes: what it may hold; None where only the disk limits it.
+    """
+
+    mark: int = 0
+    text: str = ""
+    free_bytes: int = 0
+    total_bytes: int = 0
+    floor_bytes: int = 0
+    ballast_bytes: int = 0
+    file_bytes: int = 0
+    limit_bytes: int | None = None
+
+
 class FlowSnapshot(msgspec.Struct, kw_only=True):
     """A whole run at one moment.
 
     Attributes:
         dead_letters: letters on disk that somebody has to look at, of this run and of earlier ones.
         retried: letters that were retried and are on their way.
+        disk: room of the outbox; None where there is none.
     """
 
     flow: str
@@ -159,6 +184,7 @@ class FlowSnapshot(msgspec.Struct, kw_only=True):
     values: list[ValueSnapshot] = []
     dead_letters: int = 0
     retried: int = 0
+    disk: DiskSnapshot | None = None
 
     def balanced(self) -> bool:
         """True when every node's and every edge's ledger adds up."""

@@ -127,7 +127,7 @@ class SourceLoop:
         self._emitting = True
         try:
             if isinstance(positions, KeptPositions):
-                await positions.origin.room()
+                await positions.room()
             counters.made += len(messages) + len(rejected)
             counters.batches += 1
             token = Token() if positions is None else positions.open(position)

@@ -17,6 +17,7 @@ from flowhost.catalog import load_catalog
 from flowhost.engine import FlowRunner, FlowSnapshot, RunEvent, RunOptions, tune_collector
 from flowhost.engine.loop import loop_factory
 from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.outbox.space import SpaceRules
 from flowhost.errors import ConfigError, FlowHostError, HostError
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.lint import Problem, lint
@@ -24,6 +25,7 @@ from flowhost.graph.references import EnvironmentSecrets
 from flowhost.graph.settings import apply_settings
 from flowhost.graph.text import load_flow
 from flowhost.services.data_folder import DataFolder
+from flowhost.services.settings import load_settings
 
 __all__ = [
     "COUNTERS",
@@ -155,6 +157,7 @@ def run_flow(
     """
     if request.data_dir is not None:
         DataFolder(request.data_dir).refuse_if_held()
+    space = load_settings(data_dir=request.data_dir).space
     document, library = prepare(request.path, request.settings, os.environ)
     events: list[RunEvent] = []
 
@@ -168,7 +171,7 @@ def run_flow(
     async def main(folder: Path) -> FlowSnapshot:
         interrupts = Interrupts()
         bind_interrupt(interrupts)
-        async with open_outbox(folder) as outbox:
+        async with open_outbox(folder, space) as outbox:
             options = RunOptions(
                 base_dir=base_dir,
                 secrets=EnvironmentSecrets(os.environ),
@@ -239,9 +242,9 @@ def problems_error(path: Path, problems: Sequence[Problem]) -> ConfigError:
 class OpenOutbox:
     """The run's outbox, and who is told when it cannot be written."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, space: SpaceRules) -> None:
         self.on_fault: Callable[[HostError], None] = self._nobody
-        self.file = Outbox(folder / OUTBOX_FILE, self._fault)
+        self.file = Outbox(folder / OUTBOX_FILE, self._fault, rules=space)
 
     def _fault(self, error: HostError) -> None:
         self.on_fault(error)
@@ -252,9 +255,9 @@ class OpenOutbox:
 
 
 @asynccontextmanager
-async def open_outbox(folder: Path) -> AsyncIterator[OpenOutbox]:
+async def open_outbox(folder: Path, space: SpaceRules) -> AsyncIterator[OpenOutbox]:
     """Open the outbox of a folder for the time of a run. Raises `HostError`."""
-    outbox = OpenOutbox(folder)
+    outbox = OpenOutbox(folder, space)
     await outbox.file.open()
     try:
         yield outbox
