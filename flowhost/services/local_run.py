@@ -10,14 +10,18 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from flowhost.catalog import load_catalog
 from flowhost.engine import FlowRunner, FlowSnapshot, RunEvent, RunOptions, tune_collector
 from flowhost.engine.loop import loop_factory
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.outbox.space import SpaceRules
+from flowhost.engine.snapshot import NodeTotals
 from flowhost.errors import ConfigError, FlowHostError, HostError
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.lint import Problem, lint
@@ -95,10 +99,11 @@ class RunReport:
         return not lost and not self.unreached and snapshot.state != "failed" and snapshot.balanced()
 
     def as_json(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """What `--json` prints: `nodes` and `ledger.totals` are of this run, the rest of `ledger` of all runs."""
         snapshot = self.snapshot
         nodes = {name: _figures(node) for name, node in snapshot.nodes.items()}
         totals = {name: sum(node[name] for node in nodes.values()) for name in COUNTERS}
+        ledger = snapshot.ledger
         return {
             "flow": self.flow,
             "state": snapshot.state,
@@ -107,6 +112,8 @@ class RunReport:
             "ledger": {
                 "balanced": snapshot.balanced(),
                 "totals": totals,
+                "since": None if ledger is None else datetime.fromtimestamp(ledger.since_ns / 1e9, UTC).isoformat(),
+                "nodes": {} if ledger is None else {name: _totals(node) for name, node in ledger.nodes.items()},
                 "edges": [
                     {"node": e.node, "in": e.in_, "out": e.out, "dead": e.dead, "dropped": e.dropped,
                      "pending": e.pending, "balanced": e.balanced()}
@@ -128,6 +135,11 @@ class RunReport:
 def _figures(node: Any) -> dict[str, Any]:
     figures = {name: getattr(node, "in_" if name == "in" else name) for name in COUNTERS}
     return {**figures, "state": node.state, "last_error": node.last_error}
+
+
+def _totals(node: NodeTotals) -> dict[str, Any]:
+    figures = msgspec.to_builtins(node)
+    return {**figures, "balanced": node.balanced()}
 
 
 class Interrupts:

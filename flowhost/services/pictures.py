@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from flowhost.engine.snapshot import FlowSnapshot, NodeSnapshot, RunEvent, ValueSnapshot
+from flowhost.engine.snapshot import FlowSnapshot, NodeSnapshot, NodeTotals, RunEvent, ValueSnapshot
 from flowhost.graph.document import FlowDocument, Wire
 from flowhost.graph.library import NodeLibrary
 from flowhost.sdk import Sink, Source
@@ -22,9 +22,11 @@ from flowhost.services.views import (
     FlowDetail,
     FlowOverview,
     FlowSums,
+    FlowTotals,
     NodeView,
     RunDetail,
     RunSummary,
+    TotalsView,
     ValueView,
     WireView,
 )
@@ -80,6 +82,7 @@ def detail(live: LiveFlow, library: NodeLibrary) -> FlowDetail:
         problems=live.problems,
         guarantees=live.guarantees or (),
         events=tuple(live.events),
+        totals=_flow_totals(live),
     )
 
 
@@ -90,6 +93,7 @@ def nodes(
     by_node: dict[str, list[ValueView]] = {}
     for value in _values(snapshot) if snapshot else ():
         by_node.setdefault(value.node, []).append(value)
+    ledger = live.ledger if live is not None else None
     views = []
     for node_id, entry in document.nodes.items():
         node_type = library.nodes.get(entry.type)
@@ -103,10 +107,35 @@ def nodes(
                 kind=kind,
                 rate_per_s=live.rate(frozenset([node_id]), _moving(kind)) if live else 0.0,
                 values=tuple(by_node.get(node_id, ())),
+                totals=_totals(ledger.nodes.get(node_id)) if ledger is not None else None,
                 **(_counters(known) if known else {}),
             )
         )
     return tuple(views)
+
+
+def _totals(node: NodeTotals | None) -> TotalsView | None:
+    if node is None:
+        return None
+    return TotalsView(
+        in_total=node.in_, made=node.made, out=node.out, used=node.used, filtered=node.filtered, dead=node.dead,
+        dropped=node.dropped, pending=node.pending, drift=node.drift,
+    )  # fmt: skip
+
+
+def _flow_totals(live: LiveFlow) -> FlowTotals | None:
+    ledger = live.ledger
+    if ledger is None or not ledger.since_ns:
+        return None
+    nodes = {name: node for name, node in ledger.nodes.items() if name in live.document.nodes}
+    return FlowTotals(
+        since=_time(ledger.since_ns),
+        messages_in=sum(nodes[name].made for name in live.sources if name in nodes),
+        messages_out=sum(nodes[name].out for name in live.sinks if name in nodes),
+        dead=sum(node.dead for node in nodes.values()),
+        dropped=sum(node.dropped for node in nodes.values()),
+        drift=sum(abs(node.drift) for node in nodes.values()),
+    )
 
 
 def _at_rest(view: NodeView, *, interrupted: bool) -> NodeView:

@@ -128,6 +128,21 @@ class FlowOverview:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TotalsView:
+    """Counters of a node since its flow first ran, over all runs (`flowhost.engine.snapshot.NodeTotals`)."""
+
+    in_total: int
+    made: int
+    out: int
+    used: int
+    filtered: int
+    dead: int
+    dropped: int
+    pending: int
+    drift: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class NodeView:
     """One node of a flow with its live figures (zeros and state `idle` while the flow is not running).
 
@@ -153,6 +168,7 @@ class NodeView:
     errors: int = 0
     last_error: str = ""
     values: tuple[ValueView, ...] = ()
+    totals: TotalsView | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +237,27 @@ class EventView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlowTotals:
+    """What a flow has done since it first ran.
+
+    Attributes:
+        since: when that was, UTC.
+        messages_in: brought in by its sources.
+        messages_out: confirmed by its targets.
+        dead: failed for good.
+        dropped: given up because a limit said so.
+        drift: messages the counters of nodes before queues on disk are off by, because the process died in between.
+    """
+
+    since: datetime
+    messages_in: int
+    messages_out: int
+    dead: int
+    dropped: int
+    drift: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class FlowDetail:
     """A flow's page: the deployed document with live figures on it.
 
@@ -235,6 +272,7 @@ class FlowDetail:
     problems: tuple[ProblemView, ...] = ()
     guarantees: tuple[PathGuarantee, ...] = ()
     events: tuple[EventView, ...] = ()
+    totals: FlowTotals | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

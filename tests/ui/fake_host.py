@@ -27,6 +27,7 @@ from flowhost.services.views import (
     FlowOverview,
     FlowRef,
     FlowSums,
+    FlowTotals,
     HostStatus,
     NodeTypeView,
     NodeView,
@@ -34,6 +35,7 @@ from flowhost.services.views import (
     ProblemView,
     RunDetail,
     RunSummary,
+    TotalsView,
     ValueView,
     WireView,
     WorkerView,
@@ -158,6 +160,10 @@ class FakeFlows:
         waits = {"out": 34} if flow.state == "running" else {}
         return FlowDetail(
             overview=flow, document=doc, nodes=nodes,
+            totals=FlowTotals(
+                since=datetime.now(UTC) - timedelta(days=12), messages_in=flow.in_total + 40_000,
+                messages_out=flow.out_total + 39_950, dead=13, dropped=0, drift=12,
+            ),
             wires=tuple(
                 WireView(source=w.source, port=w.port, target=w.target, pending=waits.get(w.target, 0),
                          rate_per_s=0 if w.port == "error" else flow.rate_per_s / (1 + len(w.port) % 3))
@@ -262,6 +268,11 @@ class FakeFlows:
             errors=5 if entry.id == "fahren" else 0, dead=0,
             last_error="payload.value is text, not a number: 'n/a' (plant/filler/temp)" if entry.id == "fahren" else "",
             values=flow.last_values,
+            totals=TotalsView(
+                in_total=0 if source else total + 40_000, made=total + 40_000 if source else 0, used=0, filtered=0,
+                out=total + 39_950, dead=13, dropped=0, pending=37 if entry.id == "out" else 0,
+                drift=-12 if entry.id == "out" else 0,
+            ),
         )  # fmt: skip
 
 

@@ -153,6 +153,14 @@ class KeepMeta:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeepLedger:
+    """Totals of nodes, encoded, by node."""
+
+    flow: str
+    rows: Sequence[tuple[str, bytes]]
+
+
 Change = (
     MakeEdge
     | Append
@@ -164,6 +172,7 @@ Change = (
     | DropNode
     | SetAside
     | KeepMeta
+    | KeepLedger
     | LetterChange
     | ParkingChange
 )

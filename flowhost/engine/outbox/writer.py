@@ -20,6 +20,7 @@ from flowhost.engine.outbox.changes import (
     Bury,
     Change,
     DropNode,
+    KeepLedger,
     KeepMeta,
     KeepOrigin,
     KeepStates,
@@ -305,6 +306,9 @@ class OutboxWriter:
                 self._keep_states(flow, node, dict(rows))
             case KeepOrigin(flow, node, value):
                 self._execute("INSERT OR REPLACE INTO origin VALUES (?, ?, ?)", flow, node, value)
+            case KeepLedger(flow, rows):
+                kept = [(flow, node, figures) for node, figures in rows]
+                self._connection.executemany("INSERT OR REPLACE INTO ledger VALUES (?, ?, ?)", kept)
             case MakeEdge() | DropNode() | SetAside() | KeepMeta():
                 self._apply_at_start(change)
             case ParkingChange():

@@ -240,7 +240,27 @@ TEXTS: dict[str, str] = {
     "node.value.value": "Value",
     "node.value.age": "Age",
     "node.value.json": "Newest payload on “{port}”",
-    "node.ledger": "Messages in this run",
+    "node.ledger": "Messages",
+    "node.ledger.run": "This run",
+    "node.ledger.all": "In all",
+    "node.ledger.all_hint": "Since this flow first ran, over all its runs",
+    "node.ledger.drift": (
+        "{count} messages came to this node's queue unseen by the counters of the nodes before it: the process died in "
+        "between."
+    ),
+    "node.ledger.twice": (
+        "The nodes before this one have counted {count} messages twice: the process died before they were in its "
+        "queue, and they came again."
+    ),
+    "totals.since": "Since it first ran, {time}",
+    "totals.messages_in": "Came in",
+    "totals.messages_out": "Delivered",
+    "totals.dead": "Dead",
+    "totals.dropped": "Dropped",
+    "totals.hint.messages_in": "Messages brought in by the sources, over all runs",
+    "totals.hint.messages_out": "Messages confirmed by the targets, over all runs",
+    "totals.hint.dead": "Messages that failed for good, also those seen to since",
+    "totals.hint.dropped": "Messages given up because a limit said so",
     "node.ledger.balanced": "Every message is accounted for.",
     "node.ledger.open": "{count} messages are on their way between counters right now.",
     "ledger.in_total": "Came in",

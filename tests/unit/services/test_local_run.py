@@ -151,6 +151,17 @@ def test_the_report_is_kept_in_the_data_folder(flow, tmp_path) -> None:
     assert kept["nodes"] == report.as_json()["nodes"]
 
 
+def test_the_ledger_goes_on_over_runs_in_one_folder(flow, tmp_path) -> None:
+    first = run(flow(TO_SQL), data_dir=tmp_path / "state").as_json()
+    second = run(flow(TO_SQL), data_dir=tmp_path / "state").as_json()
+    assert second["nodes"]["rows"]["out"] == 300, "figures of the run"
+    ledger = second["ledger"]
+    assert ledger["since"] == first["ledger"]["since"]
+    assert (ledger["nodes"]["gen"]["made"], ledger["nodes"]["rows"]["out"]) == (600, 600)
+    assert all(node["balanced"] and node["drift"] == 0 for node in ledger["nodes"].values())
+    assert [(edge["in"], edge["out"], edge["balanced"]) for edge in ledger["edges"]] == [(600, 600, True)]
+
+
 def test_status_is_told_while_it_runs(flow, monkeypatch) -> None:
     monkeypatch.setattr("flowhost.services.local_run.STATUS_EVERY_S", 0.05)
     seen: list[int] = []
