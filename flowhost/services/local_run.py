@@ -77,18 +77,26 @@ class RunReport:
         snapshot: last figures.
         events: what happened, oldest first, capped.
         state_dir: folder that holds pending messages and dead letters; None if nothing was left.
+        links: name of the connection each node uses.
     """
 
     flow: str
     snapshot: FlowSnapshot
     events: Sequence[RunEvent] = field(default=())
     state_dir: Path | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unreached(self) -> list[str]:
         """Nodes that never got to work: their target was not reached, or refused us."""
         nodes = self.snapshot.nodes.items()
         return [name for name, node in nodes if node.state in ("failed", "retrying", "starting")]
+
+    def cause(self, node_id: str) -> str:
+        """Why a node of `unreached` did not get to work, in words: what it said, else what its connection said."""
+        node, link = self.snapshot.nodes[node_id], self.snapshot.connections.get(self.links.get(node_id, ""))
+        down = "" if link is None or link.up else link.text.partition("; next try")[0]  # nothing is tried any more
+        return node.text or node.last_error or down
 
     @property
     def clean(self) -> bool:
@@ -200,7 +208,8 @@ def run_flow(
     with state_folder(request.data_dir, document.id) as folder:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             snapshot = runner.run(main(folder))
-        report = RunReport(flow=document.id, snapshot=snapshot, events=events)
+        links = {node_id: node.connection for node_id, node in document.nodes.items() if node.connection}
+        report = RunReport(flow=document.id, snapshot=snapshot, events=events, links=links)
         if request.data_dir is not None or snapshot.total("pending") + snapshot.total("dead") + snapshot.retried:
             report = replace(report, state_dir=folder)
             _keep_report(folder, report)

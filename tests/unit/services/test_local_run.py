@@ -141,6 +141,8 @@ def test_a_target_that_is_never_reached_makes_a_run_unclean_and_keeps_its_messag
     report = run(flow(NOWHERE), for_s=0.5, drain_s=0.5, data_dir=tmp_path / "state")
     assert not report.clean
     assert report.unreached == ["rows"]
+    assert "/nowhere" in report.cause("rows")
+    assert "next try" not in report.cause("rows")
     assert report.snapshot.nodes["rows"].pending == 1
     assert "/nowhere" in json.dumps(report.as_json())
 
