@@ -61,11 +61,6 @@ class SourceLoop:
         self._emitting = False
         self._stopping = False
 
-    @property
-    def comes_again(self) -> bool:
-        """Whether its origin gives out again what was not confirmed."""
-        return self._told
-
     def take_along(self, rides: Rides) -> None:
         """Which appends are part of the transactions of its batches."""
         if isinstance(self._positions, KeptPositions):
@@ -132,7 +127,7 @@ class SourceLoop:
         self._emitting = True
         try:
             if isinstance(positions, KeptPositions):
-                await positions.room()
+                await positions.origin.room()
             counters.made += len(messages) + len(rejected)
             counters.batches += 1
             token = Token() if positions is None else positions.open(position)

@@ -195,7 +195,6 @@ class WorkerSlot:
                 watch=order.watch,
                 revision=order.revision,
                 outbox=str(order.outbox or ""),
-                space=order.space,
             )
         )
         try:

@@ -59,6 +59,7 @@ class Pipe:
         while self.left is None or self.left > 0:
             data = await self._source.read(PORTION)
             if not data:
+                await self._weather.let_through(self._direction)  # an end does not get further than bytes do
                 return
             if self._weather.latency_s:
                 await asyncio.sleep(self._weather.latency_s)

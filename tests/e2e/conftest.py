@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,22 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 20.0) -
 
 
 class Program:
-    """A `flowhost` process whose output is read all the time."""
+    """A `flowhost` process whose output is read all the time.
 
-    def __init__(self, *arguments: object, cwd: Path, environ: Mapping[str, str] = {}) -> None:
+    Args:
+        arguments: what stands behind `flowhost`.
+        cwd: its folder.
+        environ: variables it has besides ours.
+        under: words before its command.
+    """
+
+    def __init__(
+        self, *arguments: object, cwd: Path, environ: Mapping[str, str] = {}, under: Sequence[str] = ()
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "flowhost", *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, cwd=cwd, env={**os.environ, "PYTHONUNBUFFERED": "1", **environ},
+            [*under, sys.executable, "-m", "flowhost", *map(str, arguments)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=cwd, env={**os.environ, "PYTHONUNBUFFERED": "1", **environ},
         )  # fmt: skip
         self.out: list[str] = []
         self.err: list[str] = []
@@ -102,8 +112,8 @@ def program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
 def _programs(folder: Path) -> Iterator[Callable[..., Program]]:
     started: list[Program] = []
 
-    def start(*arguments: object, cwd: Path = folder, **environ: str) -> Program:
-        started.append(Program(*arguments, cwd=cwd, environ=environ))
+    def start(*arguments: object, cwd: Path = folder, under: Sequence[str] = (), **environ: str) -> Program:
+        started.append(Program(*arguments, cwd=cwd, environ=environ, under=under))
         return started[-1]
 
     yield start

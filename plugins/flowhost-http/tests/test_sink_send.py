@@ -238,6 +238,36 @@ async def test_no_answer_after_the_request_left_is_unknown(send, service, msg, b
     assert len(service.requests) == 1
 
 
+async def test_a_service_that_hangs_gets_no_further_request_until_somebody_is_there(
+    send, service, msg, behave, board
+) -> None:
+    service.always = behave.hang
+    node = await send(client={"timeout_s": 0.3})
+    assert await node.write([msg(1, id="a")]) == [Unknown("line/confirm/a")]
+    for _ in range(3):
+        with pytest.raises(NotConnectedError, match="no answer, not even to HEAD"):
+            await node.write([msg(i, id=str(i), key=str(i)) for i in range(4)])
+    assert len(service.requests) == 1
+    assert [kind for kind, _ in board.notices] == ["lost"]
+    service.always = behave.reply(404)  # an answer is an answer
+    [outcome] = await node.write([msg(2, id="b")])
+    assert isinstance(outcome, Reject)
+    assert [kind for kind, _ in board.notices] == ["lost", "restored"]
+
+
+async def test_a_service_that_is_deaf_to_head_is_written_to_in_the_end(send, service, msg, behave) -> None:
+    async def post_only(seen: Any, writer: Any) -> bool:
+        return await (behave.hang if seen.method == "HEAD" else behave.reply())(seen, writer)
+
+    service.script, service.always = [behave.reset], post_only
+    node = await send(client={"timeout_s": 0.1})
+    assert await node.write([msg(1, id="a")]) == [Unknown("line/confirm/a")]
+    for _ in range(9):
+        with pytest.raises(NotConnectedError):
+            await node.write([msg(2, id="b")])
+    assert await node.write([msg(2, id="b")]) is None
+
+
 async def test_without_a_key_unknown_names_the_request(send, service, msg, behave) -> None:
     service.always = behave.reset
     [outcome] = await (await send()).write([msg(1)])

@@ -24,6 +24,7 @@ from flowhost.sdk import (
     Unknown,
     UnknownOutcomeError,
 )
+from flowhost.testing.proxy import FaultProxy
 
 EVIL = 'x"); DROP TABLE readings; --'
 
@@ -499,6 +500,33 @@ async def test_the_answer_to_a_commit_is_lost(
     assert await node.write(batch) is None
     assert peek("SELECT count(*), count(DISTINCT i) FROM readings") == [(100, 100)]
     await connection.close()
+
+
+async def test_a_server_that_answers_no_more_is_noticed_and_a_slow_one_left_alone(
+    connect: Any, sink: Any, peek: Any, url: str, postgres_server: Any, board: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowhost_sql.connection.SILENCE_S", 0.3)
+    monkeypatch.setattr("flowhost_sql.dialect_postgres.PING_TIMEOUT_S", 2)
+    peek("CREATE TABLE readings (i int)")
+    peek("CREATE FUNCTION dawdle() RETURNS trigger AS 'BEGIN PERFORM pg_sleep(1.5); RETURN NEW; END' LANGUAGE plpgsql")
+    async with FaultProxy("127.0.0.1", postgres_server.port) as proxy:
+        connection = connect(url.replace(str(postgres_server.port), str(proxy.port)))
+        await connection.open()
+        node = await sink(connection)
+        assert await node.write(keyed([{"i": 0}])) is None
+        proxy.hold()
+        began = time.monotonic()
+        with pytest.raises((TemporaryError, UnknownOutcomeError), match="does not answer any more"):
+            await node.write(keyed([{"i": 1}]))
+        assert time.monotonic() - began < 10
+        assert [(kind, "does not answer any more" in text) for kind, text in board.notices] == [("lost", True)]
+        proxy.release()
+        await until(connection.health)
+        peek("CREATE TRIGGER slow BEFORE INSERT ON readings FOR EACH ROW EXECUTE FUNCTION dawdle()")
+        assert await node.write(keyed([{"i": 1}])) is None
+        assert [kind for kind, _ in board.notices] == ["lost", "restored"]
+        await connection.close()
+    assert peek("SELECT i FROM readings ORDER BY i") == [(0,), (1,)]
 
 
 async def test_without_an_id_nothing_is_sent_again_blindly(

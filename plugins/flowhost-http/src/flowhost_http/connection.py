@@ -28,14 +28,20 @@ if TYPE_CHECKING:
     from flowhost_http.driver import Driver
 
 SHORTEST_SECRET = 4
+ASK_S = 5.0
+"""How long a service in doubt may take to answer a harmless request."""
+ASK_AT_MOST = 10
+"""Each of so many times, the real request goes out instead."""
 
 
 class HttpClient(Connection[ClientConfig]):
     """A web service, spoken to over as many network connections as there are requests at once.
 
     HTTP has no standing link: `open` makes sure that the port answers; later a request that cannot be sent tells that
-    the service is lost, the next that can be sent that it is back. Once the service has refused who we are, nothing
-    more is sent until the flow is started again, because repeated attempts lock accounts.
+    the service is lost, the next that can be sent that it is back. After a request that got no answer, a harmless one
+    (that of the Test button) asks first whether anybody is there, so that a service that hangs does not get one request
+    after the other of which nobody knows what became. Once the service has refused who we are, nothing more is sent
+    until the flow is started again, because repeated attempts lock accounts.
     """
 
     spec: ClassVar[ConnectionSpec] = ConnectionSpec(
@@ -52,6 +58,8 @@ class HttpClient(Connection[ClientConfig]):
         self._driver: Driver | None = None
         self._lost = ""
         self._refused = ""
+        self._doubts = 0
+        self._asking = asyncio.Lock()
 
     @property
     def base_url(self) -> str:
@@ -63,6 +71,7 @@ class HttpClient(Connection[ClientConfig]):
         """Read certificates, see whether the port answers. Raises `NotConnectedError` or `PermanentError`."""
         await self.close()
         self._lost = self._refused = ""
+        self._doubts = 0
         self._driver = await self._new_driver()
         await self._knock()
 
@@ -89,15 +98,21 @@ class HttpClient(Connection[ClientConfig]):
         """
         if self._refused:
             raise AuthenticationError(self._refused)
-        if self._driver is None:
+        driver = self._driver
+        if driver is None:
             raise NotConnectedError(f"{self.context.name} is not open")
         try:
-            answer = await self._driver.exchange(request)
+            await self._resolve_doubt(driver)
+            answer = await driver.exchange(request)
         except NotConnectedError as error:
             if not self._lost:
                 self._lost = str(error)
                 self.context.board.notice("lost", self._lost)
             raise
+        except UnknownOutcomeError:
+            self._doubts = self._doubts or 1
+            raise
+        self._doubts = 0
         if self._lost:
             self._lost = ""
             self.context.board.notice("restored", f"{self._place} can be reached again")
@@ -108,8 +123,7 @@ class HttpClient(Connection[ClientConfig]):
 
     async def test(self) -> str:
         """Ask for `test_path`, or for the base address without its content."""
-        path = self.config.test_path.lstrip("/")
-        request = Request("GET" if path else "HEAD", f"{self.base_url}/{path}" if path else self.config.base_url)
+        request = self._harmless()
         driver = await self._new_driver()
         started = time.perf_counter()
         try:
@@ -129,6 +143,32 @@ class HttpClient(Connection[ClientConfig]):
     @property
     def _place(self) -> str:
         return place_of(self.config.base_url)
+
+    def _harmless(self) -> Request:
+        """A request that changes nothing."""
+        path = self.config.test_path.lstrip("/")
+        return Request("GET" if path else "HEAD", f"{self.base_url}/{path}" if path else self.config.base_url)
+
+    async def _resolve_doubt(self, driver: Driver) -> None:
+        """Ask whether anybody is there, if the last request got no answer; whatever is answered will do.
+
+        Raises `NotConnectedError` if nobody is.
+        """
+        before = self._doubts
+        async with self._asking:
+            if not self._doubts or (self._doubts == before and before % ASK_AT_MOST == 0):
+                return  # a service may be deaf to this request only
+            request = self._harmless()
+            silence = NotConnectedError(f"{self._place} gives no answer, not even to {request.method}")
+            if self._doubts != before:
+                raise silence  # another message has asked meanwhile
+            self._doubts += 1
+            try:
+                async with asyncio.timeout(min(self.config.timeout_s, ASK_S)):
+                    await driver.exchange(request)
+            except (UnknownOutcomeError, TimeoutError) as error:
+                raise silence from error
+            self._doubts = 0
 
     async def _new_driver(self) -> Driver:
         return await asyncio.to_thread(self._make_driver)

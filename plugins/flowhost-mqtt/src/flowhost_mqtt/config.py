@@ -55,11 +55,11 @@ class BrokerConfig(Config):
     """Password."""
     tls: TlsConfig | bool = setting(False)
     """Encrypt: `true`, or an object that names files."""
-    keepalive_s: int = setting(30, ge=5, le=3600, unit="s", advanced=True)
-    """Longest silence before a ping is sent; a link without an answer for that long is given up."""
+    keepalive_s: int = setting(10, ge=5, le=3600, unit="s", advanced=True)
+    """Longest silence before a ping is sent; a link without an answer for as long again is given up."""
     timeout_s: float = setting(10.0, gt=0, le=120, unit="s", advanced=True)
     """How long one attempt to connect may take."""
-    reconnect_max_s: float = setting(30.0, ge=0.5, le=600, unit="s", advanced=True)
+    reconnect_max_s: float = setting(5.0, ge=0.5, le=600, unit="s", advanced=True)
     """Longest pause between attempts to connect again; the first is about half a second."""
     client_id: str = setting("", max_length=64, advanced=True)
     """Begin of our client ids, for brokers that only let known ones in. Empty: the host's id."""

@@ -85,7 +85,7 @@ class Plan:
     qos: int = 0
     window: int = 100
     timeout_s: float = 10.0
-    longest_delay_s: float = 30.0
+    longest_delay_s: float = 5.0
 
 
 class Session:

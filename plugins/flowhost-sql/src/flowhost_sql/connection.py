@@ -29,13 +29,16 @@ T = TypeVar("T")
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 3.0
+SILENCE_S = 10.0
+"""Work that takes longer makes us look whether the server is still there; if it is, the work may go on."""
 
 
 class DatabaseConnection(Connection[DatabaseConfig]):
     """A database, used by one thread.
 
     Nodes that share the connection take turns, a whole transaction each. Cancelling a node that waits rolls its
-    transaction back; it never ends half. A link that breaks is made again by one task, however many nodes wait.
+    transaction back; it never ends half. A link that breaks is made again by one task, however many nodes wait; one on
+    which nothing comes any more is noticed within about 15 s of use.
     """
 
     spec: ClassVar[ConnectionSpec] = ConnectionSpec(
@@ -139,7 +142,9 @@ class DatabaseConnection(Connection[DatabaseConfig]):
         future = thread.submit(do)
         result = asyncio.wrap_future(future)
         try:
-            return await asyncio.shield(result)
+            while not (await asyncio.wait([result], timeout=SILENCE_S))[0]:
+                await asyncio.to_thread(database.look, job)
+            return result.result()
         except asyncio.CancelledError:
             if not future.cancel():
                 job.abandoned = True

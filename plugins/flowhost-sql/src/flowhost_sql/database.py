@@ -28,7 +28,7 @@ class Job:
 
 
 class Database:
-    """One open connection; every method but `interrupt` is called in the thread that opened it."""
+    """One open connection; every method but `interrupt` and `look` is called in the thread that opened it."""
 
     def __init__(self, target: Target) -> None:
         self.dialect = dialect_of(target.url)
@@ -40,6 +40,7 @@ class Database:
         self._connection: sa.Connection | None = None
         self._driver: Any = None
         self._job: Job | None = None
+        self._silence = ""
 
     @property
     def is_open(self) -> bool:
@@ -49,19 +50,25 @@ class Database:
     def open(self) -> None:
         """Connect. Raises `NotConnectedError` or `AuthenticationError` with the reason."""
         self.close()
+        self._silence = ""
         try:
             self._engine = self.dialect.engine(self._target)
+            # known before its first statement, so that a server that falls silent then can be noticed, too
+            sa.event.listen(self._engine, "connect", self._connected, insert=True)
             self._connection = self._engine.connect()
-            self._driver = self._connection.connection.driver_connection
         except DRIVER_ERRORS as error:
             self.close()
             raise self.dialect.cannot_open(self._target, error) from error
         self.lost = ""
 
+    def _connected(self, driver: Any, _record: Any) -> None:
+        self._driver = driver
+
     def close(self) -> None:
         """Disconnect; an open transaction is rolled back."""
         connection, self._connection = self._connection, None
         engine, self._engine = self._engine, None
+        self._driver = None
         if connection:
             connection.close()
         if engine:
@@ -102,7 +109,7 @@ class Database:
             if reading or error.fault.kind is not FaultKind.LOST:
                 raise
             self._lose(error.fault)
-            msg = f"{self.where} {error.fault.text} while committing; the rows may be there"
+            msg = f"{self.where} {self.lost} while committing; the rows may be there"
             raise UnknownOutcomeError(msg) from error
 
     def _undo(self, connection: sa.Connection, error: BaseException) -> None:
@@ -119,7 +126,7 @@ class Database:
             self._lose(refusal.fault)
 
     def _lose(self, fault: Fault) -> None:
-        self.lost = fault.text
+        self.lost = self._silence or fault.text
         if self._connection is not None:
             self._connection.invalidate()
         self.close()
@@ -140,13 +147,23 @@ class Database:
 
     def interrupt(self, job: Job) -> None:
         """Make the running statement of an abandoned job fail; called from another thread."""
-        if self._job is job and self.is_open:
-            self.dialect.interrupt(self._driver)
+        driver = self._driver
+        if self._job is job and driver is not None:
+            self.dialect.interrupt(driver)
+
+    def look(self, job: Job) -> None:
+        """End the link of a job that waits for a server that is not there any more; called from another thread."""
+        driver = self._driver
+        if self._job is not job or driver is None or self.dialect.answers(driver):
+            return
+        if self._job is job and self._driver is driver:
+            self._silence = "does not answer any more"
+            self.dialect.cut(driver)
 
     def later(self, fault: Fault) -> TemporaryError:
         """The error for a fault that is not the data's."""
         kind = NotConnectedError if fault.kind is FaultKind.LOST else TemporaryError
-        return kind(f"{self.where} {fault.text}")
+        return kind(f"{self.where} {(self._silence if kind is NotConnectedError else '') or fault.text}")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -61,6 +62,9 @@ URL_OPTIONS = {
 
 CONNECT_TIMEOUT_S = 5
 CANCEL_TIMEOUT_S = 2.0
+PING_TIMEOUT_S = 5
+SSL_REQUEST = struct.pack(">ii", 8, 80877103)
+"""Asks whether TLS may be spoken, before any log-in; a server that is there answers with one byte."""
 LINK = {
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -68,7 +72,7 @@ LINK = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
-"""A link that is cut without a word is noticed within 25 s."""
+"""A link that is cut without a word is noticed within 25 s even while nothing is written."""
 
 SESSION = (
     # a transaction whose FlowHost has lost its power must not hold its locks for hours
@@ -160,9 +164,32 @@ class PostgresDialect(Dialect):
 
         try:
             driver.cancel_safe(timeout=CANCEL_TIMEOUT_S)
-        except psycopg.Error:  # nobody answers: let the waiting thread find its link cut
-            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(driver.fileno())) as link:
-                link.shutdown(socket.SHUT_RDWR)
+        except psycopg.Error:  # nobody answers
+            self.cut(driver)
+
+    @override
+    def answers(self, driver: Any) -> bool:
+        import psycopg
+
+        try:
+            address = (driver.info.host, driver.info.port)
+        except psycopg.Error:
+            return True  # it has just been closed, and whoever waits on it knows
+        if address[0].startswith("/"):
+            return True  # a socket of this machine
+        try:  # libpq's own ping would hold up all threads meanwhile
+            with socket.create_connection(address, PING_TIMEOUT_S) as link:
+                link.sendall(SSL_REQUEST)
+                return bool(link.recv(1))
+        except OSError:
+            return False
+
+    @override
+    def cut(self, driver: Any) -> None:
+        import psycopg
+
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(driver.fileno())) as link:
+            link.shutdown(socket.SHUT_RDWR)
 
     @override
     def stored(self, name: str, value: Any) -> Any:

@@ -134,6 +134,14 @@ class Dialect(ABC):
     def interrupt(self, driver: Any) -> None:
         """Make the driver's running statement fail; called from another thread, may take seconds."""
 
+    def answers(self, driver: Any) -> bool:  # noqa: ARG002 - a file does
+        """Whether the server is there; called from another thread, may take seconds."""
+        return True
+
+    def cut(self, driver: Any) -> None:
+        """End the driver's link without a word, so that whoever waits on it fails; called from another thread."""
+        self.interrupt(driver)
+
     @abstractmethod
     def stored(self, name: str, value: Any) -> Any:
         """A payload's value as the driver takes it. Raises `MessageError`."""
