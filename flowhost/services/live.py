@@ -32,6 +32,10 @@ class RateMeter:
         self._samples: deque[tuple[int, Mapping[Hashable, int]]] = deque()
         self._taken = 0.0
 
+    def begin(self, at_ns: int) -> None:
+        """All counters were zero at this moment; without this, rates begin with the second moment noted."""
+        self._samples.append((at_ns, {}))
+
     def take(self, at_ns: int, totals: Mapping[Hashable, int]) -> bool:
         """Note the counters of one moment; True when new rates came of it."""
         samples = self._samples
@@ -87,6 +91,7 @@ class LiveFlow:
         self.events: deque[EventView] = deque(maxlen=EVENTS_SHOWN)
         self.spark: deque[float] = deque(maxlen=SPARK_POINTS)
         self.meter = RateMeter()
+        self._begun = time.monotonic()
         self.problems: tuple[ProblemView, ...] = ()
         self.guarantees: tuple[PathGuarantee, ...] | None = None
         self.deploy(record, document, sources, sinks)
@@ -124,6 +129,8 @@ class LiveFlow:
 
     def take(self, snapshot: FlowSnapshot, at_ns: int) -> None:
         """New figures of the run that is on."""
+        if self.snapshot is None:
+            self.meter.begin(at_ns - round((time.monotonic() - self._begun) * 1e9))
         self.snapshot = snapshot
         self.state, self.text = snapshot.state, snapshot.text
         if self.meter.take(at_ns, counters(snapshot)):

@@ -21,7 +21,8 @@ from flowhost.errors import HostError, PluginError
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 5.0
-SWITCH_TIMEOUT_S = 15.0
+SWITCH_TIMEOUT_S = 45.0
+"""Longer than the simulator itself waits for a part."""
 
 # Ctrl-C in the terminal is for the host alone: the line runs until the flows have stopped in order
 _OWN_GROUP: dict[str, int | bool] = {"start_new_session": True}

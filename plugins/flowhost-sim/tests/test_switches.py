@@ -77,7 +77,7 @@ def simulator(database: Path) -> Iterator[Simulator]:
     running = Simulator(database)
     yield running
     running.process.stdin.close()
-    assert running.process.wait(20) == 0
+    assert running.process.wait(40) == 0
     assert "Traceback" not in running.process.stderr.read()
     running.process.stdout.close()
     running.process.stderr.close()
@@ -152,7 +152,7 @@ def test_nothing_stays_locked_when_it_is_killed_or_ends(database: Path) -> None:
         simulator.switch("database", on=False)
         assert is_locked(database)
         simulator.process.kill() if end == "kill" else simulator.process.stdin.close()
-        simulator.process.wait(20)
+        simulator.process.wait(40)
         assert not is_locked(database)
         for pipe in (simulator.process.stdin, simulator.process.stdout, simulator.process.stderr):
             pipe.close()
@@ -186,10 +186,10 @@ class Hangs:
 
 async def test_a_part_that_does_not_stop_is_not_said_to_be_off() -> None:
     with socket.create_server((HOST, 0)) as server:
-        part = SwitchedPart("pump", Hangs(), server.getsockname()[:2], stop_s=0.05)
+        part = SwitchedPart("pump", Hangs(), server.getsockname()[:2])
         await part.start()
         with pytest.raises(PartFaultError, match="pump did not stop within"):
-            await part.stop()
+            await part.stop(within_s=0.05)
         assert part.state == PartState(on=True, fault="The pump did not stop within 0.05 s")
 
 
@@ -198,7 +198,7 @@ async def test_switching_to_and_fro_at_once_ends_as_asked_last(program: SimProgr
     board = Switchboard(program, events.append)
     for number in range(6):
         board.take(json.dumps({"id": number, "part": "opcua", "on": number % 2 == 1}))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(50):
         while len(events) < 6:
             await asyncio.sleep(0.02)
     assert [event["on"] for event in events] == [False, True] * 3

@@ -19,6 +19,14 @@ def test_rate_is_taken_over_a_second_by_the_workers_own_clock() -> None:
     assert meter.rate("c") == 0
 
 
+def test_what_came_before_the_first_look_counts() -> None:
+    meter = RateMeter()
+    meter.begin(10 * SECOND)
+    assert not meter.take(10 * SECOND + SECOND // 2, {"a": 5})
+    assert meter.take(12 * SECOND, {"a": 30})
+    assert meter.rate("a") == pytest.approx(15)
+
+
 def test_a_counter_that_falls_is_no_negative_rate() -> None:
     meter = RateMeter()
     meter.take(0, {"a": 1000})

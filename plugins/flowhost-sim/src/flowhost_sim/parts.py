@@ -6,7 +6,8 @@ from typing import Protocol
 
 from flowhost_sim.ports import is_free
 
-_START_S = 10.0
+_START_S = 30.0
+_STOP_S = 10.0
 
 
 class Part(Protocol):
@@ -44,14 +45,12 @@ class SwitchedPart:
         title: the part, for people.
         part: what is switched.
         address: host and port of a server; None where the part has none.
-        stop_s: how long it may take to stop, seconds.
     """
 
-    def __init__(self, title: str, part: Part, address: tuple[str, int] | None, stop_s: float) -> None:
+    def __init__(self, title: str, part: Part, address: tuple[str, int] | None = None) -> None:
         self._title = title
         self._part = part
         self._address = address
-        self._stop_s = stop_s
         self._on = False
         self._fault = ""
         self._died = False
@@ -82,17 +81,17 @@ class SwitchedPart:
                 raise self._failed(self._refusal(error)) from error
             self._on, self._fault = True, ""
 
-    async def stop(self) -> None:
+    async def stop(self, within_s: float = _STOP_S) -> None:
         """Switches it off. Raises `PartFaultError` if it stays; whether it still works is in `state`."""
         async with self._lock:
             if not self._on:
                 return
             try:
-                async with asyncio.timeout(self._stop_s):
+                async with asyncio.timeout(within_s):
                     await self._part.stop()
             except TimeoutError as error:
                 self._on = self._holds_port()
-                raise self._failed(f"did not stop within {self._stop_s:g} s") from error
+                raise self._failed(f"did not stop within {within_s:g} s") from error
             except Exception as error:
                 self._on = self._holds_port()
                 raise self._failed(str(error)) from error

@@ -6,7 +6,7 @@ import time
 from typing import Literal
 
 from flowhost_sim.broker import EmbeddedBroker
-from flowhost_sim.database_lock import LOCK_WITHIN_S, LockableDatabase
+from flowhost_sim.database_lock import LockableDatabase
 from flowhost_sim.line import SLICE_S, Line
 from flowhost_sim.modbus_meter import UNIT_ID, ModbusMeter
 from flowhost_sim.mqtt_sensors import MqttSensors
@@ -73,11 +73,11 @@ class SimProgram:
                 if name != "broker" or self.options.broker is None:
                     await self._start_server(name)
             sensors = MqttSensors(self.line, *self._broker_address())
-            self._parts["mqtt_sensors"] = SwitchedPart("MQTT sensors", sensors, None, _PART_STOP_S)
+            self._parts["mqtt_sensors"] = SwitchedPart("MQTT sensors", sensors)
             await self.start_part("mqtt_sensors")
             if self.options.database is not None:
                 database = LockableDatabase(self.options.database)
-                self._parts["database"] = SwitchedPart("database", database, None, LOCK_WITHIN_S + 1)
+                self._parts["database"] = SwitchedPart("database", database)
                 await self.start_part("database")
         except BaseException:
             await self.stop()
@@ -125,7 +125,7 @@ class SimProgram:
         if name not in self._parts:
             return
         try:
-            await self.stop_part(name)
+            await self._parts[name].stop(_PART_STOP_S)
         except PartFaultError as error:
             _log.warning("%s; it ends with the program", error)
 
@@ -133,7 +133,7 @@ class SimProgram:
         for attempt in range(_ATTEMPTS):
             self._ports[name] = port = self._choose_port(name, preferred=attempt == 0)
             server = self._make_server(name, port)
-            self._parts[name] = SwitchedPart(_TITLES[name][0], server, (HOST, port), _PART_STOP_S)
+            self._parts[name] = SwitchedPart(_TITLES[name][0], server, (HOST, port))
             try:
                 await self.start_part(name)
             except OSError:  # somebody else took it between the look and the start
