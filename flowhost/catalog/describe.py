@@ -1,9 +1,9 @@
-"""A node type described from its own declaration: for palette, form, JSON and help pages."""
+"""Node and connection types described from their own declaration: for palette, form, JSON and help pages."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr
@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 from flowhost.graph.annotations import fields_by_key, is_model, members
 from flowhost.graph.delivery import DeliveryPolicy, has_queue
 from flowhost.graph.emit import inline
-from flowhost.sdk import AsyncTransform, Expression, Node, Sink, Source, StatefulTransform, Template
+from flowhost.sdk import AsyncTransform, Connection, Expression, Node, Sink, Source, StatefulTransform, Template
 
 Kind = Literal["source", "transform", "sink"]
 
@@ -51,6 +51,31 @@ def describe(node_type: type[Node[Any]]) -> dict[str, Any]:
     }
 
 
+def describe_connection(connection_type: type[Connection[Any]], used_by: Sequence[str]) -> dict[str, Any]:
+    """Everything a form or page needs to know of a connection type, as JSON-like data.
+
+    Args:
+        connection_type: the type.
+        used_by: ids of the node types that need one.
+    """
+    spec = connection_type.spec
+    return {
+        "type": spec.id,
+        "kind": "connection",
+        "title": spec.title,
+        "summary": spec.summary,
+        "icon": spec.icon,
+        "keywords": list(spec.keywords),
+        "since": spec.since,
+        "stability": spec.stability,
+        "exclusive": spec.exclusive,
+        "used_by": list(used_by),
+        "docs": inspect.getdoc(connection_type) or "",
+        "fields": describe_fields(connection_type.Config),
+        "schema": connection_type.Config.model_json_schema(),
+    }
+
+
 def describe_fields(config_class: type[BaseModel]) -> list[dict[str, Any]]:
     """The fields of a config, in the order declared; those of inner objects under `fields`."""
     return [_field(name, field) for name, field in fields_by_key(config_class).items()]
@@ -60,6 +85,13 @@ def describe_markdown(node_type: type[Node[Any]]) -> str:
     """The help page of a node type."""
     facts = describe(node_type)
     parts = [_head(facts), _field_list(facts["fields"]), _ports(facts), _example(facts), _delivery(facts)]
+    return "\n".join(line for part in parts for line in part) + "\n"
+
+
+def describe_connection_markdown(connection_type: type[Connection[Any]], used_by: Sequence[str]) -> str:
+    """The help page of a connection type."""
+    facts = describe_connection(connection_type, used_by)
+    parts = [_connection_head(facts), _field_list(facts["fields"]), _connection_example(facts)]
     return "\n".join(line for part in parts for line in part) + "\n"
 
 
@@ -147,12 +179,30 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
+def _title(facts: dict[str, Any]) -> list[str]:
+    lines = [f"# {facts['type']}", "", facts["summary"], ""]
+    return lines if facts["docs"] in ("", facts["summary"]) else [*lines, facts["docs"], ""]
+
+
+def _connection_head(facts: dict[str, Any]) -> list[str]:
+    state = "" if facts["stability"] == "stable" else f", {facts['stability']}"
+    lines = [*_title(facts), f"{facts['title']}: a connection, since {facts['since']}{state}."]
+    if facts["exclusive"]:
+        lines.append("Only one process may hold it, so flows that use it run in the same worker.")
+    if facts["used_by"]:
+        lines.append(f"Used by {', '.join(f'`{name}`' for name in facts['used_by'])}.")
+    return lines
+
+
+def _connection_example(facts: dict[str, Any]) -> list[str]:
+    """The connection as it stands in a flow file, from the fields' examples."""
+    name = facts["type"].partition(".")[0]
+    return ["", "## In a flow", "", "```yaml", "connections:", f"  {name}: {inline(_example_entry(facts))}", "```"]
+
+
 def _head(facts: dict[str, Any]) -> list[str]:
     state = "" if facts["stability"] == "stable" else f", {facts['stability']}"
-    lines = [f"# {facts['type']}", "", facts["summary"], ""]
-    docs = facts["docs"]
-    if docs and docs != facts["summary"]:
-        lines += [docs, ""]
+    lines = _title(facts)
     lines.append(f"{facts['title']}: a {facts['kind']} of group {facts['category']}, since {facts['since']}{state}.")
     if facts["connection"]:
         lines.append(f"Needs a connection of type `{facts['connection']}`.")
@@ -209,10 +259,15 @@ def _example_value(field: dict[str, Any]) -> Any:
 
 def _example(facts: dict[str, Any]) -> list[str]:
     """The node as it stands in a flow file, from the fields' examples."""
-    shown = [field for field in facts["fields"] if field["required"] or field["example"] is not None]
-    config = {field["name"]: _example_value(field) for field in shown}
-    entry = {"type": facts["type"], **({"connection": "..."} if facts["connection"] else {}), "config": config}
-    if not config:
-        del entry["config"]
+    entry = _example_entry(facts)
     name = facts["type"].partition(".")[2] or facts["type"]
     return ["", "## In a flow", "", "```yaml", "nodes:", f"  {name}: {inline(entry)}", "```"]
+
+
+def _example_entry(facts: dict[str, Any]) -> dict[str, Any]:
+    shown = [field for field in facts["fields"] if field["required"] or field["example"] is not None]
+    config = {field["name"]: _example_value(field) for field in shown}
+    entry: dict[str, Any] = {"type": facts["type"]}
+    if facts.get("connection"):
+        entry["connection"] = "..."
+    return {**entry, "config": config} if config else entry

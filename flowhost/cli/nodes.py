@@ -11,10 +11,12 @@ from flowhost.services.node_reference import describe_type, list_types
 
 
 def nodes(
-    type_id: Annotated[str, typer.Argument(metavar="[TYPE]", help="Node type, such as mqtt.subscribe.")] = "",
+    type_id: Annotated[
+        str, typer.Argument(metavar="[TYPE]", help="Node or connection type, such as sql.write or sql.database.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """List the installed node types, or explain one: its fields, units, ports and examples."""
+    """List the installed node and connection types, or explain one: its fields, units, ports and examples."""
     if type_id:
         print(describe_type(type_id, as_json=as_json))
         return
@@ -22,8 +24,9 @@ def nodes(
     if as_json:
         print(json.dumps(listing, indent=2))
         return
-    width = max(len(entry["type"]) for entry in listing["nodes"])
-    for entry in listing["nodes"]:
-        print(f"{entry['type']:<{width}}  {entry['kind']:<9}  {entry['summary']}  ({entry['plugin']})")
+    entries = [*listing["nodes"], *({**entry, "kind": "connection"} for entry in listing["connections"])]
+    width = max(len(entry["type"]) for entry in entries)
+    for entry in entries:
+        print(f"{entry['type']:<{width}}  {entry['kind']:<10}  {entry['summary']}  ({entry['plugin']})")
     for broken in listing["broken"]:
         print(f"{broken['name']}: not loaded: {broken['reason']}")

@@ -17,13 +17,16 @@ app = typer.Typer(help="Installed plugins; new ones.", no_args_is_help=True)
 
 @app.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
-    """List plugins with their versions and node types, and those that could not be loaded with the reason."""
+    """List plugins with their versions and types, and those that could not be loaded with the reason."""
     listing = list_plugins()
     if as_json:
         print(json.dumps(listing, indent=2))
         return
     for plugin in listing["plugins"]:
-        print(f"{plugin['name']} {plugin['version']}: {', '.join(plugin['node_types']) or 'no node types'}")
+        brings = [", ".join(plugin["node_types"]) or "no node types"]
+        if plugin["connection_types"]:
+            brings.append(f"connections: {', '.join(plugin['connection_types'])}")
+        print(f"{plugin['name']} {plugin['version']}: {'; '.join(brings)}")
     for broken in listing["broken"]:
         print(f"{broken['name']} {broken['version']}: not loaded: {broken['reason']}")
 

@@ -131,5 +131,12 @@ def verdict(report: RunReport) -> str:
     parts = [counts] if counts else []
     if snapshot.retried:
         parts.append(f"{snapshot.retried:,} retried dead letters on their way")
-    parts += [f"{name} {snapshot.nodes[name].text or 'never got to work'}" for name in report.unreached]
+    parts += [f"{name} {_idle(report, name)}" for name in report.unreached]
     return "not clean: " + "; ".join(parts) if parts else "clean: everything was delivered or filtered on purpose"
+
+
+def _idle(report: RunReport, node_id: str) -> str:
+    """What kept a node from its work, as the rest of a sentence that begins with its name."""
+    cause = report.cause(node_id)
+    what = "was not reached at the end" if report.snapshot.nodes[node_id].out else "never got to work"
+    return f"{what}: {cause}" if cause else what

@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowhost.engine.books import Books
 from flowhost.engine.breaker import Breaker
 from flowhost.engine.clock import SystemClock
 from flowhost.engine.connections import ConnectionBoard, ConnectionPool, ManagedConnection
 from flowhost.engine.counters import NodeCounters
+from flowhost.engine.disk_report import DiskReport
 from flowhost.engine.edge import Edge, MemoryEdge
 from flowhost.engine.gate import Gate
 from flowhost.engine.generated import ChainNode, GeneratedSegment
@@ -27,11 +29,12 @@ from flowhost.engine.options import RunOptions
 from flowhost.engine.outbox.burial import DeadLetterKeeper
 from flowhost.engine.outbox.checkpoint import OutboxCheckpoint
 from flowhost.engine.outbox.durable_edge import DurableEdge
+from flowhost.engine.outbox.ledger import Ledger
 from flowhost.engine.outbox.succession import Succession
 from flowhost.engine.outbox.trail import LetterTrail
 from flowhost.engine.plan import Plan, make_plan
 from flowhost.engine.pump import Pump
-from flowhost.engine.reach import Landscape, rides_by_start, upstream
+from flowhost.engine.reach import Landscape, reach, rides_by_start, upstream
 from flowhost.engine.segment import KernelSegment, Segment
 from flowhost.engine.snapshot import EdgeSnapshot
 from flowhost.engine.source_loop import SourceLoop
@@ -86,6 +89,13 @@ class Assembly:
     memories: Memories | None = None
     succession: Succession | None = None
     letters: LetterOffice | None = None
+    disk: DiskReport | None = None
+    books: Books | None = None
+
+    def settle_counters(self) -> None:
+        """Bring the counters of all nodes up to date."""
+        for segment in self.segments:
+            segment.settle_counters()
 
     def replay_edges(self) -> list[EdgeSnapshot]:
         """Ledgers of the queues that bring retried dead letters back."""
@@ -93,6 +103,8 @@ class Assembly:
 
     async def take_over(self) -> None:
         """Settle what an earlier revision left in the outbox. Raises `HostError`."""
+        if self.disk is not None:
+            self.disk.begin()
         if self.succession is None:
             return
         entries = self.flow.nodes
@@ -164,6 +176,9 @@ class Assembler:
         self._set_rides(assembly)
         assembly.succession = self._succession()
         assembly.letters = self._letters(assembly.pump)
+        if (outbox := self._options.outbox) is not None:
+            assembly.disk = DiskReport(outbox, self._logger(), self._history)
+        assembly.books = self._books(assembly)
         return assembly
 
     # -- connections and nodes
@@ -366,6 +381,16 @@ class Assembler:
         return LetterOffice(
             self._journal, self._flow, self._options.revision, pump, self._trail, self._clock, self._rides_from
         )
+
+    def _books(self, assembly: Assembly) -> Books | None:
+        outbox = self._options.outbox
+        if outbox is None:
+            return None
+        land = Landscape(assembly.plan.routes, assembly.durable.keys(), (), ())
+        once = [source.node_id for source in assembly.sources if not source.comes_again]
+        fleeting = {node_id for start in once for node_id in reach(land, start)}
+        ledger = Ledger(outbox, self._flow.id, self._clock)
+        return Books(ledger, assembly.counters, assembly.nodes, assembly.durable, fleeting, assembly.settle_counters)
 
     def _keeper(self) -> DeadLetterKeeper | None:
         options = self._options

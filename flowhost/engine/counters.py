@@ -9,18 +9,20 @@ class NodeCounters:
     """Counters of one node since the run began; see `NodeSnapshot` for their meaning.
 
     `rerouted` are failed messages that left by the error port; in the snapshot they are part of `out`. `resting` ones
-    wait on disk before a node that is switched off; in the snapshot they are part of `in` and `pending`.
+    wait on disk before a node that is switched off; in the snapshot they are part of `in` and `pending`. `refused` ones
+    could not be put into its queue, `refused_dead` of them became dead letters; all of that is in the other counters.
     """
 
     __slots__ = (
         "batches", "busy_s", "dead", "dropped", "errors", "filtered", "in_", "last_error", "made", "node_id", "out",
-        "rerouted", "resting", "state", "text", "used",
+        "refused", "refused_dead", "rerouted", "resting", "state", "text", "used",
     )  # fmt: skip
 
     def __init__(self, node_id: str) -> None:
         self.node_id = node_id
         self.in_ = self.out = self.made = self.used = 0
         self.filtered = self.dead = self.dropped = self.errors = self.batches = self.rerouted = self.resting = 0
+        self.refused = self.refused_dead = 0
         self.busy_s = 0.0
         self.state: NodeState = "starting"
         self.text = ""

@@ -51,7 +51,8 @@ class HoldingStation:
             await self.edge.put(rest, token)
         failures = [Failure(self.segment.node_id, messages[n], reason) for n, reason in error.reasons.items()]
         deliveries: Deliveries = []
-        self._pump.fail(failures, deliveries)
+        self._counters.refused += len(failures)
+        self._counters.refused_dead += self._pump.fail(failures, deliveries)
         await self._pump.deliver(deliveries, token)
         token.done()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from flowhost.engine.load import Load, Meter, Ride, Rides, rows_of
+from flowhost.engine.load import Line, Load, Meter, Ride, Rides, rows_of
 from flowhost.engine.outbox.burial import stays_unconfirmed
 from flowhost.engine.outbox.changes import Append, Change
 from flowhost.engine.outbox.outbox import Outbox
@@ -85,6 +85,7 @@ class Journal:
         changes = [ride.change for ride in rides]
         for origin, tokens in places.items():
             changes += origin.leaving(tokens)
+        lanes = {*places, *lines_of(taken)}
         for token in taken:
             token.load = None
 
@@ -97,7 +98,7 @@ class Journal:
         if changes or any(origin.in_flight for origin in places):
             for origin, tokens in places.items():
                 origin.in_flight += len(tokens)
-            self.outbox.submit(changes, committed, stays_unconfirmed)
+            self.outbox.submit(changes, committed, stays_unconfirmed, lanes)
         else:
             self._left(places)
 
@@ -220,6 +221,11 @@ def rides_of(taken: Iterable[Token]) -> Iterable[Ride]:
     if len(loads) == 1:
         return loads[0].changes
     return sorted((ride for load in loads for ride in load.changes), key=_by_number)
+
+
+def lines_of(taken: Iterable[Token]) -> Iterable[Line]:
+    """The nodes that remember which these batches passed."""
+    return (line for token in taken if token.load is not None for line in token.load.lines)
 
 
 def origins_of(taken: Iterable[Token]) -> Iterable[Origin]:

@@ -24,12 +24,18 @@ class KeptPositions:
 
     def __init__(self, journal: Journal, *, told: bool) -> None:
         self.origin = journal.origin(lambda _: (), self._left)
+        self._outbox = journal.outbox
         self._told = told
         self._under_way: deque[Token] = deque()
         self._settled: deque[Any] = deque()
         self._ready = asyncio.Event()
         self._empty = asyncio.Event()
         self._over = False
+
+    async def room(self) -> None:
+        """Returns when another batch may be let in: few enough are on their way to disk, and the disk takes them."""
+        await self._outbox.room.wait_while_full()
+        await self.origin.room()
 
     def open(self, position: Any) -> Token:
         """A token for a batch at this position."""

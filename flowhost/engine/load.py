@@ -54,15 +54,17 @@ class Load:
         rides: which appends it takes.
         changes: of the outbox, in order.
         after: batches that reach the disk before this one or in the same transaction.
+        lines: nodes that remember which it passed.
     """
 
-    __slots__ = ("_meter", "after", "changes", "rides")
+    __slots__ = ("_meter", "after", "changes", "lines", "rides")
 
     def __init__(self, meter: Meter, rides: Rides) -> None:
         self._meter = meter
         self.rides = rides
         self.changes: list[Ride] = []
         self.after: list[Token | Knot] = []
+        self.lines: list[Line] = []
 
     def add(self, change: Change, written: Callable[[int], None] | None = None) -> None:
         """One more change."""
@@ -90,5 +92,7 @@ class Line:
     def passed(self, carrier: Token) -> None:
         """A batch has passed."""
         last, self._last = self._last, carrier
+        if carrier.load is not None and self not in carrier.load.lines:
+            carrier.load.lines.append(self)
         if last is not carrier and last is not None and last.load is not None and carrier.load is not None:
             carrier.load.after.append(last)

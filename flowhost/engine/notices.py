@@ -9,8 +9,9 @@ from flowhost.engine.snapshot import RunEvent
 from flowhost.sdk import Clock
 from flowhost.sdk.context import NoticeKind
 
-_LEVELS = {"lost": logging.WARNING, "gap": logging.WARNING, "warning": logging.WARNING, "error": logging.ERROR,
-           "dead": logging.ERROR}  # fmt: skip
+LEVELS = {"lost": logging.WARNING, "gap": logging.WARNING, "warning": logging.WARNING, "error": logging.ERROR,
+          "dead": logging.ERROR}  # fmt: skip
+"""How loud each kind of event is in the log; others are information."""
 
 
 class NoticeBoard:
@@ -23,7 +24,7 @@ class NoticeBoard:
 
     def notice(self, kind: NoticeKind, text: str) -> None:
         """Log the text and keep it with the run."""
-        self._log.log(_LEVELS.get(kind, logging.INFO), "%s: %s", self._name, text)
+        self._log.log(LEVELS.get(kind, logging.INFO), "%s: %s", self._name, text)
         self._history.add(kind, text, node=self._name)
 
 

@@ -51,13 +51,7 @@ class FlowRunner:
             NodeError: a transform cannot get ready.
         """
         parts = self._parts
-        await parts.take_over()
-        if parts.letters is not None:
-            await parts.letters.find()
-        if parts.memories is not None:
-            await parts.memories.load()
-        for node_id, edge in parts.durable.items():
-            parts.counters[node_id].in_ += await edge.open()
+        await self._find_left()
         for transform in parts.transforms:
             await transform.open()
         for managed in parts.pool:
@@ -74,6 +68,20 @@ class FlowRunner:
         self._source_tasks = [self._tasks.task(s.run(), f"source {s.node_id}") for s in parts.sources]
         self._tasks.start(self._await_sources(), "await sources")
         self._state = "running"
+
+    async def _find_left(self) -> None:
+        """Take up what earlier runs and revisions have left on disk."""
+        parts = self._parts
+        await parts.take_over()
+        if parts.letters is not None:
+            await parts.letters.find()
+        if parts.memories is not None:
+            await parts.memories.load()
+        for node_id, edge in parts.durable.items():
+            parts.counters[node_id].in_ += await edge.open()
+        if parts.books is not None:
+            await parts.books.open()
+            self._tasks.start(parts.books.keep(), "keep the ledger")
 
     def _start_stateful(self) -> None:
         parts = self._parts
@@ -140,8 +148,7 @@ class FlowRunner:
     def snapshot(self) -> FlowSnapshot:
         """Figures and states at this moment."""
         parts = self._parts
-        for segment in parts.segments:
-            segment.settle_counters()
+        parts.settle_counters()
         for queued in parts.queued.values():
             queued.tell()
         return FlowSnapshot(
@@ -154,6 +161,8 @@ class FlowRunner:
             values=self._values() if self._watching else [],
             dead_letters=parts.letters.counted("dead") if parts.letters is not None else 0,
             retried=parts.letters.counted("retried") if parts.letters is not None else 0,
+            disk=parts.disk.snapshot() if parts.disk is not None else None,
+            ledger=parts.books.snapshot() if parts.books is not None else None,
         )
 
     async def change_letters(self, request: LetterRequest) -> LetterAnswer:
@@ -216,6 +225,8 @@ class FlowRunner:
         parts.graveyard.close()
         if parts.letters is not None:
             await parts.letters.close()
+        if parts.books is not None and not self._failed:
+            parts.books.close()
         self._sources_over.set()
 
     async def _within(self, closing: Awaitable[None]) -> None:

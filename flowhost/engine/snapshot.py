@@ -112,6 +112,46 @@ class EdgeSnapshot(msgspec.Struct, kw_only=True):
         return self.in_ == self.out + self.dead + self.dropped + self.pending
 
 
+class NodeTotals(msgspec.Struct, kw_only=True):
+    """Counters of one node since its flow first ran; see `NodeSnapshot` for their meaning.
+
+    Attributes:
+        drift: messages that came to its queue on disk although the nodes before it are not known to have counted them,
+            because the process died in between; negative where those nodes counted messages that came again.
+    """
+
+    in_: int = msgspec.field(default=0, name="in")
+    made: int = 0
+    out: int = 0
+    used: int = 0
+    filtered: int = 0
+    dead: int = 0
+    dropped: int = 0
+    pending: int = 0
+    drift: int = 0
+
+    def balanced(self) -> bool:
+        """True when nothing is unaccounted for."""
+        left = self.in_ + self.made
+        return left == self.out + self.used + self.filtered + self.dead + self.dropped + self.pending
+
+
+class LedgerSnapshot(msgspec.Struct, kw_only=True):
+    """Totals of a flow over all its runs.
+
+    Attributes:
+        since_ns: when they began, nanoseconds UTC.
+        nodes: by node id.
+    """
+
+    since_ns: int
+    nodes: dict[str, NodeTotals] = {}
+
+    def balanced(self) -> bool:
+        """True when every node's totals add up."""
+        return all(node.balanced() for node in self.nodes.values())
+
+
 class ConnectionSnapshot(msgspec.Struct, kw_only=True):
     """State of a connection as the run sees it.
 
@@ -142,12 +182,38 @@ class ValueSnapshot(msgspec.Struct, kw_only=True):
     time_ns: int = 0
 
 
+class DiskSnapshot(msgspec.Struct, kw_only=True):
+    """The room an outbox has.
+
+    Attributes:
+        mark: the highest mark reached: 0, 70, 85, 95 (nothing is taken in) or 100 (the system refuses to write).
+        text: what that means and what to do, for people; empty at 0.
+        free_bytes: free on the disk.
+        total_bytes: of the disk.
+        floor_bytes: so much stays free of messages.
+        ballast_bytes: held in reserve; 0 once it was given up.
+        file_bytes: what the outbox file holds.
+        limit_bytes: what it may hold; None where only the disk limits it.
+    """
+
+    mark: int = 0
+    text: str = ""
+    free_bytes: int = 0
+    total_bytes: int = 0
+    floor_bytes: int = 0
+    ballast_bytes: int = 0
+    file_bytes: int = 0
+    limit_bytes: int | None = None
+
+
 class FlowSnapshot(msgspec.Struct, kw_only=True):
     """A whole run at one moment.
 
     Attributes:
         dead_letters: letters on disk that somebody has to look at, of this run and of earlier ones.
         retried: letters that were retried and are on their way.
+        disk: room of the outbox; None where there is none.
+        ledger: totals over all runs; None where nothing is kept on disk.
     """
 
     flow: str
@@ -159,10 +225,13 @@ class FlowSnapshot(msgspec.Struct, kw_only=True):
     values: list[ValueSnapshot] = []
     dead_letters: int = 0
     retried: int = 0
+    disk: DiskSnapshot | None = None
+    ledger: LedgerSnapshot | None = None
 
     def balanced(self) -> bool:
-        """True when every node's and every edge's ledger adds up."""
-        return all(n.balanced() for n in self.nodes.values()) and all(e.balanced() for e in self.edges)
+        """True when every node's and every edge's ledger adds up, in this run and over all."""
+        now = all(n.balanced() for n in self.nodes.values()) and all(e.balanced() for e in self.edges)
+        return now and (self.ledger is None or self.ledger.balanced())
 
     def total(self, field: str) -> int:
         """Sum of one counter over all nodes."""

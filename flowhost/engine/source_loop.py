@@ -61,6 +61,11 @@ class SourceLoop:
         self._emitting = False
         self._stopping = False
 
+    @property
+    def comes_again(self) -> bool:
+        """Whether its origin gives out again what was not confirmed."""
+        return self._told
+
     def take_along(self, rides: Rides) -> None:
         """Which appends are part of the transactions of its batches."""
         if isinstance(self._positions, KeptPositions):
@@ -127,7 +132,7 @@ class SourceLoop:
         self._emitting = True
         try:
             if isinstance(positions, KeptPositions):
-                await positions.origin.room()
+                await positions.room()
             counters.made += len(messages) + len(rejected)
             counters.batches += 1
             token = Token() if positions is None else positions.open(position)

@@ -122,7 +122,8 @@ class WaitingNode:
     async def refuse(self, failures: Sequence[Failure], token: Token) -> None:
         """Messages that could not even be queued leave by the error port or are dead."""
         deliveries: Deliveries = []
-        self._pump.fail(failures, deliveries)
+        self._counters.refused += len(failures)
+        self._counters.refused_dead += self._pump.fail(failures, deliveries)
         await self._pump.deliver(deliveries, token)
 
     def _count(self, done: int, outputs: Ported) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from flowhost.engine.outbox.letter_requests import LetterAnswer, LetterRequest
+from flowhost.engine.outbox.space import SpaceRules
 from flowhost.engine.snapshot import FlowSnapshot, RunEvent
 from flowhost.errors import HostError
 from flowhost.fleet.frames import RunOutcome
@@ -29,6 +30,7 @@ class FlowOrder:
         watch: collect last values from the start.
         revision: number of the revision, kept with its dead letters.
         outbox: file of the flow's queues and dead letters; None keeps them in memory.
+        space: how much of the disk that file may take.
     """
 
     run: int
@@ -39,6 +41,7 @@ class FlowOrder:
     watch: bool = False
     revision: int = 0
     outbox: Path | None = None
+    space: SpaceRules = field(default_factory=SpaceRules)
 
 
 @dataclass(frozen=True, kw_only=True)

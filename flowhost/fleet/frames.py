@@ -13,6 +13,7 @@ import msgspec
 from typing_extensions import override
 
 from flowhost.engine.outbox.letter_requests import LetterAnswer, LetterRequest
+from flowhost.engine.outbox.space import SpaceRules
 from flowhost.engine.snapshot import FlowSnapshot, RunEvent
 from flowhost.graph.document import FlowDocument
 
@@ -119,6 +120,7 @@ class StartFlow(msgspec.Struct, tag=True, frozen=True):
         watch: collect last values from the start.
         revision: number of the revision.
         outbox: file of the flow's queues and dead letters; empty for none.
+        space: how much of the disk that file may take.
     """
 
     run: int
@@ -129,6 +131,7 @@ class StartFlow(msgspec.Struct, tag=True, frozen=True):
     watch: bool = False
     revision: int = 0
     outbox: str = ""
+    space: SpaceRules = SpaceRules()
 
     @override
     def __repr__(self) -> str:

@@ -51,7 +51,8 @@ class HostedRun:
 
     async def live(self) -> None:
         """Start, run until the flow ends or `stop` is called, tell the host how it went."""
-        outbox = Outbox(Path(self._order.outbox), self._on_fault, self._pool) if self._order.outbox else None
+        order = self._order
+        outbox = Outbox(Path(order.outbox), self._on_fault, self._pool, order.space) if order.outbox else None
         try:
             runner, fault = await self._live(outbox)
         finally:

@@ -195,6 +195,7 @@ class WorkerSlot:
                 watch=order.watch,
                 revision=order.revision,
                 outbox=str(order.outbox or ""),
+                space=order.space,
             )
         )
         try:

@@ -34,7 +34,7 @@ def lint(
     environ: Mapping[str, str] | None = None,
     host_connections: Mapping[str, str] | None = None,
 ) -> list[Problem]:
-    """Everything wrong with a flow, in file order; empty where it may start.
+    """Everything wrong with a flow, in file order, causes before what follows; empty where it may start.
 
     Args:
         flow: as read from a file (problems then have line and column), or as data.

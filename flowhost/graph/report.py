@@ -7,6 +7,10 @@ from flowhost.graph.place import Place, format_place
 from flowhost.graph.problem import Problem, Severity
 from flowhost.graph.text import FlowFile
 
+WRONG_WIRES = frozenset({"bad-wire", "dangling-wire", "unknown-port"})
+MAY_FOLLOW = frozenset({"no-input", "source-unwired", "unwired-port"})
+"""What a wire that leads nowhere leaves behind."""
+
 
 class Report:
     """Collects problems and gives each its line and column, where there is a file."""
@@ -36,8 +40,13 @@ class Report:
         return any(problem.place == format_place(place) for problem in self._problems)
 
     def problems(self) -> list[Problem]:
-        """All of them, in file order."""
-        return sorted(self._problems, key=lambda problem: (problem.line or 0, problem.column or 0))
+        """All of them, in file order; where a wire is wrong, what may only follow from it comes last."""
+        wrong_wire = any(problem.code in WRONG_WIRES for problem in self._problems)
+
+        def rank(problem: Problem) -> tuple[bool, int, int]:
+            return wrong_wire and problem.code in MAY_FOLLOW, problem.line or 0, problem.column or 0
+
+        return sorted(self._problems, key=rank)
 
     def wire_places(self, document: FlowDocument) -> list[Place]:
         """The place of each wire of the document: wires that could not be read are missing there."""

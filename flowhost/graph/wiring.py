@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from flowhost.graph.document import FlowDocument, Wire
 from flowhost.graph.place import Place
-from flowhost.graph.problem import did_you_mean, listing
+from flowhost.graph.problem import closest, did_you_mean, listing
 from flowhost.graph.report import Report
 from flowhost.graph.topology import find_cycle
 from flowhost.sdk import Node, Sink, Source
@@ -34,8 +34,9 @@ class Wireable:
 
 
 def check_wiring(report: Report, document: FlowDocument, nodes: Mapping[str, Wireable]) -> None:
-    """Report what is wrong with the wires."""
+    """Report what is wrong with the wires; what only follows from a misspelt one is not said."""
     places = report.wire_places(document)
+    meant = [_as_meant(wire, nodes) for wire in document.wires]
     seen: dict[str, Place] = {}
     for place, wire in zip(places, document.wires, strict=True):
         if str(wire) in seen:
@@ -43,14 +44,23 @@ def check_wiring(report: Report, document: FlowDocument, nodes: Mapping[str, Wir
         seen.setdefault(str(wire), place)
         _check_ends(report, place, wire, nodes)
     for node_id, node in nodes.items():
-        _check_outputs(report, document, node_id, node)
-        _check_input(report, document, node_id, node)
+        _check_outputs(report, meant, node_id, node)
+        _check_input(report, meant, node_id, node)
     into_nodes = [
         (place, wire)
         for place, wire in zip(places, document.wires, strict=True)
         if wire.target in nodes and not _is(nodes[wire.target], Source)
     ]
     _check_cycle(report, document, into_nodes)
+
+
+def _as_meant(wire: Wire, nodes: Mapping[str, Wireable]) -> Wire:
+    """The wire with misspelt names put right, as far as they are close to a known one."""
+    source = wire.source if wire.source in nodes else closest(wire.source, nodes)
+    target = wire.target if wire.target in nodes else closest(wire.target, nodes)
+    ports = (*(nodes[source].ports or ()), ERROR_PORT) if source else ()
+    port = wire.port if wire.port in ports else closest(wire.port, ports)
+    return replace(wire, source=source or wire.source, target=target or wire.target, port=port or wire.port)
 
 
 def _check_ends(report: Report, place: Place, wire: Wire, nodes: Mapping[str, Wireable]) -> None:
@@ -79,11 +89,11 @@ def _check_port(report: Report, place: Place, wire: Wire, source: Wireable) -> N
     report.error(place, "unknown-port", message)
 
 
-def _check_outputs(report: Report, document: FlowDocument, node_id: str, node: Wireable) -> None:
+def _check_outputs(report: Report, wires: Sequence[Wire], node_id: str, node: Wireable) -> None:
     if node.node_type is None or node.ports is None:
         return
     place: Place = ("nodes", node_id)
-    wired = {wire.port for wire in document.wires if wire.source == node_id}
+    wired = {wire.port for wire in wires if wire.source == node_id}
     if _is(node, Source) and node.ports and not wired & set(node.ports):
         message = f"nothing takes what this source brings; add a wire '{node_id} -> ...'"
         report.error(place, "source-unwired", message, at_key=True)
@@ -101,10 +111,10 @@ def _check_outputs(report: Report, document: FlowDocument, node_id: str, node: W
             report.warning(place, "unwired-port", message, at_key=True)
 
 
-def _check_input(report: Report, document: FlowDocument, node_id: str, node: Wireable) -> None:
+def _check_input(report: Report, wires: Sequence[Wire], node_id: str, node: Wireable) -> None:
     if node.node_type is None or _is(node, Source):
         return
-    if not any(wire.target == node_id for wire in document.wires):
+    if not any(wire.target == node_id for wire in wires):
         message = f"no wire leads here, so it never gets a message; add a wire '... -> {node_id}'"
         report.error(("nodes", node_id), "no-input", message, at_key=True)
 

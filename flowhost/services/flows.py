@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from flowhost.errors import ConfigError, ConflictError, FlowFileError, NotFoundError
+from flowhost.engine.outbox.ledger import read_ledger
+from flowhost.engine.snapshot import LedgerSnapshot
+from flowhost.errors import ConfigError, ConflictError, FlowFileError, HostError, NotFoundError
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.jsonform import from_json, to_json
 from flowhost.graph.library import NodeLibrary
@@ -23,6 +26,8 @@ from flowhost.services.live import LiveFlow
 from flowhost.services.pictures import detail, ends_of, overview
 from flowhost.services.views import FlowDetail, FlowOverview, ProblemView
 from flowhost.store import FlowRecord, FlowStore
+
+log = logging.getLogger(__name__)
 
 
 class FlowService:
@@ -52,6 +57,8 @@ class FlowService:
         live = self._flow(flow_id)
         if live.guarantees is None:
             await self._look_over(live)
+        if live.ledger is None and live.run is None:
+            live.kept_ledger = await self._read_ledger(live)
         return detail(live, self._library)
 
     async def start(self, principal: Principal, flow_id: str) -> FlowOverview:
@@ -291,6 +298,13 @@ class FlowService:
                 for problem in found.problems
             )
         return found.problems
+
+    async def _read_ledger(self, live: LiveFlow) -> LedgerSnapshot | None:
+        try:
+            return await asyncio.to_thread(read_ledger, self._keeper.outbox(live.id), live.id)
+        except HostError as error:
+            log.warning("totals of flow %s cannot be shown: %s", live.id, error)
+            return LedgerSnapshot(since_ns=0)
 
     async def _check(self, live: LiveFlow) -> None:
         errors = [problem for problem in await self._look_over(live) if problem.severity == "error"]

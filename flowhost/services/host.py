@@ -145,7 +145,8 @@ class Host:
     async def _join(self, store: Store, catalog: Catalog) -> None:
         host_id = await store.flows.fact("host_id", f"fh-{secrets.token_hex(4)}")
         history = self._history = HistoryWriter(store.runs)
-        keeper = FlowKeeper(store, self._fleet, history, host_id, self.settings.data_dir)
+        settings = self.settings
+        keeper = FlowKeeper(store, self._fleet, history, host_id, settings.data_dir, settings.space)
         self.flows = FlowService(keeper, store.flows, catalog, self.settings.drain_s)
         self.drafts = DraftService(self.flows, store.flows, store.drafts, catalog)
         self.flows.on_delete = self.drafts.forget

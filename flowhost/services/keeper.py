@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
+from flowhost.engine.outbox.space import SpaceRules
 from flowhost.engine.snapshot import FlowSnapshot, RunEvent
 from flowhost.errors import ConfigError, FlowHostError, HostError
 from flowhost.fleet import Fleet, FleetListener, FlowOrder, RunOutcome
@@ -40,7 +41,9 @@ class FlowKeeper(FleetListener):
         reconciled: set once every flow that was running has been started again, or could not be.
     """
 
-    def __init__(self, store: Store, fleet: Fleet, history: HistoryWriter, host_id: str, data_dir: Path) -> None:
+    def __init__(
+        self, store: Store, fleet: Fleet, history: HistoryWriter, host_id: str, data_dir: Path, space: SpaceRules
+    ) -> None:
         self.flows: dict[str, LiveFlow] = {}
         self.reconciled = asyncio.Event()
         self._store = store
@@ -48,6 +51,7 @@ class FlowKeeper(FleetListener):
         self._history = history
         self._host_id = host_id
         self._data_dir = data_dir
+        self._space = space
         self._by_run: dict[int, LiveFlow] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._returning: dict[str, asyncio.Task[None]] = {}
@@ -177,6 +181,7 @@ class FlowKeeper(FleetListener):
             watch=live.watchers > 0,
             revision=live.record.revision,
             outbox=self.outbox(live.id),
+            space=self._space,
         )
         try:
             await self._fleet.start(order)

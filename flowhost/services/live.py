@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from flowhost.engine.snapshot import FlowSnapshot
+from flowhost.engine.snapshot import FlowSnapshot, LedgerSnapshot
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.guarantee import PathGuarantee
 from flowhost.services.views import SPARK_POINTS, Desired, EventView, FlowState, ProblemView
@@ -72,6 +72,7 @@ class LiveFlow:
         run: the run that is on, or None.
         last_run: the newest run, on or over.
         snapshot: the newest figures of that run.
+        kept_ledger: totals over all runs as last told by a run that is over, or as read from disk.
         watchers: pages that look at last values.
         guarantees: what the paths of the present revision promise; None until it was looked over.
         kept_letters: open dead letters, as last counted while no run was on.
@@ -86,6 +87,7 @@ class LiveFlow:
         self.state: FlowState = "stopped"
         self.text = ""
         self.snapshot: FlowSnapshot | None = None
+        self.kept_ledger: LedgerSnapshot | None = None
         self.watchers = 0
         self.kept_letters = 0
         self.events: deque[EventView] = deque(maxlen=EVENTS_SHOWN)
@@ -107,6 +109,12 @@ class LiveFlow:
         self.sinks = sinks
 
     @property
+    def ledger(self) -> LedgerSnapshot | None:
+        """Totals over all runs, if they are known."""
+        told = self.snapshot.ledger if self.snapshot is not None else None
+        return told or self.kept_ledger
+
+    @property
     def id(self) -> str:
         """Flow id."""
         return self.record.id
@@ -124,7 +132,7 @@ class LiveFlow:
         self.run = self.last_run = run.id
         self.started_at = run.started_at
         self.state, self.text = "starting", ""
-        self.snapshot = None
+        self.kept_ledger, self.snapshot = self.ledger, None
         self.meter = RateMeter()
 
     def take(self, snapshot: FlowSnapshot, at_ns: int) -> None:

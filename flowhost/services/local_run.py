@@ -10,13 +10,18 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from flowhost.catalog import load_catalog
 from flowhost.engine import FlowRunner, FlowSnapshot, RunEvent, RunOptions, tune_collector
 from flowhost.engine.loop import loop_factory
 from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.outbox.space import SpaceRules
+from flowhost.engine.snapshot import NodeTotals
 from flowhost.errors import ConfigError, FlowHostError, HostError
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.lint import Problem, lint
@@ -24,6 +29,7 @@ from flowhost.graph.references import EnvironmentSecrets
 from flowhost.graph.settings import apply_settings
 from flowhost.graph.text import load_flow
 from flowhost.services.data_folder import DataFolder
+from flowhost.services.settings import load_settings
 
 __all__ = [
     "COUNTERS",
@@ -71,18 +77,26 @@ class RunReport:
         snapshot: last figures.
         events: what happened, oldest first, capped.
         state_dir: folder that holds pending messages and dead letters; None if nothing was left.
+        links: name of the connection each node uses.
     """
 
     flow: str
     snapshot: FlowSnapshot
     events: Sequence[RunEvent] = field(default=())
     state_dir: Path | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unreached(self) -> list[str]:
         """Nodes that never got to work: their target was not reached, or refused us."""
         nodes = self.snapshot.nodes.items()
         return [name for name, node in nodes if node.state in ("failed", "retrying", "starting")]
+
+    def cause(self, node_id: str) -> str:
+        """Why a node of `unreached` did not get to work, in words: what it said, else what its connection said."""
+        node, link = self.snapshot.nodes[node_id], self.snapshot.connections.get(self.links.get(node_id, ""))
+        down = "" if link is None or link.up else link.text.partition("; next try")[0]  # nothing is tried any more
+        return node.text or node.last_error or down
 
     @property
     def clean(self) -> bool:
@@ -93,10 +107,11 @@ class RunReport:
         return not lost and not self.unreached and snapshot.state != "failed" and snapshot.balanced()
 
     def as_json(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """What `--json` prints: `nodes` and `ledger.totals` are of this run, the rest of `ledger` of all runs."""
         snapshot = self.snapshot
         nodes = {name: _figures(node) for name, node in snapshot.nodes.items()}
         totals = {name: sum(node[name] for node in nodes.values()) for name in COUNTERS}
+        ledger = snapshot.ledger
         return {
             "flow": self.flow,
             "state": snapshot.state,
@@ -105,6 +120,8 @@ class RunReport:
             "ledger": {
                 "balanced": snapshot.balanced(),
                 "totals": totals,
+                "since": None if ledger is None else datetime.fromtimestamp(ledger.since_ns / 1e9, UTC).isoformat(),
+                "nodes": {} if ledger is None else {name: _totals(node) for name, node in ledger.nodes.items()},
                 "edges": [
                     {"node": e.node, "in": e.in_, "out": e.out, "dead": e.dead, "dropped": e.dropped,
                      "pending": e.pending, "balanced": e.balanced()}
@@ -126,6 +143,11 @@ class RunReport:
 def _figures(node: Any) -> dict[str, Any]:
     figures = {name: getattr(node, "in_" if name == "in" else name) for name in COUNTERS}
     return {**figures, "state": node.state, "last_error": node.last_error}
+
+
+def _totals(node: NodeTotals) -> dict[str, Any]:
+    figures = msgspec.to_builtins(node)
+    return {**figures, "balanced": node.balanced()}
 
 
 class Interrupts:
@@ -155,6 +177,7 @@ def run_flow(
     """
     if request.data_dir is not None:
         DataFolder(request.data_dir).refuse_if_held()
+    space = load_settings(data_dir=request.data_dir).space
     document, library = prepare(request.path, request.settings, os.environ)
     events: list[RunEvent] = []
 
@@ -168,7 +191,7 @@ def run_flow(
     async def main(folder: Path) -> FlowSnapshot:
         interrupts = Interrupts()
         bind_interrupt(interrupts)
-        async with open_outbox(folder) as outbox:
+        async with open_outbox(folder, space) as outbox:
             options = RunOptions(
                 base_dir=base_dir,
                 secrets=EnvironmentSecrets(os.environ),
@@ -185,7 +208,8 @@ def run_flow(
     with state_folder(request.data_dir, document.id) as folder:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             snapshot = runner.run(main(folder))
-        report = RunReport(flow=document.id, snapshot=snapshot, events=events)
+        links = {node_id: node.connection for node_id, node in document.nodes.items() if node.connection}
+        report = RunReport(flow=document.id, snapshot=snapshot, events=events, links=links)
         if request.data_dir is not None or snapshot.total("pending") + snapshot.total("dead") + snapshot.retried:
             report = replace(report, state_dir=folder)
             _keep_report(folder, report)
@@ -239,9 +263,9 @@ def problems_error(path: Path, problems: Sequence[Problem]) -> ConfigError:
 class OpenOutbox:
     """The run's outbox, and who is told when it cannot be written."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, space: SpaceRules) -> None:
         self.on_fault: Callable[[HostError], None] = self._nobody
-        self.file = Outbox(folder / OUTBOX_FILE, self._fault)
+        self.file = Outbox(folder / OUTBOX_FILE, self._fault, rules=space)
 
     def _fault(self, error: HostError) -> None:
         self.on_fault(error)
@@ -252,9 +276,9 @@ class OpenOutbox:
 
 
 @asynccontextmanager
-async def open_outbox(folder: Path) -> AsyncIterator[OpenOutbox]:
+async def open_outbox(folder: Path, space: SpaceRules) -> AsyncIterator[OpenOutbox]:
     """Open the outbox of a folder for the time of a run. Raises `HostError`."""
-    outbox = OpenOutbox(folder)
+    outbox = OpenOutbox(folder, space)
     await outbox.file.open()
     try:
         yield outbox

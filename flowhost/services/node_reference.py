@@ -7,14 +7,22 @@ from difflib import get_close_matches
 from typing import Any
 
 from flowhost.catalog import Catalog, load_catalog
-from flowhost.catalog.describe import describe, describe_markdown, kind_of
+from flowhost.catalog.describe import (
+    describe,
+    describe_connection,
+    describe_connection_markdown,
+    describe_markdown,
+    kind_of,
+)
 from flowhost.errors import ConfigError
 
 
 def list_types() -> dict[str, Any]:
     """Node and connection types by id, and the plugins that could not be loaded."""
     catalog = load_catalog()
-    owners = {type_id: plugin.name for plugin in catalog.plugins for type_id in plugin.node_types}
+    owners = {
+        type_id: plugin.name for plugin in catalog.plugins for type_id in (*plugin.node_types, *plugin.connection_types)
+    }
     return {
         "nodes": [
             {
@@ -28,7 +36,12 @@ def list_types() -> dict[str, Any]:
             for type_id, kind in sorted(catalog.nodes.items())
         ],
         "connections": [
-            {"type": type_id, "title": kind.spec.title, "summary": kind.spec.summary}
+            {
+                "type": type_id,
+                "title": kind.spec.title,
+                "summary": kind.spec.summary,
+                "plugin": owners.get(type_id, ""),
+            }
             for type_id, kind in sorted(catalog.connections.items())
         ],
         "broken": _broken(catalog),
@@ -36,18 +49,22 @@ def list_types() -> dict[str, Any]:
 
 
 def describe_type(type_id: str, *, as_json: bool = False) -> str:
-    """One node type with its fields, units, ports and examples.
+    """One node or connection type with its fields, units, ports and examples.
 
     Raises:
         ConfigError: there is no such type; names those that come close.
     """
     catalog = load_catalog()
-    kind = catalog.nodes.get(type_id)
-    if kind is None:
-        close = get_close_matches(type_id, catalog.nodes, n=3)
-        hint = f"did you mean {' or '.join(close)}?" if close else "`flowhost nodes` lists what is installed"
-        raise ConfigError(f"there is no node type {type_id!r}; {hint}")
-    return json.dumps(describe(kind), indent=2, default=str) if as_json else describe_markdown(kind)
+    if (node_type := catalog.nodes.get(type_id)) is not None:
+        return _json(describe(node_type)) if as_json else describe_markdown(node_type)
+    if (connection_type := catalog.connections.get(type_id)) is not None:
+        users = sorted(user for user, kind in catalog.nodes.items() if kind.spec.connection == type_id)
+        if as_json:
+            return _json(describe_connection(connection_type, users))
+        return describe_connection_markdown(connection_type, users)
+    close = get_close_matches(type_id, [*catalog.nodes, *catalog.connections], n=3)
+    hint = f"did you mean {' or '.join(close)}?" if close else "`flowhost nodes` lists what is installed"
+    raise ConfigError(f"there is no node or connection type {type_id!r}; {hint}")
 
 
 def list_plugins() -> dict[str, Any]:
@@ -66,6 +83,10 @@ def list_plugins() -> dict[str, Any]:
         ],
         "broken": _broken(catalog),
     }
+
+
+def _json(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, indent=2, default=str)
 
 
 def _broken(catalog: Catalog) -> list[dict[str, str]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
 
-from flowhost.engine.snapshot import FlowSnapshot, NodeSnapshot, RunEvent, ValueSnapshot
+from flowhost.engine.snapshot import FlowSnapshot, NodeSnapshot, NodeTotals, RunEvent, ValueSnapshot
 from flowhost.graph.document import FlowDocument, Wire
 from flowhost.graph.library import NodeLibrary
 from flowhost.sdk import Sink, Source
@@ -21,13 +21,16 @@ from flowhost.services.views import (
     EventView,
     FlowDetail,
     FlowOverview,
+    FlowSums,
+    FlowTotals,
     NodeView,
     RunDetail,
     RunSummary,
+    TotalsView,
     ValueView,
     WireView,
 )
-from flowhost.store import EventRecord, RunRecord
+from flowhost.store import EventRecord, RunFigures, RunRecord
 
 Kind = Literal["source", "transform", "sink", "unknown"]
 
@@ -53,7 +56,9 @@ def overview(live: LiveFlow) -> FlowOverview:
         errors=figures.errors if figures else 0,
         dead=figures.dead if figures else 0,
         dead_letters=live.dead_letters,
-        **_sums(live, snapshot),
+        pending=snapshot.total("pending") if snapshot else 0,
+        on_disk=sum(edge.pending for edge in snapshot.edges if edge.durable) if snapshot else 0,
+        sums=_sums(figures, _counted(snapshot)),
         spark=tuple(live.spark),
         last_values=_values(snapshot)[:VALUES_SHOWN] if snapshot else (),
         last_error=_last_error(live),
@@ -77,6 +82,7 @@ def detail(live: LiveFlow, library: NodeLibrary) -> FlowDetail:
         problems=live.problems,
         guarantees=live.guarantees or (),
         events=tuple(live.events),
+        totals=_flow_totals(live),
     )
 
 
@@ -87,6 +93,7 @@ def nodes(
     by_node: dict[str, list[ValueView]] = {}
     for value in _values(snapshot) if snapshot else ():
         by_node.setdefault(value.node, []).append(value)
+    ledger = live.ledger if live is not None else None
     views = []
     for node_id, entry in document.nodes.items():
         node_type = library.nodes.get(entry.type)
@@ -100,10 +107,35 @@ def nodes(
                 kind=kind,
                 rate_per_s=live.rate(frozenset([node_id]), _moving(kind)) if live else 0.0,
                 values=tuple(by_node.get(node_id, ())),
+                totals=_totals(ledger.nodes.get(node_id)) if ledger is not None else None,
                 **(_counters(known) if known else {}),
             )
         )
     return tuple(views)
+
+
+def _totals(node: NodeTotals | None) -> TotalsView | None:
+    if node is None:
+        return None
+    return TotalsView(
+        in_total=node.in_, made=node.made, out=node.out, used=node.used, filtered=node.filtered, dead=node.dead,
+        dropped=node.dropped, pending=node.pending, drift=node.drift,
+    )  # fmt: skip
+
+
+def _flow_totals(live: LiveFlow) -> FlowTotals | None:
+    ledger = live.ledger
+    if ledger is None or not ledger.since_ns:
+        return None
+    nodes = {name: node for name, node in ledger.nodes.items() if name in live.document.nodes}
+    return FlowTotals(
+        since=_time(ledger.since_ns),
+        messages_in=sum(nodes[name].made for name in live.sources if name in nodes),
+        messages_out=sum(nodes[name].out for name in live.sinks if name in nodes),
+        dead=sum(node.dead for node in nodes.values()),
+        dropped=sum(node.dropped for node in nodes.values()),
+        drift=sum(abs(node.drift) for node in nodes.values()),
+    )
 
 
 def _at_rest(view: NodeView, *, interrupted: bool) -> NodeView:
@@ -115,7 +147,9 @@ def _at_rest(view: NodeView, *, interrupted: bool) -> NodeView:
 
 def run_summary(run: RunRecord, live: LiveFlow | None = None) -> RunSummary:
     """A run's row; with `live`, the figures of this moment."""
-    figures = (live.figures() if live is not None and live.run == run.id else None) or run.figures
+    present = live.figures() if live is not None and live.run == run.id else None
+    figures = present or run.figures
+    counted = _counted(live.snapshot) if live is not None and present else run.figures.nodes.values()
     return RunSummary(
         id=run.id,
         flow_id=run.flow_id,
@@ -130,6 +164,7 @@ def run_summary(run: RunRecord, live: LiveFlow | None = None) -> RunSummary:
         dead=figures.dead,
         dropped=figures.dropped,
         reason=run.reason,
+        sums=_sums(figures, counted),
     )
 
 
@@ -201,17 +236,31 @@ def one_line(payload: Any) -> str:
     return text if len(text) <= TEXT_LIMIT else f"{text[: TEXT_LIMIT - 1]}…"
 
 
-def _sums(live: LiveFlow, snapshot: FlowSnapshot | None) -> dict[str, int]:
-    """Where the flow's messages are; they add up to those that came in and those made inside."""
-    figures = live.figures()
-    if snapshot is None or figures is None:
-        return {}
-    parts = {name: snapshot.total(name) for name in ("used", "filtered", "dropped", "pending")}
-    on_disk = sum(edge.pending for edge in snapshot.edges if edge.durable)
-    made = figures.messages_out + figures.dead + sum(parts.values()) - figures.messages_in
+def _sums(figures: RunFigures | None, nodes: Iterable[Mapping[str, Any]]) -> FlowSums:
+    """Where a run's messages are, from the counters of its nodes as history keeps them."""
+    if figures is None:
+        return FlowSums()
+    total = dict.fromkeys(("used", "filtered", "pending"), 0)
+    for node in nodes:
+        for name in total:
+            total[name] += node.get(name, 0)
+    gone = figures.messages_out + figures.dead + figures.dropped + sum(total.values())
+    made = gone - figures.messages_in
     if made < 0:  # between the counters of two nodes at this moment
-        parts["pending"] -= made
-    return {**parts, "on_disk": on_disk, "made": max(0, made)}
+        total["pending"] -= made
+    return FlowSums(
+        in_total=figures.messages_in,
+        made=max(0, made),
+        out_total=figures.messages_out,
+        dead=figures.dead,
+        dropped=figures.dropped,
+        **total,
+    )
+
+
+def _counted(snapshot: FlowSnapshot | None) -> list[dict[str, int]]:
+    nodes = snapshot.nodes.values() if snapshot else ()
+    return [{"used": node.used, "filtered": node.filtered, "pending": node.pending} for node in nodes]
 
 
 def _state_text(live: LiveFlow) -> str:

@@ -19,10 +19,12 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from flowhost.engine.outbox.space import SpaceRules
 from flowhost.errors import SettingsError
 
 PREFIX = "FLOWHOST_"
 FILE = "flowhost.toml"
+MB = 1024 * 1024
 
 
 class Settings(BaseSettings):
@@ -53,6 +55,12 @@ class Settings(BaseSettings):
     """How old the oldest message waiting for a target may become before that is an alarm, seconds."""
     alarm_messages: int = Field(default=100_000, ge=1)
     """How many messages may wait for one target before that is an alarm."""
+    disk_floor_mb: int = Field(default=512, ge=1)
+    """So much of the disk stays free of messages, MB, or a twentieth of the disk if that is less."""
+    disk_reserve_mb: int = Field(default=16, ge=1)
+    """Room kept in reserve, MB, so that messages can still leave a full disk; a sixteenth of the disk at most."""
+    outbox_limit_mb: int | None = Field(default=None, ge=1)
+    """How large the outbox of one flow may become, MB; unset: as large as the disk allows."""
 
     @field_validator("data_dir")
     @classmethod
@@ -76,6 +84,16 @@ class Settings(BaseSettings):
             msg = "must be like https://flows.plant.example or http://10.1.2.3:8470, without a path"
             raise ValueError(msg)
         return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def space(self) -> SpaceRules:
+        """How much of the disk outboxes may take."""
+        limit = self.outbox_limit_mb
+        return SpaceRules(
+            floor_bytes=self.disk_floor_mb * MB,
+            ballast_bytes=self.disk_reserve_mb * MB,
+            limit_bytes=None if limit is None else limit * MB,
+        )
 
     @classmethod
     @override

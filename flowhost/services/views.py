@@ -47,10 +47,34 @@ class ValueView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlowSums:
+    """Where the messages of a run are: `in_total + made = out_total + used + filtered + pending + dead + dropped`.
+
+    Attributes:
+        in_total: brought in by sources.
+        made: came from inside the flow: windows closed, copies for further branches, what an earlier run had left, dead
+            letters sent again.
+        out_total: confirmed by targets.
+        used: went into others, such as samples into a window.
+        filtered: left out on purpose.
+        pending: inside the flow, or left there when the run ended.
+        dead: failed for good.
+        dropped: lost because a limit said so.
+    """
+
+    in_total: int = 0
+    made: int = 0
+    out_total: int = 0
+    used: int = 0
+    filtered: int = 0
+    pending: int = 0
+    dead: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class FlowOverview:
     """One row or tile of the overview.
-
-    Its sums: `in_total + made = out_total + used + filtered + pending + dead + dropped`.
 
     Attributes:
         id: flow id.
@@ -68,10 +92,7 @@ class FlowOverview:
         dead_letters: dead letters on disk that somebody has to look at, of this run and of earlier ones.
         pending: messages inside the flow now.
         on_disk: those of them that wait in a queue on disk before a node.
-        made: messages that began inside the flow: windows closed, copies for branches, what an earlier run left.
-        used: messages that went into others, such as samples into a window.
-        filtered: messages left out on purpose.
-        dropped: messages lost because a limit said so.
+        sums: where all messages of the run are.
         spark: the last `SPARK_POINTS` rates, oldest first, one per second.
         last_values: a few of the newest values, newest first; filled while somebody watches the flow.
         last_error: the newest failure of the run, empty if none.
@@ -96,10 +117,7 @@ class FlowOverview:
     dead_letters: int = 0
     pending: int = 0
     on_disk: int = 0
-    made: int = 0
-    used: int = 0
-    filtered: int = 0
-    dropped: int = 0
+    sums: FlowSums = FlowSums()
     spark: tuple[float, ...] = ()
     last_values: tuple[ValueView, ...] = ()
     last_error: str = ""
@@ -107,6 +125,21 @@ class FlowOverview:
     started_at: datetime | None = None
     nodes_count: int = 0
     revision: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TotalsView:
+    """Counters of a node since its flow first ran, over all runs (`flowhost.engine.snapshot.NodeTotals`)."""
+
+    in_total: int
+    made: int
+    out: int
+    used: int
+    filtered: int
+    dead: int
+    dropped: int
+    pending: int
+    drift: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +168,7 @@ class NodeView:
     errors: int = 0
     last_error: str = ""
     values: tuple[ValueView, ...] = ()
+    totals: TotalsView | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +237,27 @@ class EventView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlowTotals:
+    """What a flow has done since it first ran.
+
+    Attributes:
+        since: when that was, UTC.
+        messages_in: brought in by its sources.
+        messages_out: confirmed by its targets.
+        dead: failed for good.
+        dropped: given up because a limit said so.
+        drift: messages the counters of nodes before queues on disk are off by, because the process died in between.
+    """
+
+    since: datetime
+    messages_in: int
+    messages_out: int
+    dead: int
+    dropped: int
+    drift: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class FlowDetail:
     """A flow's page: the deployed document with live figures on it.
 
@@ -217,6 +272,7 @@ class FlowDetail:
     problems: tuple[ProblemView, ...] = ()
     guarantees: tuple[PathGuarantee, ...] = ()
     events: tuple[EventView, ...] = ()
+    totals: FlowTotals | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +283,7 @@ class RunSummary:
         outcome: running; stopped (somebody asked); ended (all sources came to their end); failed; interrupted (worker,
             host or power went away).
         reason: the outcome in words, e.g. why it failed; empty where there is nothing to say.
+        sums: where all its messages are.
     """
 
     id: int
@@ -242,6 +299,7 @@ class RunSummary:
     dead: int = 0
     dropped: int = 0
     reason: str = ""
+    sums: FlowSums = FlowSums()
 
 
 @dataclass(frozen=True, kw_only=True)

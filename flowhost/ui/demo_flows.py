@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from flowhost.services.views import SPARK_POINTS, FlowOverview
 from flowhost.ui import format as fmt
 from flowhost.ui.flow_sums import sums_line
+from flowhost.ui.overview_sums import ails
 from flowhost.ui.sparkline import Sparkline
 from flowhost.ui.state_mark import StateMark
 from flowhost.ui.tags import Tag, link
@@ -61,21 +62,21 @@ class DemoRow(Tag):
                     self._waiting = Tag("span", "", "fh-figure", data_testid="demo-waiting")
                 self._dead = Tag("td", "", "num", data_testid="demo-dead")
             with Tag("tr"), Tag("td", colspan=len(COLUMNS)):
-                self._sum = Tag("div", "", "fh-demo-sum", data_testid="demo-sum", title=t("demo.hint.sum"))
+                self._sum = Tag("div", "", "fh-demo-sum", data_testid="demo-sum", title=t("hint.totals"))
 
     def show(self, flow: FlowOverview) -> None:
         """Bring the row up to date."""
         self._name.set_text(flow.name)
-        ails = flow.state_text if flow.state == "running" else ""
-        self._state.show("retrying" if ails else flow.state, flow.state_text)
-        self._ails.set_text(ails).show_if(ails).put("title", ails or None)
+        words = flow.state_text if ails(flow) else ""
+        self._state.show("retrying" if words else flow.state, flow.state_text)
+        self._ails.set_text(words).show_if(words).put("title", words or None)
         self._in.set_text(fmt.rate(flow.rate_per_s))
         self._out.set_text(fmt.rate(flow.out_rate_per_s))
         self._backlog.append(flow.on_disk)
         self._curve.show(tuple(self._backlog))
         self._waiting.set_text(fmt.count(flow.on_disk)).look(f"fh-figure {'fh-busy' if flow.on_disk else 'fh-zero'}")
         self._dead.set_text(fmt.count(flow.dead)).look(f"num {'fh-bad' if flow.dead else 'fh-zero'}")
-        self._sum.set_text(sums_line(flow))
+        self._sum.set_text(sums_line(flow.sums))
 
 
 def _figure(handle: str) -> Tag:

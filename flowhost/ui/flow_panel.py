@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowhost.services.views import EventView, FlowDetail
+from flowhost.services.views import EventView, FlowDetail, FlowTotals
 from flowhost.ui import format as fmt
 from flowhost.ui.guarantees import SinkGuarantees
 from flowhost.ui.table import Cell
@@ -26,6 +26,7 @@ class FlowPanel(Tag):
             text = detail.document.description.strip() or t("flow.no_description")
             Tag("p", text, "fh-panel-summary")
             Tag("p", t("flow.pick_a_node"), "fh-sub fh-hint")
+            self._totals = Totals()
             with Tag("div", "", "fh-panel-part") as self._problems_part:
                 Tag("h3", t("flow.problems"))
                 self._problems = Lines()
@@ -43,6 +44,7 @@ class FlowPanel(Tag):
 
     def show(self, detail: FlowDetail) -> None:
         """Bring it up to date."""
+        self._totals.show(detail.totals)
         self._problems_part.show_if(detail.problems)
         self._problems.show(
             [
@@ -66,6 +68,36 @@ class FlowPanel(Tag):
         self._no_events.show_if(not detail.events)
         newest = sorted(detail.events, key=lambda event: event.time, reverse=True)[:EVENTS_SHOWN]
         self._events.show([_event(event) for event in newest])
+
+
+class Totals(Tag):
+    """What the flow has done since it first ran."""
+
+    def __init__(self) -> None:
+        super().__init__("div", "", "fh-panel-part", data_testid="totals")
+        with self:
+            self._title = Tag("h3")
+            with Tag("dl", "", "fh-facts fh-ledger"):
+                self._numbers = {name: self._fact(name) for name in ("messages_in", "messages_out", "dead", "dropped")}
+
+    def show(self, totals: FlowTotals | None) -> None:
+        """Bring it up to date; nothing is shown of a flow that never ran."""
+        self.show_if(totals)
+        if totals is None:
+            return
+        self._title.set_text(t("totals.since", time=fmt.clock(totals.since))).put("title", fmt.exact(totals.since))
+        for name, (row, number) in self._numbers.items():
+            count = getattr(totals, name)
+            number.set_text(fmt.count(count)).put("data-count", count)
+            number.look("fh-bad" if count and name in ("dead", "dropped") else "")
+            row.show_if(count or name in ("messages_in", "messages_out"))
+
+    @staticmethod
+    def _fact(name: str) -> tuple[Tag, Tag]:
+        with Tag("div", "", "fh-fact", title=t(f"totals.hint.{name}"), data_total=name) as row:
+            Tag("dt", t(f"totals.{name}"))
+            number = Tag("dd")
+        return row, number
 
 
 class Lines(Tag):

@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
-from flowhost.services.views import FlowOverview
+from flowhost.services.views import FlowSums
 from flowhost.ui import format as fmt
+from flowhost.ui.tags import Tag
 from flowhost.ui.texts import t
 
 CAME = ("in_total", "made")
 WENT = ("out_total", "used", "filtered", "pending", "dead", "dropped")
 
 
-def sums_line(flow: FlowOverview) -> str:
-    """`133 in + 2 made inside = 130 delivered + 5 waiting`; what is zero is left out, but never a whole side."""
-    return f"{_side(flow, CAME)} = {_side(flow, WENT)}"
+def sums_line(sums: FlowSums) -> str:
+    """`133 in + 2 from inside = 130 delivered + 5 waiting`; what is zero is left out, but never a whole side."""
+    return f"{_side(sums, CAME)} = {_side(sums, WENT)}"
 
 
-def _side(flow: FlowOverview, names: tuple[str, ...]) -> str:
-    shown = [name for name in names if getattr(flow, name)] or [names[0]]
-    return " + ".join(t(f"sums.{name}", count=fmt.count(getattr(flow, name))) for name in shown)
+class FlowTotals(Tag):
+    """What came in, what was delivered, and what went another way on purpose; the whole sum in the hover text."""
+
+    def __init__(self) -> None:
+        super().__init__("div", "", "fh-totals")
+        with self:
+            self._in = _Total("flow-in")
+            self._out = _Total("flow-out")
+            self._else = _Total("flow-else")
+
+    def show(self, sums: FlowSums) -> None:
+        """Bring it up to date."""
+        self._in.show(sums.in_total, t("total.in"))
+        self._out.show(sums.out_total, t("total.out"))
+        kinds = [name for name in ("used", "filtered") if getattr(sums, name)]
+        self._else.show(sums.used + sums.filtered, t(f"total.{'_'.join(kinds) or 'used'}"))
+        self._else.show_if(kinds)
+        self.put("title", f"{sums_line(sums)}\n{t('hint.totals')}")
+
+
+class _Total(Tag):
+    """A number and its word."""
+
+    def __init__(self, handle: str) -> None:
+        super().__init__("div", "", "fh-total")
+        with self:
+            self._number = Tag("span", data_testid=handle)
+            self._word = Tag("span", "", "fh-sub")
+
+    def show(self, number: int, word: str) -> None:
+        """Bring it up to date."""
+        self._number.set_text(fmt.count(number))
+        self._word.set_text(word)
+
+
+def _side(sums: FlowSums, names: tuple[str, ...]) -> str:
+    shown = [name for name in names if getattr(sums, name)] or [names[0]]
+    return " + ".join(t(f"sums.{name}", count=fmt.count(getattr(sums, name))) for name in shown)

@@ -122,29 +122,42 @@ class Ledger(Tag):
         super().__init__("div", "", "fh-panel-part", data_testid="ledger")
         with self:
             Tag("h3", t("node.ledger"))
+            with Tag("div", "", "fh-ledger-head") as self._head:
+                Tag("span", t("node.ledger.run"))
+                Tag("span", t("node.ledger.all"), title=t("node.ledger.all_hint"))
             with Tag("dl", "", "fh-facts fh-ledger"):
                 self._numbers = {name: _counter(name) for name in (*COUNTERS, "errors")}
             self._sum = Tag("p", "", "fh-sub")
+            self._drift = Tag("p", "", "fh-sub", data_testid="drift")
 
     def show(self, node: NodeView) -> None:
         """Show this node's counters."""
-        for name, (row, label, number) in self._numbers.items():
+        totals = node.totals
+        self._head.show_if(totals)
+        for name, (row, label, number, in_all) in self._numbers.items():
             count = getattr(node, name)
+            ever = getattr(totals, name, None)
+            in_all.set_text("" if ever is None else fmt.count(ever)).show_if(totals)
+            in_all.look("fh-in-all" if ever else "fh-in-all fh-zero")
             if name == "out":
                 label.set_text(t("ledger.out_sink" if node.kind == "sink" else "ledger.out"))
             tone = {"dead": "fh-bad", "dropped": "fh-bad", "errors": "fh-warn"}.get(name, "")
             number.set_text(fmt.count(count)).look(tone if count else "fh-zero")
-            row.show_if(count or name in ("out", "in_total" if node.kind != "source" else "made"))
+            row.show_if(count or ever or name in ("out", "in_total" if node.kind != "source" else "made"))
         gone = node.out + node.used + node.filtered + node.dead + node.dropped + node.pending
         off = abs(node.in_total + node.made - gone)
         self._sum.set_text(t("node.ledger.open", count=fmt.count(off)) if off else t("node.ledger.balanced"))
+        drift = totals.drift if totals is not None else 0
+        words = "node.ledger.drift" if drift > 0 else "node.ledger.twice"
+        self._drift.set_text(t(words, count=fmt.count(abs(drift)))).show_if(drift)
 
 
-def _counter(name: str) -> tuple[Tag, Tag, Tag]:
+def _counter(name: str) -> tuple[Tag, Tag, Tag, Tag]:
     with Tag("div", "", "fh-fact", title=t(f"ledger.hint.{name}"), data_counter=name) as row:
         label = Tag("dt", t(f"ledger.{name}"))
         number = Tag("dd")
-    return row, label, number
+        in_all = Tag("dd", "", "fh-in-all")
+    return row, label, number, in_all
 
 
 def _settings(entry: NodeEntry, kind: NodeTypeView | None) -> None:

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 
 from flowhost.services.views import FlowOverview, ValueView
 from flowhost.ui import format as fmt
+from flowhost.ui.flow_sums import FlowTotals
 from flowhost.ui.live import Live
 from flowhost.ui.operate import FlowSwitch
+from flowhost.ui.overview_sums import ails
 from flowhost.ui.recent import RecentValues
 from flowhost.ui.shell import Alert
 from flowhost.ui.sparkline import Sparkline
@@ -44,8 +46,7 @@ class FlowRow(Tag):
             self._spark = Sparkline()
             self._rate = Tag("span", "", "fh-figure", data_testid="flow-rate")
         with Tag("td", "", "num"):
-            self._in = Tag("div", data_testid="flow-in")
-            self._out = Tag("div", "", "fh-sub", data_testid="flow-out")
+            self._totals = FlowTotals()
         self._pending, self._errors, self._dead = Tag("td"), Tag("td"), Tag("td")
         with Tag("td"):
             self._values = ValueLines()
@@ -58,13 +59,13 @@ class FlowRow(Tag):
         self._state.show(flow.state, flow.state_text)
         self._name.set_text(flow.name)
         self._area.set_text(flow.area)
-        trouble = flow.last_error or (flow.state_text if flow.state == "failed" else "")
+        trouble = trouble_of(flow)
         self._trouble.set_text(trouble).show_if(trouble).put("title", trouble or None)
+        self._trouble.look("fh-trouble fh-warn" if ails(flow) else "fh-trouble")
         on = flow.state not in ("stopped", "ended", "failed")
         self._rate.set_text(fmt.rate(flow.rate_per_s) if on else "–")
         self._spark.show(flow.spark)
-        self._in.set_text(fmt.count(flow.in_total)).put("title", t("hint.totals"))
-        self._out.set_text(fmt.count(flow.out_total)).put("title", t("hint.totals"))
+        self._totals.show(flow.sums)
         for cell, number, tone in (
             (self._pending, flow.pending, ""),
             (self._errors, flow.errors, "fh-warn"),
@@ -72,6 +73,8 @@ class FlowRow(Tag):
         ):
             cell.set_text(fmt.short_count(number)).look(f"num {tone if number else 'fh-zero'}")
             cell.put("title", fmt.count(number))
+        if flow.errors and flow.last_error:
+            self._errors.put("title", t("overview.errors_hover", count=fmt.count(flow.errors), last=flow.last_error))
         self._values.show(flow.last_values, running=on)
         self._switch.show(flow)
 
@@ -136,6 +139,13 @@ class _ValueLine(Tag):
         self._quality.look(f"fh-quality fh-quality-{value.quality}" if doubtful else "")
         self._quality.put("title", t(f"value.{value.quality}") if doubtful else None)
         self._age.set_text(fmt.age((now - value.time).total_seconds())).put("title", fmt.exact(value.time))
+
+
+def trouble_of(flow: FlowOverview) -> str:
+    """What is not as it should be now; what has passed is told by the counters."""
+    if flow.state == "failed" or ails(flow):
+        return flow.state_text
+    return flow.last_error if flow.dead else ""
 
 
 def keep_places(old: Sequence[str], new: Sequence[str], limit: int) -> list[str]:

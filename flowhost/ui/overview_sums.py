@@ -80,4 +80,10 @@ def added(curves: Sequence[Sequence[float]]) -> list[float]:
 
 def in_trouble(flow: FlowOverview) -> bool:
     """True if somebody should have a look: it failed, lost messages for good, or is not as it was asked to be."""
-    return flow.state == "failed" or flow.dead > 0 or (flow.desired == "running" and flow.state == "stopped")
+    stands_still = flow.desired == "running" and flow.state == "stopped"
+    return flow.state == "failed" or flow.dead > 0 or stands_still or ails(flow)
+
+
+def ails(flow: FlowOverview) -> bool:
+    """True if it runs, but a connection is down or a node tries again."""
+    return flow.state == "running" and bool(flow.state_text)

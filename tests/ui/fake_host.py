@@ -26,6 +26,8 @@ from flowhost.services.views import (
     FlowDetail,
     FlowOverview,
     FlowRef,
+    FlowSums,
+    FlowTotals,
     HostStatus,
     NodeTypeView,
     NodeView,
@@ -33,6 +35,7 @@ from flowhost.services.views import (
     ProblemView,
     RunDetail,
     RunSummary,
+    TotalsView,
     ValueView,
     WireView,
     WorkerView,
@@ -157,6 +160,10 @@ class FakeFlows:
         waits = {"out": 34} if flow.state == "running" else {}
         return FlowDetail(
             overview=flow, document=doc, nodes=nodes,
+            totals=FlowTotals(
+                since=datetime.now(UTC) - timedelta(days=12), messages_in=flow.in_total + 40_000,
+                messages_out=flow.out_total + 39_950, dead=13, dropped=0, drift=12,
+            ),
             wires=tuple(
                 WireView(source=w.source, port=w.port, target=w.target, pending=waits.get(w.target, 0),
                          rate_per_s=0 if w.port == "error" else flow.rate_per_s / (1 + len(w.port) % 3))
@@ -219,12 +226,14 @@ class FakeFlows:
                       for i in range(SPARK_POINTS)) if on else ()  # fmt: skip
         total = round(seconds * scale)
         failed = state == "failed"
+        waiting = 37 if on else 0
+        sums = FlowSums(in_total=total, out_total=total // 10, used=total - total // 10 - waiting, pending=waiting)
         return FlowOverview(
             id=doc.id, name=doc.name, area=doc.area, state=state,
             state_text="opc.tcp://10.1.2.3:4840 refused the certificate: trust it first" if failed else "",
             desired="running" if on or failed else "stopped",
             rate_per_s=spark[-1] if spark else 0, out_rate_per_s=spark[-2] if spark else 0,
-            in_total=total, out_total=total - 37 if on else total, pending=37 if on and scale > 90 else 0,
+            sums=sums, in_total=total, out_total=total - 37 if on else total, pending=37 if on and scale > 90 else 0,
             errors=5 if flow_id == "line-telemetry" else 0, dead=3 if flow_id == "line-telemetry" else 0,
             spark=spark, last_values=self._values(flow_id, seconds) if on else (),
             run_id=12 if on else 11, started_at=datetime.now(UTC) - timedelta(seconds=seconds),
@@ -259,6 +268,11 @@ class FakeFlows:
             errors=5 if entry.id == "fahren" else 0, dead=0,
             last_error="payload.value is text, not a number: 'n/a' (plant/filler/temp)" if entry.id == "fahren" else "",
             values=flow.last_values,
+            totals=TotalsView(
+                in_total=0 if source else total + 40_000, made=total + 40_000 if source else 0, used=0, filtered=0,
+                out=total + 39_950, dead=13, dropped=0, pending=37 if entry.id == "out" else 0,
+                drift=-12 if entry.id == "out" else 0,
+            ),
         )  # fmt: skip
 
 

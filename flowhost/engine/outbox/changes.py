@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from flowhost.engine.outbox.letter_changes import LetterChange
@@ -153,6 +153,14 @@ class KeepMeta:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeepLedger:
+    """Totals of nodes, encoded, by node."""
+
+    flow: str
+    rows: Sequence[tuple[str, bytes]]
+
+
 Change = (
     MakeEdge
     | Append
@@ -164,6 +172,7 @@ Change = (
     | DropNode
     | SetAside
     | KeepMeta
+    | KeepLedger
     | LetterChange
     | ParkingChange
 )
@@ -177,12 +186,20 @@ class Transaction:
         changes: in order.
         committed: called on the loop once they are on disk, with the id before the first row of each `Append`.
         failed: called on the loop if they are not, and will not be.
+        lanes: places whose transactions keep their order among each other; only while the disk is full does one of
+            another lane overtake.
+        weight: bytes its new messages take.
     """
 
     changes: Sequence[Change]
     committed: Callable[[list[int]], None]
     failed: Callable[[Exception], None]
+    lanes: Collection[Hashable] = ()
     starts: list[int] = field(default_factory=list)
+    weight: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.weight = sum(sum(map(len, change.rows)) for change in self.changes if isinstance(change, Append))
 
     def size(self) -> int:
         """Rows, for bounding a group."""

@@ -165,6 +165,8 @@ class DurableEdge:
         rides = token.rides() >= self._ridden_from
         if not rides and self._unwritten and self._unwritten + number > self._max_unwritten:
             return False
+        if not self._outbox.room.open:
+            return False
         rows = encoded(messages)
         size, at_ms = sum(map(len, rows)), now_ms()
         if self._pending == 0:
@@ -200,10 +202,13 @@ class DurableEdge:
         self._outbox.submit([append, *also], committed, stays_unconfirmed)
 
     async def put(self, messages: Sequence[Message], token: Token, also: Sequence[Change] = ()) -> None:
-        """As `offer`, waiting for the disk."""
+        """As `offer`, waiting for the disk, also for room on it."""
         while not self.offer(messages, token, also):
-            self._room.clear()
-            await self._room.wait()
+            if self._outbox.room.open:
+                self._room.clear()
+                await self._room.wait()
+            else:
+                await self._outbox.room.wait()
 
     async def take(self, limit: int) -> list[Portion]:
         """What has accumulated on disk, at least one portion; nothing if somebody called `wake`."""

@@ -204,7 +204,7 @@ def refusal(letter: Letter, nodes: Sequence[str] | None) -> str:
             f"node {letter.node!r} is no longer in flow {letter.flow}: add a node of this id and deploy, then retry; "
             "or discard the letter"
         )
-    # what a source could not read is no input of the flow before somebody has edited it
+    # what a source could not read, or a node had worked out, is no message of the flow before somebody has edited it
     if letter.kind == UNDECODABLE and not letter.edits:
         return f"the source {letter.node!r} could not read it: edit it, then it leaves by the source's output"
     if letter.kind == ORPHANED_STATE and not letter.edits:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import apsw
-
 from flowhost.engine.file_lock import FileLock, HeldError
 from flowhost.engine.outbox.changes import Change, MakeEdge, Transaction
+from flowhost.engine.outbox.opening import open_file
 from flowhost.engine.outbox.pool import WriterPool
 from flowhost.engine.outbox.reader import OutboxReader
-from flowhost.engine.outbox.schema import check_sqlite, connect, prepare
+from flowhost.engine.outbox.room import Room, Say
+from flowhost.engine.outbox.schema import connect
+from flowhost.engine.outbox.space import SpaceRules
 from flowhost.engine.outbox.writer import OutboxWriter
 from flowhost.errors import HostError
 
-_LEFT = "SELECT flow, node FROM edge WHERE appended > position OR id IN (SELECT edge FROM parked)"
 LOCK_SUFFIX = "-lock"
 LET_GO_S = 1.5
 """What a worker needs to end after its host was killed, with a margin."""
@@ -58,10 +58,23 @@ class Outbox:
         path: the file; made if it is missing.
         on_fault: called on the loop, once, when the file can no longer be written.
         pool: threads that write; None makes some for this file alone.
+        rules: how much of the disk it may take.
+
+    Attributes:
+        room: whether messages may be taken in; once the file is open.
     """
 
-    def __init__(self, path: Path, on_fault: Callable[[HostError], None], pool: WriterPool | None = None) -> None:
+    room: Room
+
+    def __init__(
+        self,
+        path: Path,
+        on_fault: Callable[[HostError], None],
+        pool: WriterPool | None = None,
+        rules: SpaceRules | None = None,
+    ) -> None:
         self._path = path
+        self._rules = rules or SpaceRules()
         self._pool = pool or WriterPool(threads=1)
         self._lock = FileLock(path.with_name(path.name + LOCK_SUFFIX))
         self._on_fault = on_fault
@@ -69,6 +82,8 @@ class Outbox:
         self._reader = OutboxReader(path)
         self._left: frozenset[tuple[str, str]] = frozenset()
         self._parked = 0
+        self._unsaid: list[tuple[str, str, str]] = []
+        self._listener: Say = self._remember
 
     @property
     def path(self) -> Path:
@@ -86,14 +101,34 @@ class Outbox:
         Raises:
             HostError: another process has it open (says which), or it cannot be read or written.
         """
-        self._writer = await asyncio.to_thread(self._open_file, asyncio.get_running_loop())
+        opening = asyncio.create_task(
+            asyncio.to_thread(self._open_file, asyncio.get_running_loop()), name="open outbox"
+        )
+        try:
+            self._writer = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # a file that came open meanwhile must not be left behind
+            self._writer = await opening
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Commit what waits and close. Safe at any time, any number of times."""
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.close()
+            self.room.close()
             self._lock.release()
+
+    def listen(self, listener: Say) -> None:
+        """Tell this one, on the loop, what happens to the file, beginning with what was found when it was opened."""
+        self._listener = listener
+        unsaid, self._unsaid = self._unsaid, []
+        for kind, text, node in unsaid:
+            listener(kind, text, node)
+
+    def _remember(self, kind: str, text: str, node: str) -> None:
+        self._unsaid.append((kind, text, node))
 
     def left(self, flow: str, node: str) -> bool:
         """Whether an earlier run left messages before this node, waiting or parked, when the file was opened."""
@@ -118,11 +153,24 @@ class Outbox:
         changes: Sequence[Change],
         committed: Callable[[list[int]], None],
         failed: Callable[[Exception], None],
+        lanes: Collection[Hashable] = (),
     ) -> None:
-        """Change the outbox; the callbacks tell on the loop how it went. Raises `HostError` if it is closed."""
+        """Change the outbox; the callbacks tell on the loop how it went.
+
+        Args:
+            changes: made together or not at all.
+            committed: see `Transaction`.
+            failed: see there.
+            lanes: see there.
+
+        Raises:
+            HostError: the file is closed.
+        """
         if self._writer is None:
             raise HostError("the outbox is closed")
-        self._writer.submit(Transaction(list(changes), committed, failed))
+        transaction = Transaction(list(changes), committed, failed, lanes)
+        self.room.spend(transaction.weight)
+        self._writer.submit(transaction)
 
     async def change(self, *changes: Change) -> list[int]:
         """`submit`, awaited. Raises `HostError` if the changes are not on disk."""
@@ -148,25 +196,23 @@ class Outbox:
         return await asyncio.to_thread(self._query, statement, values)
 
     def _open_file(self, loop: asyncio.AbstractEventLoop) -> OutboxWriter:
-        check_sqlite()
         self._take()
         try:
-            return self._open_held(loop)
-        except apsw.Error as error:
-            self._lock.release()
-            raise HostError(f"the outbox {self._path} cannot be opened: {error}") from error
+            space = self._pool.space(self._path.parent, self._rules)
+            space.look()
+            opened = open_file(self._path, space.exhausted)
         except BaseException:
             self._lock.release()
             raise
-
-    def _open_held(self, loop: asyncio.AbstractEventLoop) -> OutboxWriter:
-        connection = connect(self._path)
-        prepare(connection, self._path)
-        tails = dict(connection.execute("SELECT id, appended FROM edge"))
-        self._left = frozenset(connection.execute(_LEFT))
-        self._parked = connection.execute("SELECT coalesce(max(id), 0) FROM parked").get
+        self._left, self._parked = opened.left, opened.parked
+        self.room = Room(self._path, space, loop, self._say)
         again = partial(connect, self._path)
-        return OutboxWriter(connection, again, self._reader, self._pool, loop, tails, self._on_fault)
+        return OutboxWriter(
+            opened.connection, again, self._reader, self._pool, self.room, loop, opened.tails, self._on_fault
+        )
+
+    def _say(self, kind: str, text: str, node: str) -> None:
+        self._listener(kind, text, node)
 
     def _take(self) -> None:
         try:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Protocol
+
+from flowhost.engine.outbox.space import FolderSpace, SpaceRules
 
 log = logging.getLogger(__name__)
 
@@ -38,40 +42,50 @@ class WriterPool:
     def __init__(self, threads: int = THREADS) -> None:
         self._number = threads
         self._lock = threading.Lock()
-        self._files: set[Written] = set()
+        self._files: dict[Written, FolderSpace] = {}
         self._ready: SimpleQueue[Written | None] = SimpleQueue()
-        self._over = threading.Event()
+        # told to look at the disk now, or that all is over
+        self._bell = threading.Event()
+        self._open = False
 
-    def add(self, file: Written) -> None:
-        """Serve this file from now on."""
+    def space(self, folder: Path, rules: SpaceRules) -> FolderSpace:
+        """The room under the files of a folder; the rules are those of the first file there."""
         with self._lock:
-            self._files.add(file)
+            known = next((space for space in self._files.values() if space.folder == folder), None)
+        return known or FolderSpace(folder, rules, self._ring)
+
+    def add(self, file: Written, space: FolderSpace) -> None:
+        """Serve this file from now on, and watch its room."""
+        with self._lock:
+            self._files[file] = space
             if len(self._files) == 1:
                 self._begin()
 
     def remove(self, file: Written) -> None:
         """The file is closed. Safe to call again."""
         with self._lock:
-            if file in self._files:
-                self._files.remove(file)
-                if not self._files:
-                    self._end()
+            if self._files.pop(file, None) is not None and not self._files:
+                self._end()
 
     def ready(self, file: Written) -> None:
         """The file has something to do; the caller sees to it that this is said once for each turn."""
         self._ready.put(file)
 
     def _begin(self) -> None:
-        self._ready, self._over = SimpleQueue(), threading.Event()
+        self._ready, self._bell, self._open = SimpleQueue(), threading.Event(), True
         for number in range(self._number):
             name = f"outbox writer {number + 1}"
             threading.Thread(target=self._write, args=(self._ready,), name=name, daemon=True).start()
-        threading.Thread(target=self._tick, args=(self._over,), name="outbox clock", daemon=True).start()
+        threading.Thread(target=self._keep_time, args=(self._bell,), name="outbox clock", daemon=True).start()
 
     def _end(self) -> None:
-        self._over.set()
+        self._open = False
+        self._bell.set()
         for _ in range(self._number):
             self._ready.put(None)
+
+    def _ring(self) -> None:
+        self._bell.set()
 
     @staticmethod
     def _write(ready: SimpleQueue[Written | None]) -> None:
@@ -82,9 +96,18 @@ class WriterPool:
                 # a file sees to its own faults; this one could not, and must not take the others with it
                 log.exception("an outbox file could not be served")
 
-    def _tick(self, over: threading.Event) -> None:
-        while not over.wait(TICK_S):
+    def _keep_time(self, bell: threading.Event) -> None:
+        ticked = time.monotonic()
+        while True:
+            bell.wait(max(0.0, ticked + TICK_S - time.monotonic()))
+            bell.clear()
             with self._lock:
-                files = list(self._files)
-            for file in files:
-                file.tick()
+                if bell is not self._bell or not self._open:
+                    return
+                files, spaces = list(self._files), set(self._files.values())
+            for space in spaces:
+                space.look()
+            if time.monotonic() - ticked >= TICK_S:
+                ticked = time.monotonic()
+                for file in files:
+                    file.tick()

@@ -32,6 +32,7 @@ class Upkeep:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._log_pages = self._tried_at = 0
+        self._page_bytes = int(connection.execute("PRAGMA page_size").get)
         connection.wal_autocheckpoint(0)
         connection.set_wal_hook(self._committed)
 
@@ -58,9 +59,22 @@ class Upkeep:
             if not wanted() or time.monotonic() > until:
                 break
 
-    def _spare(self) -> int:
+    @property
+    def log_bytes(self) -> int:
+        """What lies in the log and may still have to be copied into the file."""
+        return (self._log_pages - self._tried_at) * self._page_bytes
+
+    def used_bytes(self) -> int:
+        """What is in the file, free pages left out."""
+        _, used = self._pages()
+        return used * self._page_bytes
+
+    def _pages(self) -> tuple[int, int]:
         free = int(self._connection.execute("PRAGMA freelist_count").get)
-        used = int(self._connection.execute("PRAGMA page_count").get) - free
+        return free, int(self._connection.execute("PRAGMA page_count").get) - free
+
+    def _spare(self) -> int:
+        free, used = self._pages()
         return free - max(FREE_PAGES_KEPT, int(used * FREE_SHARE_KEPT))
 
     def _begin_anew(self) -> None:

@@ -20,6 +20,7 @@ from flowhost.engine.outbox.changes import (
     Bury,
     Change,
     DropNode,
+    KeepLedger,
     KeepMeta,
     KeepOrigin,
     KeepStates,
@@ -28,13 +29,17 @@ from flowhost.engine.outbox.changes import (
     SetAside,
     Transaction,
 )
+from flowhost.engine.outbox.held import Held
 from flowhost.engine.outbox.letter_changes import LetterChange
 from flowhost.engine.outbox.letter_rows import bury
+from flowhost.engine.outbox.opening import is_full
 from flowhost.engine.outbox.orphans import bury_edge
 from flowhost.engine.outbox.parking_changes import ParkingChange
 from flowhost.engine.outbox.pool import WriterPool
 from flowhost.engine.outbox.reader import OutboxReader
+from flowhost.engine.outbox.room import Room
 from flowhost.engine.outbox.schema import make_edge_table
+from flowhost.engine.outbox.space import STOP
 from flowhost.engine.outbox.upkeep import Upkeep
 from flowhost.errors import HostError
 
@@ -61,6 +66,7 @@ class OutboxWriter:
         connect: opens it again, after a time with nothing to do.
         reader: reads the same file; let go of when nobody uses it.
         pool: the threads.
+        room: of the file.
         loop: where callbacks run.
         tails: highest id ever given, by edge; the writer owns the numbering from now on.
         on_fault: called on the loop, once, when the outbox can no longer be written.
@@ -75,6 +81,7 @@ class OutboxWriter:
         connect: Callable[[], apsw.Connection],
         reader: OutboxReader,
         pool: WriterPool,
+        room: Room,
         loop: asyncio.AbstractEventLoop,
         tails: dict[int, int],
         on_fault: Callable[[HostError], None],
@@ -83,6 +90,7 @@ class OutboxWriter:
         self._connect = connect
         self._reader = reader
         self._pool = pool
+        self._room = room
         self._loop = loop
         self._tails = tails
         self._on_fault = on_fault
@@ -91,6 +99,11 @@ class OutboxWriter:
         # a turn is asked for or under way
         self._turning = False
         self._care = False
+        # the disk refused to write: what brings new messages waits here, and all waits until the next tick
+        self._full = False
+        self._pausing = False
+        self._held = Held()
+        self._again: list[Transaction] = []
         self._closing = False
         self._closed = threading.Event()
         self._fault: HostError | None = None
@@ -99,7 +112,7 @@ class OutboxWriter:
         self._upkeep: Upkeep | None = Upkeep(connection)
         self._last_commit = time.monotonic()
         self._commits = 0
-        pool.add(self)
+        pool.add(self, room.space)
 
     def submit(self, transaction: Transaction) -> None:
         """Queue a transaction; its callback tells how it went."""
@@ -113,21 +126,23 @@ class OutboxWriter:
     async def close(self) -> None:
         """Commit what waits and close the file. Safe to call again."""
         with self._lock:
-            self._closing = True
+            self._closing, self._pausing = True, False
             self._ask_for_turn()
         await asyncio.to_thread(self._closed.wait)
 
     def tick(self) -> None:
         """A second has passed (`flowhost.engine.outbox.pool.Written`)."""
         self._reader.close_if_idle()
-        if self._upkeep is not None:
+        if self._upkeep is not None or self._full:
             with self._lock:
-                self._care = True
+                self._care, self._pausing = True, False
                 self._ask_for_turn()
 
     def turn(self) -> None:
         """Commit a group, or do what else is due (`flowhost.engine.outbox.pool.Written`)."""
         try:
+            if self._full and self._room.space.mark < STOP:
+                self._take_in_again()
             if group := self._next_group():
                 self._commit(group)
             if self._care:
@@ -136,13 +151,13 @@ class OutboxWriter:
         finally:
             with self._lock:
                 self._turning = False
-                if self._waiting:
+                if self._waiting or self._again:
                     self._ask_for_turn()
                 elif self._closing and not self._closed.is_set():
                     self._end()
 
     def _ask_for_turn(self) -> None:
-        if not self._turning:
+        if not self._turning and not self._pausing:
             self._turning = True
             self._pool.ready(self)
 
@@ -158,6 +173,8 @@ class OutboxWriter:
             self._connection.close()
 
     def _end(self) -> None:
+        if waiting := self._held.give_back():
+            self._tell(_failed, waiting, HostError("the disk is full, and the run is over"))
         try:
             self._reader.close()
             self._close_file()
@@ -175,23 +192,28 @@ class OutboxWriter:
             if quiet_s >= QUIET_S:
                 self._upkeep.copy_log()
             self._upkeep.shrink(lambda: not self._waiting)
+            self._room.measured(self._upkeep.used_bytes(), self._upkeep.log_bytes)
             if quiet_s >= (IDLE_S if self._commits > USED_COMMITS else UNUSED_S):
                 self._close_file()
         except apsw.Error as error:
             self._fail([], error)
 
     def _next_group(self) -> list[Transaction]:
-        group: list[Transaction] = []
+        if self._again:
+            group, self._again = self._again, []
+            return group
+        group = []
         rows = 0
         while self._waiting and rows < GROUP_ROWS:
             # only this thread takes from the left
             transaction = self._waiting.popleft()
             group.append(transaction)
             rows += transaction.size()
-        return group
+        return self._held.sift(group) if self._full else group
 
     def _commit(self, group: list[Transaction]) -> None:
         if self._fault is not None:
+            self._count(group)
             self._tell(_failed, group, self._fault)
             return
         tails = dict(self._tails)
@@ -204,12 +226,20 @@ class OutboxWriter:
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - a damaged file raises more than SQLite's errors; all are faults
             self._tails = tails
-            self._fail(group, error)
+            if is_full(error):
+                self._wait_for_room(group, error)
+            else:
+                self._fail(group, error)
         else:
             self._tell(_committed, group)
+            self._count(group)
             self._last_commit = time.monotonic()
             self._commits += 1
             self._look_after_log()
+
+    def _count(self, group: list[Transaction]) -> None:
+        log_bytes = self._upkeep.log_bytes if self._upkeep is not None else 0
+        self._room.written(sum(transaction.weight for transaction in group), log_bytes)
 
     def _look_after_log(self) -> None:
         assert self._upkeep is not None
@@ -218,13 +248,41 @@ class OutboxWriter:
         except apsw.Error as error:
             self._fail([], error)
 
+    def _wait_for_room(self, group: list[Transaction], error: Exception) -> None:
+        """The disk is full: nothing of the group is on it, and none of it is lost."""
+        again = self._full
+        self._full = True
+        self._room.exhausted()
+        try:
+            self._roll_back()
+            if self._upkeep is not None:
+                self._upkeep.copy_log()
+        except apsw.Error as other:
+            self._fail(group, other)
+            return
+        if self._closing and again:
+            # there is no later
+            self._tell(_failed, group, HostError(f"the disk is full: {error}"))
+            return
+        # what needs hardly any room is tried at once, with what the reserve gave; after that, when time has passed
+        self._again = self._held.sift(group)
+        self._pausing = again and not self._closing
+
+    def _take_in_again(self) -> None:
+        """There is room: what waited goes first."""
+        self._full = False
+        self._waiting.extendleft(reversed(self._held.give_back()))
+
+    def _roll_back(self) -> None:
+        if self._upkeep is not None and self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
     def _fail(self, group: list[Transaction], error: Exception) -> None:
         fault = HostError(f"the outbox cannot be written: {error}; check the disk, then start again")
         self._fault = fault
         with suppress(apsw.Error):
             # should this fail too, the next start undoes it; nothing of this group was confirmed
-            if self._upkeep is not None and self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            self._roll_back()
         self._tell(_failed, group, fault)
         self._tell(self._on_fault, fault)
 
@@ -248,6 +306,9 @@ class OutboxWriter:
                 self._keep_states(flow, node, dict(rows))
             case KeepOrigin(flow, node, value):
                 self._execute("INSERT OR REPLACE INTO origin VALUES (?, ?, ?)", flow, node, value)
+            case KeepLedger(flow, rows):
+                kept = [(flow, node, figures) for node, figures in rows]
+                self._connection.executemany("INSERT OR REPLACE INTO ledger VALUES (?, ?, ?)", kept)
             case MakeEdge() | DropNode() | SetAside() | KeepMeta():
                 self._apply_at_start(change)
             case ParkingChange():

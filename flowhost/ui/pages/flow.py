@@ -11,6 +11,7 @@ from flowhost.services.views import FlowOverview, NodeTypeView
 from flowhost.ui import format as fmt
 from flowhost.ui.caller import caller
 from flowhost.ui.flow_panel import FlowPanel
+from flowhost.ui.flow_sums import sums_line
 from flowhost.ui.graph_view import GraphView, describe
 from flowhost.ui.live import FlowNow, Live
 from flowhost.ui.node_panel import NodePanel
@@ -152,8 +153,9 @@ class FlowHead(Tag):
         self._in.show(fmt.rate(flow.rate_per_s))
         self._spark.show(flow.spark)
         self._out.show(fmt.rate(flow.out_rate_per_s))
-        self._in_total.show(fmt.count(flow.in_total))
-        self._out_total.show(fmt.count(flow.out_total))
+        for figure, number in ((self._in_total, flow.in_total), (self._out_total, flow.out_total)):
+            figure.show(fmt.count(number))
+            figure.put("title", sums_line(flow.sums))
         self._waiting.show(fmt.short_count(flow.pending))
         self._errors.show(fmt.short_count(flow.errors), "fh-warn" if flow.errors else "")
         self._dead.show(fmt.short_count(flow.dead), "fh-bad" if flow.dead else "")

@@ -11,6 +11,7 @@ from flowhost.errors import NotFoundError
 from flowhost.services.views import EventView, NodeView, RunDetail, RunSummary
 from flowhost.ui import format as fmt
 from flowhost.ui.flow_panel import KIND_TONES
+from flowhost.ui.flow_sums import sums_line
 from flowhost.ui.live import Live
 from flowhost.ui.node_panel import COUNTERS
 from flowhost.ui.overview_sums import Figure
@@ -80,7 +81,8 @@ class RunsPage(Tag):
                     Column(t("runs.column.flow")), Column(t("runs.column.started")),
                     Column(t("runs.column.lasted"), "num"),
                     Column(t("runs.column.revision"), "num"), Column(t("runs.column.in"), "num"),
-                    Column(t("runs.column.out"), "num"), Column(t("runs.column.errors"), "num"),
+                    Column(t("runs.column.out"), "num"), Column(t("runs.column.else"), "num"),
+                    Column(t("runs.column.errors"), "num"),
                     Column(t("runs.column.dead"), "num"), Column(t("runs.column.reason"), "wide"),
                 ),
                 "fh-runs",
@@ -109,6 +111,7 @@ class RunPage(Tag):
                 self._reason = Tag("span", "", "fh-sub")
             with Tag("section", "", "fh-sums"):
                 self._figures = {name: Figure(t(f"runs.column.{name}")) for name in _FIGURES}
+            self._sum = Tag("p", "", "fh-sub fh-account", data_testid="run-sum", title=t("hint.totals"))
             Tag("h2", t("run.nodes"), "fh-section")
             self._no_nodes = Tag("p", t("run.nodes.none"), "fh-none")
             self._nodes = DataTable(
@@ -135,6 +138,7 @@ class RunPage(Tag):
         for name, (text, hover, look) in _figures(run).items():
             self._figures[name].show(text, look)
             self._figures[name].put("title", hover or None)
+        self._sum.set_text(sums_line(run.sums))
         self._no_nodes.show_if(not detail.nodes)
         self._nodes.show_if(detail.nodes)
         self._nodes.show([(node.id, _node_cells(node)) for node in detail.nodes])
@@ -168,7 +172,7 @@ def _lasted(run: RunSummary) -> str:
 
 
 def _run_cells(run: RunSummary) -> list[Cell]:
-    lost = run.dead + run.dropped
+    lost, other = run.dead + run.dropped, run.sums.used + run.sums.filtered
     return [
         Cell(f"#{run.id}", href=f"/runs/{run.id}"),
         Cell(word(run.outcome), tone=tone(run.outcome)),
@@ -176,8 +180,9 @@ def _run_cells(run: RunSummary) -> list[Cell]:
         Cell(fmt.clock(run.started_at), hover=fmt.exact(run.started_at)),
         Cell(_lasted(run), hover=fmt.exact(run.ended_at) if run.ended_at else t("run.still_on")),
         Cell(str(run.revision)),
-        Cell(fmt.count(run.messages_in)),
-        Cell(fmt.count(run.messages_out)),
+        Cell(fmt.count(run.messages_in), hover=sums_line(run.sums)),
+        Cell(fmt.count(run.messages_out), hover=sums_line(run.sums)),
+        Cell(fmt.count(other), hover=sums_line(run.sums), look="" if other else "fh-zero"),
         Cell(fmt.count(run.errors), look="fh-warn" if run.errors else "fh-zero"),
         Cell(fmt.count(lost), look="fh-bad" if lost else "fh-zero"),
         Cell(run.reason, hover=run.reason),

@@ -61,7 +61,9 @@ def test_lint_names_exact_places(command, flow) -> None:
     assert ended.code == 1
     *lines, summary = ended.out.splitlines()
     places = [line.removeprefix(f"{path}:").split(": ")[0] for line in lines]
-    assert places == sorted(places, key=lambda place: tuple(map(int, place.split(":"))))
+    *first, last = places
+    assert first == sorted(first, key=lambda place: tuple(map(int, place.split(":"))))
+    assert last == "5:3", "a port that leads nowhere may follow from the wire with a misspelt one"
     expected = {
         "4:58": "did you mean 'every_s'", "5:3": "port 'out' leads nowhere", "8:29": "nodes.keep.config.where",
         "9:15": "did you mean 'discard'", "12:5": "'keep' has no port 'els'; ports: out, error",
@@ -114,7 +116,13 @@ def test_lint_of_the_gallery(command) -> None:
 
 GALLERY = {
     # flow: what its path promises, the path, who is why
-    "energy-windows": ("best effort", "readings -> energy", ["readings (modbus.poll)", "windows (window)"]),
+    "energy-windows": (
+        "best effort until received, then effectively once", "readings -> energy", ["readings (modbus.poll)"],
+    ),
+    "line-to-mqtt": (
+        "best effort until received, then at least once", "line -> published",
+        ["line (opcua.subscribe)", "published (mqtt.publish)"],
+    ),
     "line-to-sql": (
         "best effort until received, then effectively once", "line -> telemetry", ["line (opcua.subscribe)"],
     ),
@@ -200,9 +208,9 @@ def test_lint_says_what_every_path_promises_and_why(command, flow) -> None:
 def test_lint_says_of_two_ways_where_they_differ(command, flow) -> None:
     text = SQL.replace("{type: filter, config: {where: \"quality == 'good'\"}}",
                        "{type: window, config: {every_s: 5, compute: {n: count()}}}")  # fmt: skip
-    out = command("lint", flow(text.replace("- good.error -> bad", "- line -> rows\n  - good.error -> bad"))).out
-    assert "  best effort                                        temps, orders, old, line -> good -> rows\n" in out
-    assert "  best effort until received, then effectively once  line -> rows\n" in out
+    out = command("lint", flow(text.replace("- good.error -> bad", "- orders -> rows\n  - good.error -> bad"))).out
+    assert "  at least once                                      temps, orders -> good -> rows\n" in out
+    assert "  effectively once                                   orders -> rows\n" in out
 
 
 def test_lint_of_a_large_flow_stays_readable(command, flow) -> None:
@@ -283,7 +291,10 @@ def test_nodes_lists_what_is_installed(command) -> None:
     assert listed["filter"] == "transform"
     assert listed["inject"] == "source"
     assert listed["mqtt.publish"] == "sink"
-    assert [row[0] for row in rows] == sorted(listed)
+    assert listed["sql.database"] == "connection"
+    for wanted in ({"connection"}, {"source", "transform", "sink"}):
+        names = [row[0] for row in rows if row[1] in wanted]
+        assert names == sorted(names)
     assert "(builtin)" in ended.out
 
 
@@ -303,11 +314,27 @@ def test_nodes_explains_a_type(command) -> None:
     assert described
 
 
+def test_nodes_explains_a_connection_type(command) -> None:
+    ended = command("nodes", "sql.database")
+    assert ended.code == 0
+    words = (
+        "# sql.database",
+        "`url` (text, required)",
+        "Used by `sql.poll`, `sql.write`.",
+        "connections:\n  sql: {type",
+    )
+    for each in words:
+        assert each in ended.out
+    described = json.loads(command("nodes", "sql.database", "--json").out)
+    assert (described["kind"], described["used_by"]) == ("connection", ["sql.poll", "sql.write"])
+
+
 @pytest.mark.parametrize(
     ("typo", "words"),
     [
         ("windwo", "did you mean window?"),
         ("mqtt.publsh", "did you mean mqtt.publish"),
+        ("sql.datbase", "did you mean sql.database"),
         ("zzz", "`flowhost nodes` lists"),
     ],
 )
@@ -320,7 +347,9 @@ def test_nodes_helps_with_a_typo(command, typo, words) -> None:
 def test_plugin_list(command) -> None:
     ended = command("plugin", "list")
     assert ended.code == 0
-    assert any(line.startswith("mqtt ") and "mqtt.publish" in line for line in ended.out.splitlines())
+    (line,) = (line for line in ended.out.splitlines() if line.startswith("mqtt "))
+    assert "mqtt.publish" in line
+    assert line.endswith("; connections: mqtt.broker")
     listing = json.loads(command("plugin", "list", "--json").out)
     assert {"name", "distribution", "version", "node_types", "connection_types"} <= set(listing["plugins"][0])
 

@@ -127,6 +127,9 @@ def test_dead_messages_end_with_1(finished, flow) -> None:
 def test_a_target_that_is_not_there_ends_with_1_and_says_what_to_do(finished, flow, closed_port) -> None:
     ended = finished("run", flow(TO_NOWHERE % closed_port), "--for", "500ms", "--drain", "500ms")
     assert ended.code == 1
+    (verdict,) = (line for line in ended.out.splitlines() if line.startswith("not clean: "))
+    assert "never got to work: " in verdict
+    assert f"127.0.0.1:{closed_port}" in verdict
     assert f"127.0.0.1:{closed_port}" in ended.err
     assert "connection 'broker'" in ended.err
     assert "pending" in ended.out.splitlines()[-1] or "pending" in ended.out.splitlines()[-2]

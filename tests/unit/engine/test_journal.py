@@ -25,7 +25,7 @@ class Disk:
         self._waiting: list[tuple[list[Any], Callable[[list[int]], None]]] = []
         self._rows = 0
 
-    def submit(self, changes: Sequence[Any], committed: Callable[[list[int]], None], failed: Any) -> None:
+    def submit(self, changes: Sequence[Any], committed: Callable[[list[int]], None], failed: Any, lanes: Any) -> None:
         self._waiting.append((list(changes), committed))
 
     def commit(self) -> None:

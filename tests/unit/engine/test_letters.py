@@ -16,7 +16,7 @@ from flowhost.engine.outbox.letter_requests import DiscardLetters, EditLetter, I
 from flowhost.engine.outbox.letters import LetterFilter, letters_in
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.errors import ConflictError, NotConnectedError, NotFoundError
-from flowhost.sdk import Message, Meta, Ok, Reject, Rejected
+from flowhost.sdk import Message, Meta, Ok, Reject, Rejected, Retry
 
 pytestmark = pytest.mark.expects_error_log
 
@@ -235,6 +235,40 @@ async def test_branches_that_fail_further_on_are_letters_of_their_own(rig, contr
     assert [m.payload for m in control.written] == ["odd", "odd"]
     await runner.stop(5)
     assert runner.snapshot().balanced()
+
+
+async def test_letter_is_not_delivered_while_its_message_is_parked(rig, control, node, open_box, eventually) -> None:
+    """Set aside because its key has to wait: out of the queue, but not at its target."""
+    control.batches, control.stay_open, control.write = [[Message(1, Meta("t", key="k"))]], True, refuse(1)
+    box = await open_box()
+    runner = await running(rig, straight(rig, node), box)
+    await eventually(lambda: len(letters(box)) == 1)
+    away = True
+
+    async def later(messages):
+        if away:
+            return [Retry(0.05, "the machine is being cleaned") for _ in messages]
+        control.written.extend(messages)
+        return None
+
+    control.write = later
+    await runner.change_letters(RetryLetters(letters=[1], by="ann"))
+    await eventually(lambda: runner.snapshot().edges[0].parked == 1)
+    assert letters(box)[0].state == "retried"
+    away = False
+    await eventually(lambda: letters(box)[0].state == "delivered")
+    assert [m.payload for m in control.written] == [1]
+    await runner.stop(5)
+
+
+async def test_what_a_node_remembered_is_no_message_before_it_is_made_one(open_box) -> None:
+    box = await open_box()
+    await box.change(Bury("f", "sum", 1, 1, "orphaned-state", "gone", 0, encode_message(Message({"state": 1}))))
+    desk = LetterDesk(box, ColdReplay(box, ["sum"]))
+    answer = await desk.handle(RetryLetters(letters=[1], by="ann"))
+    assert "not a message" in answer.skipped[0][1]
+    await desk.handle(EditLetter(letter=1, revision=0, message=encode_message(Message(5)), by="ann"))
+    assert (await desk.handle(RetryLetters(letters=[1], by="ann"))).done == [1]
 
 
 async def test_letters_of_a_node_that_is_gone_are_open_again(rig, control, node, open_box) -> None:

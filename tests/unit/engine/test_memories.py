@@ -24,13 +24,13 @@ class DyingOutbox(Outbox):
         self.died = asyncio.Event()
         self._takes = takes
 
-    def submit(self, changes: Any, committed: Any, failed: Any) -> None:
+    def submit(self, changes: Any, committed: Any, failed: Any, lanes: Any = ()) -> None:
         if self._takes is not None:
             if self._takes == 0:
                 self.died.set()
                 return
             self._takes -= 1
-        super().submit(changes, committed, failed)
+        super().submit(changes, committed, failed, lanes)
 
 
 class Origin:

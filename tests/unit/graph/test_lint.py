@@ -209,6 +209,23 @@ def test_several_problems_come_in_file_order(library: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("wire", "misspelt", "code"),
+    [
+        ("running -> split", "running -> splt", "dangling-wire"),
+        ("temps -> running", "temp -> running", "dangling-wire"),
+        ("split.hot -> out", "split.hott -> out", "unknown-port"),
+    ],
+)
+def test_what_follows_from_one_misspelt_wire_is_not_said(wire: str, misspelt: str, code: str, library: Any) -> None:
+    assert [problem.code for problem in problems_of(SOUND.replace(wire, misspelt), library)] == [code]
+
+
+def test_a_wire_to_nowhere_is_named_before_what_may_follow_from_it(library: Any) -> None:
+    found = [problem.code for problem in problems_of(SOUND.replace("running -> split", "running -> zzz"), library)]
+    assert found == ["dangling-wire", "no-input"]
+
+
 def test_places_of_wires_hold_behind_one_that_cannot_be_read(library: Any) -> None:
     text = SOUND.replace("  - temps -> running", "  - temps running\n  - temps -> running").replace(
         "out -> store", "out -> x"

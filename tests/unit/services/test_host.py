@@ -11,6 +11,7 @@ import pytest
 from flowhost.errors import ConfigError, ConflictError, FlowFileError, ForbiddenError, NotFoundError, SettingsError
 from flowhost.services.access import LOCAL_USER, Principal
 from flowhost.services.host import Host
+from flowhost.services.views import FlowSums
 
 unix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses Unix signals to hurt a worker")
 
@@ -43,6 +44,8 @@ async def test_flow_comes_in_starts_shows_figures_and_stops(host: Host, flow, un
     (run,) = await host.runs.list(LOCAL_USER)
     assert (run.outcome, run.messages_in, run.messages_out) == ("stopped", row.in_total, row.out_total)
     assert run.ended_at is not None
+    left_out = row.in_total - row.out_total
+    assert row.sums == FlowSums(in_total=row.in_total, out_total=row.out_total, filtered=left_out) == run.sums
     again = await host.runs.detail(LOCAL_USER, run.id)
     assert again.document is not None
     assert again.nodes[0].made == run.messages_in
@@ -118,6 +121,40 @@ async def test_after_a_restart_running_flows_run_and_stopped_ones_do_not(open_ho
     runs = await second.runs.list(LOCAL_USER, "runs")
     assert [run.outcome for run in runs] == ["running", "stopped"]
     assert runs[1].reason == "the host was stopped"
+
+
+async def test_totals_go_on_over_restarts_and_are_shown_while_a_flow_stands(open_host, flow, until) -> None:
+    first = await open_host()
+    await first.flows.import_file(LOCAL_USER, flow())
+    assert (await first.flows.detail(LOCAL_USER, "line")).totals is None, "it never ran"
+    await first.flows.start(LOCAL_USER, "line")
+
+    async def some(host: Host = first, more_than: int = 0) -> bool:
+        totals = (await host.flows.detail(LOCAL_USER, "line")).totals
+        return totals is not None and totals.messages_out > more_than
+
+    await until(some)
+    await first.flows.stop(LOCAL_USER, "line")
+    before = (await first.flows.detail(LOCAL_USER, "line")).totals
+    assert before is not None
+    await first.stop()
+
+    second = await open_host()
+    page = await second.flows.detail(LOCAL_USER, "line")
+    assert page.totals == before
+    even = next(node for node in page.nodes if node.id == "even")
+    assert even.totals is not None
+    assert even.totals.in_total == before.messages_in
+    assert even.totals.filtered == before.messages_in - before.messages_out
+    assert even.in_total == 0, "no run of this host"
+    await second.flows.start(LOCAL_USER, "line")
+    await until(lambda: some(second, before.messages_out))
+    page = await second.flows.detail(LOCAL_USER, "line")
+    assert page.totals is not None
+    assert page.totals.since == before.since
+    even = next(node for node in page.nodes if node.id == "even")
+    assert even.totals is not None
+    assert even.totals.in_total == before.messages_in + even.in_total
 
 
 @unix_only

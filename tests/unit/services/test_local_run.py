@@ -141,6 +141,8 @@ def test_a_target_that_is_never_reached_makes_a_run_unclean_and_keeps_its_messag
     report = run(flow(NOWHERE), for_s=0.5, drain_s=0.5, data_dir=tmp_path / "state")
     assert not report.clean
     assert report.unreached == ["rows"]
+    assert "/nowhere" in report.cause("rows")
+    assert "next try" not in report.cause("rows")
     assert report.snapshot.nodes["rows"].pending == 1
     assert "/nowhere" in json.dumps(report.as_json())
 
@@ -149,6 +151,17 @@ def test_the_report_is_kept_in_the_data_folder(flow, tmp_path) -> None:
     report = run(flow(COUNTED), data_dir=tmp_path / "state")
     kept = json.loads((tmp_path / "state" / "report.json").read_text())
     assert kept["nodes"] == report.as_json()["nodes"]
+
+
+def test_the_ledger_goes_on_over_runs_in_one_folder(flow, tmp_path) -> None:
+    first = run(flow(TO_SQL), data_dir=tmp_path / "state").as_json()
+    second = run(flow(TO_SQL), data_dir=tmp_path / "state").as_json()
+    assert second["nodes"]["rows"]["out"] == 300, "figures of the run"
+    ledger = second["ledger"]
+    assert ledger["since"] == first["ledger"]["since"]
+    assert (ledger["nodes"]["gen"]["made"], ledger["nodes"]["rows"]["out"]) == (600, 600)
+    assert all(node["balanced"] and node["drift"] == 0 for node in ledger["nodes"].values())
+    assert [(edge["in"], edge["out"], edge["balanced"]) for edge in ledger["edges"]] == [(600, 600, True)]
 
 
 def test_status_is_told_while_it_runs(flow, monkeypatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 from nicegui import ui
 from nicegui.testing import User
 
-from flowhost.services.views import FlowOverview
+from flowhost.services.views import FlowSums
 from flowhost.ui.flow_sums import sums_line
 
 
@@ -99,11 +99,8 @@ async def test_an_unanswered_switch_is_told_in_words(user: User, host: Any, monk
 
 
 def test_the_sum_names_what_there_is() -> None:
-    flow = FlowOverview(id="x", name="X", area="", state="running", state_text="", desired="running")
-    assert sums_line(flow) == "0 in = 0 delivered"
-    from dataclasses import replace
-
-    busy = replace(flow, in_total=133, made=2, out_total=1, used=100, filtered=4, pending=28, dead=2)
+    assert sums_line(FlowSums()) == "0 in = 0 delivered"
+    busy = FlowSums(in_total=133, made=2, out_total=1, used=100, filtered=4, pending=28, dead=2)
     assert sums_line(busy) == (
-        "133 in + 2 made inside = 1 delivered + 100 used for others + 4 filtered out + 28 waiting + 2 dead"
+        "133 in + 2 from inside = 1 delivered + 100 used for others + 4 filtered out + 28 waiting + 2 dead"
     )

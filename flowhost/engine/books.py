@@ -1,0 +1,79 @@
+"""Keeps the ledger of a run: what it began with, every few seconds, and when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from flowhost.engine.counters import NodeCounters
+from flowhost.engine.outbox.durable_edge import DurableEdge
+from flowhost.engine.outbox.ledger import Ledger, Ledgered
+from flowhost.engine.snapshot import EdgeSnapshot, LedgerSnapshot
+from flowhost.sdk import Node, Sink
+
+SAVE_S = 5.0
+
+
+class Books:
+    """The ledger, and what of the run it is made from.
+
+    Args:
+        ledger: of the flow.
+        counters: by node.
+        nodes: by id.
+        durable: queues on disk by node.
+        fleeting: nodes at which messages wait in memory that cannot come again.
+        settle: brings the counters up to date.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        counters: Mapping[str, NodeCounters],
+        nodes: Mapping[str, Node[Any]],
+        durable: Mapping[str, DurableEdge],
+        fleeting: Collection[str],
+        settle: Callable[[], None],
+    ) -> None:
+        self._ledger = ledger
+        self._counters = counters
+        self._nodes = nodes
+        self._durable = durable
+        self._fleeting = fleeting
+        self._settle = settle
+        self._is_open = False
+
+    async def open(self) -> None:
+        """Take up the totals; queues are open and nothing runs yet. Raises `HostError`."""
+        kinds = {node_id: self._kind(node_id) for node_id in self._counters}
+        await self._ledger.open(self._counters, kinds, self._edges())
+        self._is_open = True
+
+    def snapshot(self) -> LedgerSnapshot | None:
+        """The totals at this moment, if they were taken up; counters are up to date."""
+        return self._ledger.snapshot(self._counters) if self._is_open else None
+
+    async def keep(self) -> None:
+        """Write the totals every few seconds, if something has moved, for ever."""
+        while True:
+            await asyncio.sleep(SAVE_S)
+            self._settle()
+            self._ledger.save(self._counters, self._edges())
+
+    def close(self) -> None:
+        """Have the totals written for the last time; nothing runs any more."""
+        if not self._is_open:
+            return
+        self._settle()
+        waiting = {node_id: self._counters[node_id] for node_id in self._fleeting}
+        lost = {node_id: own.pending - own.resting for node_id, own in waiting.items()}
+        self._ledger.save(self._counters, self._edges(), lost)
+
+    def _edges(self) -> dict[str, EdgeSnapshot]:
+        return {node_id: edge.snapshot() for node_id, edge in self._durable.items()}
+
+    def _kind(self, node_id: str) -> Ledgered:
+        if node_id not in self._durable:
+            return Ledgered.PLAIN
+        return Ledgered.TARGET if isinstance(self._nodes[node_id], Sink) else Ledgered.HOLDER

@@ -1,0 +1,41 @@
+"""Transactions that wait until the disk has room again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Iterable
+
+from flowhost.engine.outbox.changes import Append, Transaction
+
+
+class Held:
+    """Transactions with new messages, and those that must not overtake them, in order.
+
+    What lets messages leave needs next to no room and makes some, so it goes on while the disk is full.
+    """
+
+    def __init__(self) -> None:
+        self._transactions: deque[Transaction] = deque()
+        self._lanes: set[Hashable] = set()
+
+    def __len__(self) -> int:
+        return len(self._transactions)
+
+    def sift(self, transactions: Iterable[Transaction]) -> list[Transaction]:
+        """Keep those that have to wait; the others, in order."""
+        return [transaction for transaction in transactions if not self._keep(transaction)]
+
+    def give_back(self) -> list[Transaction]:
+        """All of them, in order; none waits any more."""
+        transactions = list(self._transactions)
+        self._transactions.clear()
+        self._lanes.clear()
+        return transactions
+
+    def _keep(self, transaction: Transaction) -> bool:
+        appends = any(isinstance(change, Append) for change in transaction.changes)
+        if not appends and self._lanes.isdisjoint(transaction.lanes):
+            return False
+        self._transactions.append(transaction)
+        self._lanes.update(transaction.lanes)
+        return True

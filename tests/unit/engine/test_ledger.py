@@ -1,0 +1,202 @@
+"""The ledger goes on over runs, and adds up after any death."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowhost.engine import books
+from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.snapshot import FlowSnapshot
+from flowhost.errors import NotConnectedError
+from flowhost.sdk import Config, Emit, Message, Meta, NodeSpec, Ok, Reject, Source
+
+
+class MortalOutbox(Outbox):
+    """Takes so many transactions, then none: what a kill at that moment leaves on disk."""
+
+    def __init__(self, path: Path, takes: int = 10**9) -> None:
+        super().__init__(path, pytest.fail)
+        self.died = asyncio.Event()
+        self.takes = takes
+
+    def submit(self, *arguments: Any, **options: Any) -> None:
+        if self.takes <= 0:
+            self.died.set()
+            return
+        self.takes -= 1
+        super().submit(*arguments, **options)
+
+
+@pytest.fixture
+async def open_box(tmp_path: Path):
+    boxes: list[MortalOutbox] = []
+
+    async def make(takes: int = 10**9) -> MortalOutbox:
+        for box in boxes:
+            await box.close()
+        box = MortalOutbox(tmp_path / "outbox.db", takes)
+        await box.open()
+        boxes.append(box)
+        return box
+
+    yield make
+    for box in boxes:
+        await box.close()
+
+
+def totals(snapshot: FlowSnapshot, node: str) -> dict[str, int]:
+    assert snapshot.ledger is not None
+    found = snapshot.ledger.nodes[node]
+    names = ("in_", "made", "out", "used", "filtered", "dead", "dropped", "pending")
+    return {name.rstrip("_"): number for name in names if (number := getattr(found, name))}
+
+
+def queue_agrees(snapshot: FlowSnapshot) -> None:
+    """What the node says and what its queue says is the same, over all runs."""
+    assert snapshot.balanced(), snapshot
+    assert snapshot.ledger is not None
+    for edge in snapshot.edges:
+        node = snapshot.ledger.nodes[edge.node]
+        assert (node.in_, node.dead, node.dropped, node.pending) == (edge.in_, edge.dead, edge.dropped, edge.pending)
+
+
+@pytest.fixture
+def straight(rig, node):
+    return rig.flow(
+        node("src", "t.source"), node("good", "filter", where="payload != 3"), node("end", "t.sink"),
+        wires="src -> good, good -> end",
+    )  # fmt: skip
+
+
+async def test_totals_go_on_from_run_to_run(rig, control, straight, open_box) -> None:
+    control.batches = [[1, 2, 3], [4]]
+    first = await rig.run(straight, outbox=await open_box())
+    assert totals(first, "end") == {"in": 3, "out": 3}
+    control.batches = [[3, 5]]
+    second = await rig.run(straight, outbox=await open_box())
+    assert second.nodes["src"].made == 2, "figures of the run begin anew"
+    assert totals(second, "src") == {"made": 6, "out": 6}
+    assert totals(second, "good") == {"in": 6, "out": 4, "filtered": 2}
+    assert totals(second, "end") == {"in": 4, "out": 4}
+    queue_agrees(second)
+    assert first.ledger.since_ns == second.ledger.since_ns > 0
+    assert not any(node.drift for node in second.ledger.nodes.values())
+
+
+async def test_what_waits_is_not_counted_twice(rig, control, straight, open_box, eventually) -> None:
+    async def refuse(_messages):
+        raise NotConnectedError("away", after_s=0.01)
+
+    control.batches, control.write, control.stay_open = [[1], [2]], refuse, True
+    runner = await rig.runner(straight, outbox=await open_box())
+    await runner.start()
+    await eventually(lambda: len(control.positions) == 2)
+    await runner.stop(0.05)
+    assert totals(runner.snapshot(), "end") == {"in": 2, "pending": 2}
+    control.batches, control.write, control.stay_open = [[5]], None, False
+    snapshot = await rig.run(straight, outbox=await open_box())
+    assert snapshot.nodes["end"].in_ == 3
+    assert totals(snapshot, "end") == {"in": 3, "out": 3}
+    assert totals(snapshot, "src") == {"made": 3, "out": 3}
+    queue_agrees(snapshot)
+
+
+@pytest.mark.expects_error_log
+async def test_refused_dead_and_answers_are_in_the_totals(rig, control, node, open_box) -> None:
+    answer = Message("answer", Meta("a"))
+
+    async def write(messages):
+        return [Reject("no") if m.payload == 2 else Ok(answer) for m in messages]
+
+    flow = rig.flow(node("src", "t.source"), node("end", "t.sink"), wires="src -> end")
+    control.write = write
+    for _ in range(2):
+        control.batches = [[1, 2, object()]]
+        snapshot = await rig.run(flow, outbox=await open_box())
+    # of three, one is delivered and answered, one refused by the target, one cannot be kept on disk; the answer leads
+    # nowhere
+    assert totals(snapshot, "end") == {"in": 6, "made": 2, "out": 2, "filtered": 2, "dead": 4}
+    assert snapshot.edges[0].dead == 2
+    assert snapshot.balanced()
+
+
+async def test_what_ends_in_memory_and_cannot_come_again_is_dropped_not_forgotten(
+    rig, control, node, open_box, eventually
+) -> None:
+    class Once(Source[Config]):
+        spec = NodeSpec(id="t.once", title="s", summary="s", category="debug")
+        Config = Config
+        replayable = False
+
+        async def run(self, emit: Emit) -> None:
+            await emit([Message(1), Message(2)])
+
+    async def hang(_messages):
+        await asyncio.Event().wait()
+
+    rig.library.nodes["t.once"] = Once
+    entry = node("end", "t.sink")
+    entry.delivery["outbox"] = False
+    flow = rig.flow(node("src", "t.once"), entry, wires="src -> end")
+    control.write = hang
+    runner = await rig.runner(flow, outbox=await open_box())
+    await runner.start()
+    await eventually(lambda: runner.snapshot().nodes["end"].in_ == 2)
+    await runner.stop(0.05)
+    assert totals(runner.snapshot(), "end") == {"in": 2, "pending": 2}
+    control.write = None
+    rig.library.nodes["t.once"].run = rig.library.nodes["t.source"].run
+    control.batches = []
+    snapshot = await rig.run(flow, outbox=await open_box())
+    assert totals(snapshot, "end") == {"in": 2, "dropped": 2}
+
+
+@pytest.mark.parametrize("holds", [False, True], ids=["straight", "window"])
+async def test_after_any_number_of_deaths_it_adds_up(rig, control, node, open_box, monkeypatch, holds) -> None:
+    """A straight flow: what the source counted and what the drift tells is exactly what the queue has seen."""
+    monkeypatch.setattr(books, "SAVE_S", 0.005)
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    window = node("mid", "window", every_s=1, late_s=0, compute={"n": "count()"})
+    middle = window if holds else node("mid", "map", set={"v": "payload"})
+    flow = rig.flow(node("src", "t.source"), middle, node("end", "t.sink"), wires="src -> mid, mid -> end")
+    queue = "mid" if holds else "end"
+    sent = [[Message(n, Meta("t", n * 300_000_000, id=str(n)))] for n in range(200)]
+    confirmed = 0
+    for life in range(60):
+        control.batches, control.positions, control.stay_open = (
+            sent[confirmed:],
+            [],
+            life < 59 and chance.random() < 0.5,
+        )
+        box = await open_box(chance.randint(1, 40))
+        runner = await rig.runner(flow, outbox=box)
+        await runner.start()
+        living = asyncio.create_task(runner.wait())
+        dying = asyncio.create_task(box.died.wait())
+        async with asyncio.timeout(20):
+            await asyncio.wait({living, dying}, return_when=asyncio.FIRST_COMPLETED)
+        await runner.stop(0.0)
+        for task in (living, dying):
+            task.cancel()
+        confirmed += sum(settlement.name == "CONFIRMED" for _, settlement in control.positions)
+        if confirmed == len(sent):
+            break
+    control.batches, control.stay_open = sent[confirmed:], False
+    snapshot = await rig.run(flow, outbox=await open_box())
+    assert snapshot.total("pending") == 0
+    ledger, edges = snapshot.ledger, {edge.node: edge for edge in snapshot.edges}
+    assert ledger is not None
+    assert snapshot.balanced(), f"seed {seed}"
+    assert ledger.nodes["end"].in_ == edges["end"].in_
+    assert ledger.nodes["end"].out == edges["end"].out
+    assert ledger.nodes[queue].in_ == edges[queue].in_
+    assert all(node.pending == 0 for node in ledger.nodes.values()), f"seed {seed}: {ledger}"
+    assert all(getattr(node, name) >= 0 for node in ledger.nodes.values() for name in ("in_", "made", "out", "used"))
+    assert ledger.nodes["src"].out + ledger.nodes[queue].drift == edges[queue].in_, f"seed {seed}: {ledger}"
