@@ -6,11 +6,11 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-import msgspec
-
 from flowhost.engine.counters import NodeCounters
 from flowhost.engine.failure import Failure, reason_of
 from flowhost.engine.generated import ChainNode, GeneratedSegment
+from flowhost.engine.memory import InlineMemory, Remembered
+from flowhost.engine.outbox.codec import decode, encode
 from flowhost.engine.segment import KernelSegment, by_port
 from flowhost.sdk import AsyncTransform, InlineTransform, Message, Node, StatefulTransform, Step, Transform
 from flowhost.testing.clock import START_NS
@@ -51,6 +51,14 @@ class Drive(Protocol):
         """Time goes on and the run ends."""
         ...
 
+    def saved(self) -> dict[str, Any]:
+        """What the node remembers by key, as it comes back from disk. Raises AssertionError if it cannot be saved."""
+        ...
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Let the node go on with it."""
+        ...
+
 
 def drive_of(node: Node[Any]) -> Drive:
     """The driver for this kind of transform."""
@@ -66,10 +74,12 @@ class SegmentDrive:
 
     def __init__(self, node: Node[Any]) -> None:
         counters = NodeCounters(NODE)
+        self._memory = InlineMemory(NODE)
+        self._rows: dict[str, bytes] = {}
         if isinstance(node, InlineTransform):
             ports = node.output_ports(node.config)
             trunk = "out" if "out" in ports else None
-            self._segment: Any = GeneratedSegment([ChainNode(NODE, node, counters)], ports, trunk)
+            self._segment: Any = GeneratedSegment([ChainNode(NODE, node, counters, state=self._memory)], ports, trunk)
         else:
             assert isinstance(node, Transform)
             self._segment = KernelSegment(NODE, node.process, counters)
@@ -80,9 +90,21 @@ class SegmentDrive:
         for port, sent in self._segment.run(messages, failures):
             run.take({port: sent})
         run.failed.extend((failure.message, failure.reason) for failure in failures)
+        # as the engine does: what was not assigned is not saved
+        for key, state, _, forgotten in self._memory.take_changed():
+            self._rows.pop(key, None) if forgotten else self._rows.update({key: row_of(key, state)})
 
     def finish(self, run: Run) -> None:
         """Nothing is held."""
+
+    def saved(self) -> dict[str, Any]:
+        """What was assigned."""
+        return {key: decode(row) for key, row in self._rows.items()}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on with it."""
+        for key, state in saved.items():
+            self._memory.restore(Remembered(key, state))
 
 
 class AsyncDrive:
@@ -107,6 +129,13 @@ class AsyncDrive:
 
     def finish(self, run: Run) -> None:
         """Nothing is held."""
+
+    def saved(self) -> dict[str, Any]:
+        """Nothing is remembered."""
+        return {}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Nothing is remembered."""
 
 
 class StatefulDrive:
@@ -147,7 +176,11 @@ class StatefulDrive:
 
     def saved(self) -> dict[str, Any]:
         """The state as it is after a restart."""
-        return {key: msgspec.msgpack.decode(msgspec.msgpack.encode(one)) for key, one in self.states.items()}
+        return {key: decode(row_of(key, state)) for key, state in self.states.items()}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on with it."""
+        self.states = dict(saved)
 
     def _group(self, key: str, group: Sequence[Message], run: Run) -> None:
         try:
@@ -178,6 +211,15 @@ class StatefulDrive:
             self.states.pop(key, None)
         else:
             self.states[key] = step.state
+
+
+def row_of(key: object, state: Any) -> bytes:
+    """The state as it lies on disk."""
+    assert isinstance(key, str), f"key {key!r:.80} is no text; only states of text keys can be saved"
+    try:
+        return encode(state)
+    except TypeError as error:
+        raise AssertionError(f"the state of key {key!r:.80} cannot be saved: {error}") from None
 
 
 def ports_of(outputs: Mapping[str, Sequence[Message]]) -> set[str]:

@@ -412,7 +412,7 @@ class ScalesInPlace(AcmeScale):
 class LooksAtTheClock(AcmeScale):
     FOUND_BY = (
         "test_is_deterministic", "test_batches_make_no_difference", "test_does_not_change_its_input",
-        "test_poison_costs_one_message",
+        "test_poison_costs_one_message", "test_state_survives_a_restart",
     )  # fmt: skip
 
     def process_one(self, message):
@@ -421,11 +421,21 @@ class LooksAtTheClock(AcmeScale):
 
 
 class CountsItsBatch(AcmeScale):
-    FOUND_BY = ("test_batches_make_no_difference",)
+    FOUND_BY = ("test_batches_make_no_difference", "test_state_survives_a_restart")
     POISON = False
 
     def process(self, messages):
         return [m.with_payload({**m.payload, "of": len(messages)}) for m in super().process(messages)]
+
+
+class NumbersItsOutputs(AcmeScale):
+    FOUND_BY = ("test_state_survives_a_restart",)
+    POISON = False
+
+    def process_one(self, message):
+        self.number = getattr(self, "number", 0) + 1
+        result = super().process_one(message)
+        return result.with_payload({**result.payload, "number": self.number})
 
 
 class GivesPartsOneId(AcmeScale):
@@ -522,6 +532,16 @@ class RemembersByItself(Tally):
         return sdk.Step({"nothing": 0}, step.out, passed=len(messages))
 
 
+class KeepsASet(Tally):
+    """Of what it has seen."""
+
+    FOUND_BY = ("test_state_is_plain_data", "test_state_survives_a_restart")
+
+    def process(self, messages, state, now_ns):
+        step = super().process(messages, state and state["tally"], now_ns)
+        return sdk.Step({"tally": step.state, "seen": {m.meta.topic for m in messages}}, step.out, passed=len(messages))
+
+
 class LosesCount(Tally):
     """Of its inputs."""
 
@@ -530,3 +550,33 @@ class LosesCount(Tally):
     def process(self, messages, state, now_ns):
         step = super().process(messages, state, now_ns)
         return sdk.Step(step.state, step.out, passed=len(messages) - 1)
+
+
+# -- inline transforms
+
+
+class Totals(sdk.InlineTransform):
+    """Adds up, per topic."""
+
+    FOUND_BY: ClassVar = ()
+    spec = sdk.NodeSpec(id="acme.totals", title="Totals", summary="Adds up.", category="logic")
+    Config = sdk.Config
+
+    @staticmethod
+    def add(state, topic):
+        state[topic] = {"n": state.get(topic, {"n": 0})["n"] + 1}
+        return dict(state[topic])
+
+    def write_code(self, writer):
+        writer.set_payload(f"{writer.bind(self.add, 'add')}({writer.state()}, {writer.meta('topic')})")
+
+
+class AddsInPlace(Totals):
+    """Without assigning."""
+
+    FOUND_BY = ("test_state_survives_a_restart",)
+
+    @staticmethod
+    def add(state, topic):
+        state.setdefault(topic, {"n": 0})["n"] += 1
+        return dict(state[topic])

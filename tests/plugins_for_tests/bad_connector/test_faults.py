@@ -4,7 +4,7 @@ import faults
 import pytest
 from test_conformance import OnDevice, TestDevice, TestRead, TestScale, TestWrite
 
-from flowhost.testing.conformance import StatefulTransformConformance
+from flowhost.testing.conformance import StatefulTransformConformance, TransformConformance
 
 KITS = [
     (faults.AcmeRead, TestRead, "node_type"),
@@ -12,6 +12,7 @@ KITS = [
     (faults.AcmeDevice, TestDevice, "connection_type"),
     (faults.AcmeScale, TestScale, "node_type"),
     (faults.Tally, StatefulTransformConformance, "node_type"),
+    (faults.Totals, TransformConformance, "node_type"),
 ]
 
 
