@@ -127,13 +127,22 @@ class Assembly:
 
     def _timed(self, node_id: str, segment: StatefulSegment) -> Timed:
         origin = None if self.memories is None else self.memories.origin(node_id)
-        sources = [self.counters[s.node_id] for s in self.sources if s.node_id in upstream(self.plan.routes, node_id)]
+        before = upstream(self.plan.routes, node_id)
+        sources = [source.node_id for source in self.sources if source.node_id in before]
         holding = self.holding.get(node_id)
 
         def flows() -> bool:
-            return all(counters.state not in ("starting", "retrying") for counters in sources)
+            return not any(self._is_away(source) for source in sources)
 
         return Timed(segment, origin, flows, None if holding is None else holding.edge)
+
+    def _is_away(self, source: str) -> bool:
+        """Whether messages of a source may be held up at its origin."""
+        state = self.counters[source].state
+        if state != "running":
+            return state in ("starting", "retrying")
+        link = self.flow.nodes[source].connection
+        return link is not None and not self.pool.is_up(link)
 
     def waiting_nodes(self) -> list[WaitingNode]:
         """Sinks and asynchronous transforms."""

@@ -156,6 +156,10 @@ class ConnectionPool:
         if name is not None:
             await self._connections[name].ready()
 
+    def is_up(self, name: str) -> bool:
+        """Whether the named connection stands, as far as it has said."""
+        return self._connections[name].board.state.up
+
     async def close(self) -> None:
         """Close all."""
         await asyncio.gather(*(managed.close() for managed in self._connections.values()))

@@ -178,6 +178,27 @@ async def test_a_quiet_key_waits_for_what_was_held_up_by_the_pause(site, eventua
     await box.close()
 
 
+async def test_time_stands_still_for_a_window_while_its_source_is_cut_off(site, eventually) -> None:
+    control = site.rig.control
+    control.batches, control.stay_open = [[at(1, 5)]], True
+    flow = site.flow("window", SUMS)
+    flow = replace(flow, nodes={**flow.nodes, "src": replace(flow.nodes["src"], connection="link")})
+    runner = await site.rig.runner(flow, outbox=(box := await site.open()), clock=site.clock, flush_on_stop=False)
+    await runner.start()
+    await eventually(lambda: runner.snapshot().nodes["mid"].batches == 1)
+    (link,) = runner._parts.pool
+    link.board.notice("lost", "the line is cut")
+    site.clock.move_to(START_NS + 600 * SECOND_NS)
+    await asyncio.sleep(0.7)  # longer than the longest nap of the ticker
+    assert control.written == []
+    link.board.notice("restored", "and mended")
+    await runner._parts.sources[0].emit([at(3, 6)], 1)
+    await site.time_passes_until(lambda: len(control.written) == 1)
+    assert control.written[0].payload == {"n": 2, "sum": 11}
+    await runner.stop(10)
+    await box.close()
+
+
 async def test_a_result_made_by_the_clock_is_on_disk_with_the_state_behind_it(site, eventually) -> None:
     control = site.rig.control
     control.batches, control.stay_open = [[at(1, 5)]], True
