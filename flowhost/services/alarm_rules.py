@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from flowhost.engine.snapshot import FlowSnapshot, NodeSnapshot
+from flowhost.engine.snapshot import DiskSnapshot, FlowSnapshot, NodeSnapshot
 from flowhost.fleet import WorkerStatus
 from flowhost.services.live import LiveFlow
 from flowhost.store import Severity
@@ -61,6 +61,8 @@ class Condition:
 
 
 HOST_S = 10.0
+NEAR_LIMIT = 0.6
+"""Share of its own limit from which on that is what an outbox comes near to: its lowest mark is left below it."""
 UNBALANCED_S = 3.0
 """Figures are taken between two steps of the engine; a difference that stays is one."""
 
@@ -83,6 +85,31 @@ def flow_conditions(live: LiveFlow, limits: Thresholds, dead_letters: int) -> It
     if live.run is not None:
         yield from look.targets(live.snapshot)
         yield from look.queues(live.snapshot)
+
+
+def disk_conditions(flows: Iterable[LiveFlow]) -> Iterator[Condition]:
+    """Disks that fill up: one alarm for all flows, and one for each flow that comes near its own limit."""
+    worst: DiskSnapshot | None = None
+    for live in flows:
+        disk = live.snapshot.disk if live.run is not None and live.snapshot is not None else None
+        if disk is None or not disk.mark:
+            continue
+        if disk.limit_bytes is not None and disk.file_bytes >= disk.limit_bytes * NEAR_LIMIT:
+            yield _disk("outbox_full", disk, live.id, live.document.name or live.id)
+        elif worst is None or disk.mark > worst.mark:
+            worst = disk
+    if worst is not None:
+        yield _disk("disk", worst, "", "")
+
+
+def _disk(kind: str, disk: DiskSnapshot, flow_id: str, name: str) -> Condition:
+    where = f"The outbox of {name}" if flow_id else "The disk under the outbox files"
+    severity: Severity = "warning" if disk.mark < 85 else "error" if disk.mark < 95 else "critical"
+    return Condition(
+        kind=kind, flow_id=flow_id, flow_name=name, severity=severity,
+        text=f"{where} is {disk.mark} % full: {disk.text}",
+        advice="Bring back targets whose messages wait, see to dead letters, or make room on the disk.",
+    )  # fmt: skip
 
 
 def worker_conditions(workers: Sequence[WorkerStatus]) -> Iterator[Condition]:
@@ -192,6 +219,14 @@ class _Look:
                     f"Messages for {title} wait for {_duration(edge.oldest_s)}",
                     "See why its target does not take them; they arrive in order once it does.",
                 )  # fmt: skip
+            for parked in edge.parked_keys:
+                if parked.next_try_s is None:
+                    yield self._condition(
+                        "parked", f"{edge.node}/{parked.key}", "error",
+                        f"{_messages(parked.messages)} with key {parked.key} before {title} cannot go on: "
+                        f"{parked.reason}",
+                        "Look at the target and decide; nothing else is held up by it.",
+                    )  # fmt: skip
             if edge.pending > limits.messages:
                 yield self._condition(
                     "waiting_many", edge.node, "warning", f"{_messages(edge.pending)} wait for {title}",

@@ -17,6 +17,7 @@ from flowhost.services.alarm_book import LATCHED, AlarmBook
 from flowhost.services.alarm_rules import (
     Condition,
     Thresholds,
+    disk_conditions,
     flow_conditions,
     host_conditions,
     worker_conditions,
@@ -118,6 +119,7 @@ class AlarmService:
     def _conditions(self) -> Iterator[Condition]:
         for live in list(self._keeper.flows.values()):
             yield from flow_conditions(live, self._limits, self._letters.of(live))
+        yield from disk_conditions(self._keeper.flows.values())
         yield from worker_conditions(self._fleet.workers())
         yield from host_conditions(self._known_faults)
 

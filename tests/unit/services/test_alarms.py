@@ -9,12 +9,12 @@ from pathlib import Path
 import apsw
 import pytest
 
-from flowhost.engine.snapshot import EdgeSnapshot, FlowSnapshot, NodeSnapshot
+from flowhost.engine.snapshot import DiskSnapshot, EdgeSnapshot, FlowSnapshot, NodeSnapshot, ParkedKey
 from flowhost.errors import ForbiddenError, NotFoundError
 from flowhost.fleet import WorkerStatus
 from flowhost.graph.jsonform import from_json
 from flowhost.services.access import LOCAL_USER, Principal
-from flowhost.services.alarm_rules import Thresholds, flow_conditions, worker_conditions
+from flowhost.services.alarm_rules import Thresholds, disk_conditions, flow_conditions, worker_conditions
 from flowhost.services.host import Host
 from flowhost.services.live import LiveFlow
 from flowhost.services.settings import load_settings
@@ -188,6 +188,38 @@ def test_a_flow_in_order_has_no_alarm() -> None:
 )  # fmt: skip
 def test_what_is_wrong_is_said(live: LiveFlow, kind: str, text: str) -> None:
     assert found(live) == {kind: text}
+
+
+def disks(*snapshots: DiskSnapshot) -> list[tuple[str, str, str]]:
+    lives = []
+    for disk in snapshots:
+        made = snapshot()
+        made.disk = disk
+        lives.append(live_flow(made))
+    return [(one.kind, one.flow_id, one.severity) for one in disk_conditions(lives)]
+
+
+def test_a_disk_is_one_alarm_however_many_flows_lie_on_it() -> None:
+    assert disks(DiskSnapshot(), DiskSnapshot()) == []
+    assert disks(DiskSnapshot(mark=70), DiskSnapshot(mark=70)) == [("disk", "", "warning")]
+    assert disks(DiskSnapshot(mark=85), DiskSnapshot(mark=95)) == [("disk", "", "critical")]
+    assert disks(DiskSnapshot(mark=100)) == [("disk", "", "critical")]
+
+
+def test_a_flow_near_its_own_limit_is_an_alarm_of_that_flow() -> None:
+    assert disks(DiskSnapshot(mark=85, limit_bytes=100, file_bytes=86)) == [("outbox_full", "line", "error")]
+    assert disks(DiskSnapshot(mark=85, limit_bytes=100, file_bytes=10)) == [("disk", "", "error")]
+
+
+def test_messages_that_wait_for_a_person_are_said() -> None:
+    parked = [
+        ParkedKey(key="4711", messages=2, kind="unknown", reason="no answer"),
+        ParkedKey(key="4712", messages=1, kind="later", reason="locked", next_try_s=3.0),
+    ]
+    made = snapshot_with(EdgeSnapshot(node="out", in_=3, pending=3, parked=3, parked_keys=parked))
+    assert found(live_flow(made)) == {
+        "parked": "2 messages with key 4711 before Namespace in Line 1 cannot go on: no answer"
+    }
 
 
 def test_dead_letters_are_said_once() -> None:
