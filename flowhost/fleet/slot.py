@@ -41,7 +41,8 @@ ASK_TIMEOUT_S = 60.0
 """A thousand letters are changed in a fraction of a second; a disk under full load may take long over its commits."""
 STOP_MARGIN_S = 10.0
 """A flow that has not ended this long after its drain deadline hangs."""
-BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+BACKOFF_S = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Before the first start, the second, ...: after one death a worker comes back at once."""
 LAST_WORDS_S = 1.0
 CALM_S = 60.0
 """A worker that lived this long starts its back-off anew."""
