@@ -18,7 +18,7 @@ from flowhost.sdk import AuthenticationError, NodeError, NotConnectedError, Perm
 from flowhost_sql.config import ColumnType
 from flowhost_sql.dialects import Dialect, Fault, InboxSql, Insert, Target
 from flowhost_sql.postgres_faults import fault_of
-from flowhost_sql.postgres_rows import at_once, fit_together
+from flowhost_sql.postgres_rows import at_once, fit_together, types_of
 from flowhost_sql.values import AS_TEXT, stored
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ SESSION = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
 )
 
+HELD = "flowhost_held"
+"""What a transaction has learnt about the table it holds, kept with the connection."""
 REFUSED = re.compile(r"pg_hba\.conf|authenti[ckfsz]|autenti|role .* does not exist", re.IGNORECASE)
 """How a refused log-in reads: the server sends its text in its own language, and libpq keeps no code of it."""
 
@@ -196,13 +198,31 @@ class PostgresDialect(Dialect):
         return stored(name, value, AS_TEXT)
 
     @override
+    def hold(self, connection: sa.Connection, table: str) -> None:
+        if connection.info.get(HELD, (None,))[0] is connection.get_transaction():
+            return
+        savepoint = connection.begin_nested()
+        try:
+            connection.exec_driver_sql(f"LOCK TABLE {self.quoted(table)} IN ROW EXCLUSIVE MODE")
+        except sa.exc.DBAPIError:
+            # no such table, or one that cannot be locked: each part finds out by itself
+            savepoint.rollback()
+            return
+        savepoint.commit()
+        types = types_of(connection, _regclass(table))
+        connection.info[HELD] = (connection.get_transaction(), table, types)
+
+    @override
     def write(self, connection: sa.Connection, insert: Insert, rows: Sequence[tuple[Any, ...]]) -> None:
         together = None
         if fit_together(insert, rows):
-            # the first row takes the table's lock: from here on nobody changes the columns' types
-            super().write(connection, insert, rows[:1])
-            rows = rows[1:]
-            together = at_once(self, connection, insert, _regclass(insert.table))
+            transaction, table, types = connection.info.get(HELD, (None, "", {}))
+            if transaction is not connection.get_transaction() or table != insert.table:
+                # the first row takes the table's lock: from here on nobody changes the columns' types
+                super().write(connection, insert, rows[:1])
+                rows = rows[1:]
+                types = types_of(connection, _regclass(insert.table))
+            together = at_once(self, insert, types)
         if together is None:
             super().write(connection, insert, rows)
         else:

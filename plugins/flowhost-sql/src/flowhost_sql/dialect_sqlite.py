@@ -186,7 +186,9 @@ class SqliteDialect(Dialect):
         if primary not in ROW_CODES:
             return Fault(FaultKind.LATER, f"{LATER.get(primary, 'cannot be used')} ({text})")
         words = CONSTRAINTS.get(code, "")
-        return Fault(FaultKind.ROW, f"{words} ({text})" if words else text)
+        # the sentence ends with table.column
+        empty = text.rpartition(".")[2] if code == sqlite3.SQLITE_CONSTRAINT_NOTNULL else ""
+        return Fault(FaultKind.ROW, f"{words} ({text})" if words else text, empty=empty)
 
 
 def _file(target: Target) -> Path:

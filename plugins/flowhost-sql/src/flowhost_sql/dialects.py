@@ -34,10 +34,19 @@ class FaultKind(Enum):
 
 
 class Fault(NamedTuple):
-    """A refusal in words."""
+    """A refusal in words.
+
+    Attributes:
+        kind: what it means for the batch.
+        text: for people.
+        quotes: what the database quotes of the row it refused, to find it by; never shown.
+        empty: name of the column that must have a value and has none, where that is the fault.
+    """
 
     kind: FaultKind
     text: str
+    quotes: str = ""
+    empty: str = ""
 
     @property
     def of_the_data(self) -> bool:
@@ -189,6 +198,10 @@ class Dialect(ABC):
     def quoted(self, name: str) -> str:
         """A name, whatever is in it, that the database takes for nothing but a name."""
         return '"' + name.replace('"', '""') + '"'
+
+    def hold(self, connection: sa.Connection, table: str) -> None:
+        """The caller's transaction will write this table in many small parts: learn once what each would ask."""
+        del connection, table  # nothing to learn here
 
     def write(self, connection: sa.Connection, insert: Insert, rows: Sequence[tuple[Any, ...]]) -> None:
         """Write rows with the same columns, in order, within the caller's transaction. Raises the driver's errors."""

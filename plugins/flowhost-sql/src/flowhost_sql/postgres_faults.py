@@ -81,7 +81,7 @@ def fault_of(error: Exception) -> Fault:
         kind = FaultKind.STATEMENT if state[:2] in STATEMENT_CLASSES else kind
     if kind is FaultKind.LATER:
         return Fault(kind, f"cannot be used now: {text} ({state})")
-    return Fault(kind, f"{WORDS[state]} ({text})" if state in WORDS else text)
+    return Fault(kind, f"{WORDS[state]} ({text})" if state in WORDS else text, *_hints(cause))
 
 
 def _without_state(cause: Any, text: str) -> Fault:
@@ -92,6 +92,15 @@ def _without_state(cause: Any, text: str) -> Fault:
         return Fault(FaultKind.LOST, f"lost the link ({text})")
     at_fault = isinstance(cause, psycopg.Error | OverflowError | UnicodeError)
     return Fault(FaultKind.ROW, text) if at_fault else Fault(FaultKind.LATER, f"cannot be used: {text}")
+
+
+def _hints(cause: Any) -> tuple[str, str]:
+    """The server's sentence with its details, which hold values of the row; the column that lacks a value."""
+    diagnosis = getattr(cause, "diag", None)
+    if not diagnosis:
+        return "", ""
+    empty = diagnosis.column_name if diagnosis.sqlstate == "23502" else ""
+    return f"{diagnosis.message_primary or ''} {diagnosis.message_detail or ''}", empty or ""
 
 
 def _text(cause: Any) -> str:

@@ -6,7 +6,7 @@ for each: while the event loop is busy, such a batch takes many times as long.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,13 +31,17 @@ def fit_together(insert: Insert, rows: Sequence[tuple[Any, ...]]) -> bool:
     return not places or len({tuple([row[place] for place in places]) for row in rows}) == len(rows)
 
 
-def at_once(dialect: Dialect, connection: sa.Connection, insert: Insert, regclass: str) -> str | None:
+def types_of(connection: sa.Connection, regclass: str) -> dict[str, str]:
+    """Types of a table's columns by name."""
+    return {row[0]: row[1] for row in connection.exec_driver_sql(TYPES, (regclass,))}
+
+
+def at_once(dialect: Dialect, insert: Insert, types: Mapping[str, str]) -> str | None:
     """The statement, a list bound per column; None where the table lacks a column.
 
     The column's own type reads each text, as it reads a value that is bound alone. The caller's transaction holds the
     table, or somebody may change a type before the statement runs.
     """
-    types: dict[str, str] = {row[0]: row[1] for row in connection.exec_driver_sql(TYPES, (regclass,))}
     if any(name not in types for name in insert.columns):
         return None
     reads = ", ".join(f"c{place}::{types[name].replace('%', '%%')}" for place, name in enumerate(insert.columns))

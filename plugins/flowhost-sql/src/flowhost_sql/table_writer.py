@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -15,8 +16,17 @@ from flowhost_sql.dialects import Dialect, Fault, FaultKind, Insert
 from flowhost_sql.inbox import Inbox, key_of
 from flowhost_sql.values import row_of, type_of
 
+CARE_ROWS = 20_000
+"""After a refusal, so many rows are written behind a savepoint from the start; bad rows seldom come alone."""
 CACHED_INSERTS = 200
 """SQL statements kept, one per set of columns; payloads with ever new fields must not fill the memory."""
+
+
+MOST_ODD = 3
+"""So many rows that look like culprits are tried by themselves."""
+FEW = 8
+"""Of so few rows, the culprit is found as fast by halving."""
+_WORD = re.compile(r"""[^\s(),="']+""")
 
 
 class Row(NamedTuple):
@@ -48,6 +58,7 @@ class TableWriter:
         self._config = config
         self._inbox = inbox
         self._inserts: dict[tuple[str, ...], Insert] = {}
+        self._care = 0
         self._table_made = config.create_table is False
 
     def check(self, dialect: Dialect) -> None:
@@ -78,6 +89,10 @@ class TableWriter:
 
     def _commit(self, database: Database, rows: Sequence[Row], rejected: dict[int, str]) -> None:
         """First all at once; if the database refuses a row, again with savepoints around ever smaller parts."""
+        if self._care > 0:
+            self._care -= len(rows)
+            self._commit_carefully(database, rows, rejected)
+            return
         try:
             with database.transaction() as connection:
                 fresh = self._not_written(database.dialect, connection, rows)
@@ -99,7 +114,8 @@ class TableWriter:
                 fresh = self._not_written(database.dialect, connection, rows)
                 self._make_table(database.dialect, connection, fresh)
                 for group in _groups(fresh):
-                    self._find_culprits(database.dialect, connection, group, found)
+                    for part in _apart(group, _odd(group)):
+                        self._find_culprits(database.dialect, connection, part, found)
                 self._forget(database.dialect, connection, [row.key for row in fresh if row.key and row.place in found])
         except DriverError as error:
             if not error.fault.of_the_data:
@@ -107,6 +123,8 @@ class TableWriter:
             self._split_commit(database, rows, rejected, error.fault)
             return
         self._made(fresh, rows)
+        if found:
+            self._care = CARE_ROWS
         rejected.update(found)
 
     def _split_commit(self, database: Database, rows: Sequence[Row], rejected: dict[int, str], fault: Fault) -> None:
@@ -139,6 +157,37 @@ class TableWriter:
     def _find_culprits(
         self, dialect: Dialect, connection: sa.Connection, group: Sequence[Row], found: dict[int, str]
     ) -> None:
+        fault = self._attempt(dialect, connection, group)
+        if fault is not None:
+            self._halve(dialect, connection, group, fault, found)
+
+    def _halve(
+        self, dialect: Dialect, connection: sa.Connection, group: Sequence[Row], fault: Fault, found: dict[int, str]
+    ) -> None:
+        """At least one row of the group is refused: find it, write the others, in order."""
+        if fault.kind is not FaultKind.ROW or len(group) == 1:
+            reason = self._in_words(fault, dialect, connection, group[0])
+            found.update((row.place, reason) for row in group)
+            return
+        if suspects := _suspects(fault, group):
+            for part in _apart(group, suspects):
+                self._find_culprits(dialect, connection, part, found)
+            return
+        dialect.hold(connection, self._config.table)
+        middle = len(group) // 2
+        left, right = group[:middle], group[middle:]
+        left_fault = self._attempt(dialect, connection, left)
+        if left_fault is not None:
+            self._halve(dialect, connection, left, left_fault, found)
+            self._find_culprits(dialect, connection, right, found)
+        elif len(right) > 1:
+            # then it is in the other half, which need not be tried as a whole
+            self._halve(dialect, connection, right, fault, found)
+        else:
+            self._find_culprits(dialect, connection, right, found)
+
+    def _attempt(self, dialect: Dialect, connection: sa.Connection, group: Sequence[Row]) -> Fault | None:
+        """Write rows behind a savepoint; why they were refused, None if they were not."""
         savepoint = connection.begin_nested()
         try:
             self._execute(dialect, connection, group)
@@ -146,16 +195,9 @@ class TableWriter:
             if not error.fault.of_the_data:
                 raise
             savepoint.rollback()
-            if error.fault.kind is not FaultKind.ROW or len(group) == 1:
-                reason = self._in_words(error.fault, dialect, connection, group[0])
-                found.update((row.place, reason) for row in group)
-                return
-        else:
-            savepoint.commit()
-            return
-        middle = len(group) // 2
-        self._find_culprits(dialect, connection, group[:middle], found)
-        self._find_culprits(dialect, connection, group[middle:], found)
+            return error.fault
+        savepoint.commit()
+        return None
 
     def _execute(self, dialect: Dialect, connection: sa.Connection, group: Sequence[Row]) -> None:
         """Rows with the same columns go together."""
@@ -236,6 +278,39 @@ class TableWriter:
             missing = ", ".join(repr(name) for name in row.columns if dialect.same_name(name) not in known)
             return f"table {table!r} has no column {missing}; it has {', '.join(there)}"
         return f"table {table!r}: {fault.text}"
+
+
+def _odd(group: Sequence[Row]) -> Sequence[int]:
+    """Places of the few rows whose values are of other types than those of all others: a text among numbers."""
+    kinds = [tuple(map(type, row.raw.values())) for row in group]
+    usual = max(set(kinds), key=kinds.count)
+    odd = [place for place, kind in enumerate(kinds) if kind != usual]
+    return odd if len(odd) <= MOST_ODD else ()
+
+
+def _suspects(fault: Fault, group: Sequence[Row]) -> Sequence[int]:
+    """Places of the rows the database seems to mean; none if that cannot be told."""
+    if fault.empty in group[0].columns:
+        column = group[0].columns.index(fault.empty)
+        return [place for place, row in enumerate(group) if row.values[column] is None][:MOST_ODD]
+    quoted = set(_WORD.findall(fault.quotes))
+    if not quoted or len(group) < FEW:
+        return ()
+    scores = [sum(str(value) in quoted for value in row.values) for row in group]
+    most = max(scores)
+    return [scores.index(most)] if most and scores.count(most) == 1 else ()
+
+
+def _apart(group: Sequence[Row], places: Sequence[int]) -> Iterator[Sequence[Row]]:
+    """The group in order, rows at these places by themselves."""
+    start = 0
+    for place in places:
+        if place > start:
+            yield group[start:place]
+        yield group[place : place + 1]
+        start = place + 1
+    if start < len(group):
+        yield group[start:]
 
 
 def _without_copies(rows: Sequence[Row], rejected: dict[int, str]) -> tuple[Sequence[Row], dict[int, int]]:
