@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Iterable
 
-from flowhost.engine.outbox.changes import Append, Transaction
+from flowhost.engine.outbox.changes import Advance, Append, KeepStates, Transaction
 
 
 class Held:
@@ -33,9 +33,14 @@ class Held:
         return transactions
 
     def _keep(self, transaction: Transaction) -> bool:
-        appends = any(isinstance(change, Append) for change in transaction.changes)
-        if not appends and self._lanes.isdisjoint(transaction.lanes):
+        if not grows(transaction) and self._lanes.isdisjoint(transaction.lanes):
             return False
         self._transactions.append(transaction)
         self._lanes.update(transaction.lanes)
         return True
+
+
+def grows(transaction: Transaction) -> bool:
+    """Whether a transaction takes more room than it makes: new messages, or new states where no message leaves."""
+    kinds = {type(change) for change in transaction.changes}
+    return Append in kinds or (KeepStates in kinds and Advance not in kinds)

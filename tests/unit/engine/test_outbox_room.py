@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from servers.volume import Volume
 
-from flowhost.engine.outbox.changes import Advance, Append, Bury, KeepOrigin
+from flowhost.engine.outbox.changes import Advance, Append, Bury, KeepOrigin, KeepStates, Transaction
 from flowhost.engine.outbox.codec import encode_message
+from flowhost.engine.outbox.held import Held
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.outbox.space import FULL, OPEN, STOP, URGE, WARN, SpaceRules
 from flowhost.sdk import Message
@@ -203,3 +204,12 @@ async def test_what_could_not_be_written_when_a_run_ends_on_a_full_disk_is_not_c
     await again.open()
     assert len(await again.read(edge, 0, 10_000)) == 100 * len(confirmed)
     await again.close()
+
+
+def test_while_the_disk_is_full_states_wait_unless_messages_leave_with_them() -> None:
+    state = KeepStates("f", "n", [("k", b"s")])
+    held = Held()
+    done: list[Any] = []
+    new, leaving = (Transaction(changes, done.append, pytest.fail) for changes in ([state], [Advance(1, 5), state]))
+    assert held.sift([new, leaving]) == [leaving]
+    assert held.give_back() == [new]
