@@ -112,9 +112,10 @@ class Assembly:
         resting = {name for name in off if isinstance(self.nodes[name], Sink | AsyncTransform | StatefulTransform)}
         types = {name: entry.type for name, entry in entries.items()}
         left = await self.succession.take_over(types, resting | self.durable.keys())
-        for name in resting & left.keys():
+        held = await self.succession.held()
+        for name in resting & (left.keys() | held.keys()):
             counters = self.counters[name]
-            counters.resting = left[name]
+            counters.resting = left.get(name, 0) + held.get(name, 0)
             counters.text = f"{counters.text}; what waits before it stays on disk until it is switched on"
 
     def edges(self) -> list[Edge]:

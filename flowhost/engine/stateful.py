@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flowhost.engine.counters import NodeCounters
-from flowhost.engine.failure import Failure
+from flowhost.engine.failure import Failure, reason_of
 from flowhost.engine.memory import Remembered
 from flowhost.engine.segment import Ported, by_port, failure_of
 from flowhost.errors import MessageError
@@ -79,7 +79,11 @@ class StatefulSegment:
         """Tell the transform that messages can come again."""
         now_ns = self._now_ns()
         for key, state in list(self._states.items()):
-            fresh = self._node.resume(state, now_ns)
+            try:
+                fresh = self._node.resume(state, now_ns)
+            except Exception as error:  # noqa: BLE001 - a plugin's own bug: the key goes on as it was
+                self._tell(error)
+                continue
             if fresh is not state:
                 self._changed[key] = None
                 self._remember(key, fresh, self._held[key])
@@ -177,12 +181,20 @@ class StatefulSegment:
             return
         self._states[key] = state
         self._held[key] = held
-        due = self._node.due(state)
+        try:
+            due = self._node.due(state)
+        except Exception as error:  # noqa: BLE001 - a plugin's own bug: the key is only not called on time
+            self._tell(error)
+            due = None
         if due is None:
             self._due_of.pop(key, None)
         elif self._due_of.get(key) != due:
             self._due_of[key] = due
             heapq.heappush(self._due, (due, key))
+
+    def _tell(self, error: Exception) -> None:
+        self._counters.errors += 1
+        self._counters.last_error = reason_of(error)
 
     def _traced_list(self, ported: dict[str, list[Message]]) -> Ported:
         for port, sent in ported.items():

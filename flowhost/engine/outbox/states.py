@@ -90,8 +90,8 @@ class StateKeeper:
 
     @property
     def form(self) -> StateForm:
-        """The form the node keeps its state in now."""
-        return StateForm(self.node.state_version, dict(self.node.state_config()))
+        """The form the node keeps its state in now, as it comes back from disk."""
+        return StateForm(self.node.state_version, decode(encode(dict(self.node.state_config()))))
 
     def keep_form(self, token: Token) -> None:
         """From this batch on the states are in the node's own form."""

@@ -14,7 +14,7 @@ from flowhost.engine.outbox.changes import Change, DropNode, KeepMeta, Orphan, S
 from flowhost.engine.outbox.letter import REPLAY
 from flowhost.engine.outbox.orphaned_states import given_up, orphans
 from flowhost.engine.outbox.outbox import Outbox
-from flowhost.engine.outbox.states import STATES, Saved, read
+from flowhost.engine.outbox.states import HELD, STATES, Saved, count_held, read
 from flowhost.sdk import Clock
 
 KIND = "orphaned"
@@ -90,6 +90,11 @@ class Succession:
         for node, saved in lost.items():
             self._history.add("warning", f"{self._why_lost(node, types)}; {given_up(saved.states)}", node=node)
         return {entry.node: entry.number for entry in left if entry.node in served}
+
+    async def held(self) -> dict[str, int]:
+        """Messages that are part of what nodes remember, by node."""
+        rows = await self._query(HELD)
+        return await asyncio.to_thread(count_held, rows)
 
     async def _read_states(self, node: str) -> Saved:
         rows = await self._outbox.query(STATES, (self._flow, node))

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from flowhost.sdk import Message, Meta
+from flowhost.sdk import Message, Meta, Remembering
 from flowhost.testing.clock import SECOND_NS, START_NS, VirtualClock
 from flowhost.testing.conformance.life import LifeConformance
 from flowhost.testing.conformance.stage import Stage, opened
-from flowhost.testing.conformance.transform_drive import Run, StatefulDrive, drive_of, ports_of
+from flowhost.testing.conformance.transform_drive import Run, StatefulDrive, drive_of, ports_of, row_of
 from flowhost.testing.freeze import freeze_message
 
 
@@ -110,6 +110,8 @@ class TransformConformance(LifeConformance):
             node = stage.new_node()
             await opened(node)
             drive = drive_of(node)
+            if isinstance(node, Remembering):
+                row_of("state_config", dict(node.state_config()))
             drive.restore(saved)
             for message in copy.deepcopy(part):
                 await drive.batch([message], run)

@@ -221,7 +221,8 @@ async def test_a_disabled_window_keeps_what_it_holds(site) -> None:
     site.rig.control.batches = []
     site.rig.control.stay_open = False
     box = await site.open()
-    await site.rig.run(off, outbox=box)
+    snapshot = await site.rig.run(off, outbox=box)
+    assert snapshot.nodes["mid"].pending == 1
     await box.close()
     (result,) = await site.run("window", SUMS, [at(2, 6), at(11, 1)])
     assert result.payload == {"n": 2, "sum": 11}
@@ -443,6 +444,26 @@ async def test_a_key_that_is_no_text_is_the_messages_error(site) -> None:
     site.rig.library.nodes["v.pairs"] = Numbers
     assert await site.run("v.pairs", {}, [at(1, 1)]) == []
     assert "key_of must give text" in site.mid.last_error
+
+
+async def test_a_node_that_fails_to_say_when_goes_on(site) -> None:
+    class Broken(Pairs):
+        def due(self, state: State) -> int | None:
+            raise KeyError("when")
+
+        def resume(self, state: State, now_ns: int) -> State:
+            raise KeyError("what")
+
+    site.rig.library.nodes["v.pairs"] = Broken
+    await site.run("v.pairs", {}, [at(1, 1)])
+    assert payloads(await site.run("v.pairs", {}, [at(2, 2)])) == [[1, 2]]
+    assert site.mid.last_error == "field 'when' is missing"
+
+
+async def test_a_config_of_tuples_is_the_same_config_after_a_restart(site, pairs) -> None:
+    pairs.state_config = lambda self: {"pair": (1, ("a",))}
+    await site.run("v.pairs", {}, [at(1, 1)])
+    assert payloads(await site.run("v.pairs", {}, [at(2, 2)])) == [[1, 2]]
 
 
 async def test_an_inline_node_may_use_its_state_as_any_dict(site) -> None:
