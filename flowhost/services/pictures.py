@@ -57,7 +57,7 @@ def overview(live: LiveFlow) -> FlowOverview:
         dead=figures.dead if figures else 0,
         dead_letters=live.dead_letters,
         pending=snapshot.total("pending") if snapshot else 0,
-        on_disk=sum(edge.pending for edge in snapshot.edges if edge.durable) if snapshot else 0,
+        on_disk=_on_disk(snapshot) if snapshot else 0,
         sums=_sums(figures, _counted(snapshot)),
         spark=tuple(live.spark),
         last_values=_values(snapshot)[:VALUES_SHOWN] if snapshot else (),
@@ -255,6 +255,15 @@ def _sums(figures: RunFigures | None, nodes: Iterable[Mapping[str, Any]]) -> Flo
         dead=figures.dead,
         dropped=figures.dropped,
         **total,
+    )
+
+
+def _on_disk(snapshot: FlowSnapshot) -> int:
+    """Messages that wait on disk; those delivered a moment ago, whose rows are still to go, do not wait."""
+    return sum(
+        min(edge.pending, snapshot.nodes[edge.node].pending)
+        for edge in snapshot.edges
+        if edge.durable and edge.node in snapshot.nodes
     )
 
 

@@ -153,7 +153,10 @@ TEXTS: dict[str, str] = {
     "demo.hint.waiting": "Messages in the flow's queues on disk, and the last minute of it",
     "demo.hint.dead": "Messages that failed for good in this run",
     "demo.try": "Try it",
-    "demo.step.1": ("Turn the broker off. “Line values over MQTT” goes on reading the PLC: its messages wait on disk."),
+    "demo.step.1": (
+        "Turn the broker off. “Line values over MQTT” goes on reading the PLC: its messages wait on disk. After ten "
+        "seconds there is an alarm."
+    ),
     "demo.step.2": "Turn it on. The backlog is delivered in order and falls to 0; delivered has caught up with in.",
     "demo.step.3": (
         "Do the same with the database, and count: the table telemetry in plant.db gets one row for every message that "
