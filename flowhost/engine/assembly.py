@@ -32,6 +32,7 @@ from flowhost.engine.outbox.durable_edge import DurableEdge
 from flowhost.engine.outbox.ledger import Ledger
 from flowhost.engine.outbox.succession import Succession
 from flowhost.engine.outbox.trail import LetterTrail
+from flowhost.engine.overflow import Overflow
 from flowhost.engine.plan import Plan, make_plan
 from flowhost.engine.pump import Pump
 from flowhost.engine.reach import Landscape, reach, rides_by_start, upstream
@@ -339,7 +340,12 @@ class Assembler:
         outbox = self._options.outbox
         wanted = policy.on_disk(type(node))
         if outbox is None or not (wanted or self._left(node_id)):
-            return MemoryEdge(node_id, self._options.queue_messages, self._options.queue_bytes)
+            overflow = Overflow(assembly.counters[node_id], self._boards[node_id])
+            return MemoryEdge(
+                node_id, policy.max_messages or self._options.queue_messages,
+                policy.max_bytes or self._options.queue_bytes,
+                overflow if policy.when_full == "drop_oldest" else None,
+            )  # fmt: skip
         if not wanted:
             # what it holds was promised to arrive, in order
             text = "still holds messages on disk, so its queue stays there in this run although it was switched off"

@@ -6,7 +6,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
-from flowhost.engine.edge import Portion
+from flowhost.engine.edge import Portion, age_s
+from flowhost.engine.pace import BACKLOG_S
 from flowhost.sdk import Message
 
 
@@ -19,6 +20,7 @@ class Batch:
         tries: how often a message was tried, by place.
         faults: how often the node failed on it, by place.
         unknown: places whose messages may have been done: to be asked about, not sent.
+        waited: they have waited for the target for a while, rather than coming in just now.
     """
 
     def __init__(self, portions: Sequence[Portion]) -> None:
@@ -29,6 +31,7 @@ class Batch:
         self.tries: dict[int, int] = {}
         self.faults: dict[int, int] = {}
         self.unknown: set[int] = set()
+        self.waited = age_s(portions[0].at_ms) > BACKLOG_S
         self._ends: list[int] = []
 
     def portion(self, place: int) -> Portion:

@@ -16,6 +16,7 @@ from flowhost.engine.edge import age_s
 from flowhost.engine.failure import Failure, reason_of
 from flowhost.engine.gate import Gate, GateTurn
 from flowhost.engine.notices import NoticeBoard
+from flowhost.engine.pace import Pace
 from flowhost.errors import ConfigError, PermanentError
 from flowhost.graph.delivery import DeliveryPolicy
 
@@ -88,6 +89,7 @@ class Delivery:
         self._counters = counters
         self._board = board
         self._limit: int | None = None
+        self._pace = None if policy.drain_per_s is None else Pace(policy.drain_per_s)
         self._fault_backoff = Backoff(FAULT_FIRST_S, FAULT_CAP_S)
 
     async def bring(self, batch: Batch, pass_on: PassOn, shelf: Shelf | None = None) -> None:
@@ -127,9 +129,13 @@ class Delivery:
         Returns:
             How that went, by place in the batch, and the places that were not tried.
         """
+        pace = self._pace if batch.waited else None
+        most = await pace.some() if pace is not None else None
         turn = await self._gate.turn()
         try:
-            trying = self._chosen(batch, todo, alone=turn.alone)
+            trying = self._chosen(batch, todo, alone=turn.alone)[:most]
+            if pace is not None:
+                pace.went(len(trying))
             messages = batch.messages if len(trying) == len(batch.messages) else [batch.messages[p] for p in trying]
             asks = trying[0] in batch.unknown
             tried = (await (self._attempts.ask(messages) if asks else self._attempts.send(messages))).at(trying)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -82,15 +82,25 @@ class Edge(Protocol):
 
 
 class MemoryEdge:
-    """Edge in memory, bounded by messages and by bytes; one portion always fits, however large."""
+    """Edge in memory, bounded by messages and by bytes; one portion always fits, however large.
 
-    def __init__(self, node_id: str, max_messages: int, max_bytes: int) -> None:
+    Args:
+        node_id: the node behind it.
+        max_messages: bound.
+        max_bytes: bound.
+        on_dropped: makes room by giving up the oldest messages, and is told how many; None lets producers wait.
+    """
+
+    def __init__(
+        self, node_id: str, max_messages: int, max_bytes: int, on_dropped: Callable[[int], None] | None = None
+    ) -> None:
         self._node_id = node_id
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._portions: deque[Portion] = deque()
         self._queued = self._queued_bytes = 0
-        self._in = self._out = self._dead = self._pending = 0
+        self._on_dropped = on_dropped
+        self._in = self._out = self._dead = self._dropped = self._pending = 0
         self._in_flight: deque[Portion] = deque()
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
@@ -100,7 +110,9 @@ class MemoryEdge:
     def offer(self, messages: Sequence[Message], token: Token) -> bool:
         """Take the messages if there is room."""
         if self._queued and not self._fits(len(messages)):
-            return False
+            if self._on_dropped is None:
+                return False
+            self._make_room(len(messages), self._on_dropped)
         size = estimate_size(messages)
         self._portions.append(Portion(messages, token, size, now_ms()))
         self._queued += len(messages)
@@ -110,6 +122,18 @@ class MemoryEdge:
         self._idle.clear()
         self._filled.set()
         return True
+
+    def _make_room(self, number: int, on_dropped: Callable[[int], None]) -> None:
+        dropped = 0
+        while self._portions and not self._fits(number):
+            portion = self._portions.popleft()
+            dropped += len(portion.messages)
+            self._queued -= len(portion.messages)
+            self._queued_bytes -= portion.size
+            portion.token.done()
+        self._dropped += dropped
+        self._pending -= dropped
+        on_dropped(dropped)
 
     def _fits(self, number: int) -> bool:
         return self._queued + number <= self._max_messages and self._queued_bytes < self._max_bytes
@@ -159,8 +183,8 @@ class MemoryEdge:
         """The ledger of this edge."""
         first = self._in_flight or self._portions
         return EdgeSnapshot(
-            node=self._node_id, in_=self._in, out=self._out, dead=self._dead, pending=self._pending,
-            pending_bytes=self._queued_bytes, oldest_s=age_s(first[0].at_ms) if first else 0.0,
+            node=self._node_id, in_=self._in, out=self._out, dead=self._dead, dropped=self._dropped,
+            pending=self._pending, pending_bytes=self._queued_bytes, oldest_s=age_s(first[0].at_ms) if first else 0.0,
         )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -133,3 +134,71 @@ async def test_finding_culprits_among_many_costs_little(rig, control, node) -> N
     assert snapshot.nodes["end"].dead == 20
     assert snapshot.nodes["end"].out == 20_000 - 20
     assert written < 20_000 * 1.15
+
+
+async def test_a_full_queue_in_memory_gives_up_its_oldest_messages(rig, control, node, eventually) -> None:
+    gate = asyncio.Event()
+
+    async def write(messages):
+        await gate.wait()
+        control.written.extend(messages)
+
+    control.write, control.batches = write, [[n] for n in range(100)]
+    runner = await rig.runner(straight(rig, node, outbox=False, max_messages=10, when_full="drop_oldest"))
+    await runner.start()
+    async with asyncio.timeout(10):
+        await runner.wait()
+    snapshot = runner.snapshot()
+    edge, end = snapshot.edges[0], snapshot.nodes["end"]
+    assert edge.dropped == end.dropped == 100 - end.pending
+    assert 10 <= end.pending <= 20
+    assert snapshot.balanced()
+    gate.set()
+    await runner.stop(5)
+    payloads = [m.payload for m in control.written]
+    assert payloads == sorted(payloads)
+    assert payloads[-10:] == list(range(90, 100)), "the newest are there"
+    warnings = [e.text for e in rig.events if e.kind == "warning"]
+    assert len(warnings) == 1, "told once a minute at most"
+    assert "dropped (when_full: drop_oldest)" in warnings[0]
+
+
+async def test_limits_of_a_queue_in_memory_come_from_the_policy(rig, control, node, eventually) -> None:
+    gate = asyncio.Event()
+
+    async def write(messages):
+        await gate.wait()
+
+    control.write, control.batches = write, [[n] for n in range(100)]
+    runner = await rig.runner(straight(rig, node, outbox=False, max_messages=5))
+    await runner.start()
+    await eventually(lambda: runner.snapshot().nodes["end"].pending >= 5)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert runner.snapshot().nodes["src"].made <= 12
+    gate.set()
+    await runner.wait()
+    await runner.stop(5)
+
+
+async def test_what_has_waited_leaves_at_the_rate_the_target_can_take(rig, control, node, monkeypatch) -> None:
+    monkeypatch.setattr("flowhost.engine.batch.BACKLOG_S", -1)
+    sizes: list[int] = []
+
+    async def write(messages):
+        sizes.append(len(messages))
+        control.written.extend(messages)
+
+    control.write, control.batches = write, [list(range(100))]
+    began = time.monotonic()
+    await rig.run(straight(rig, node, drain_per_s=100))
+    assert time.monotonic() - began >= 0.7
+    assert max(sizes) <= 25
+    assert [m.payload for m in control.written] == list(range(100))
+
+
+async def test_what_comes_in_just_now_is_not_held_up(rig, control, node) -> None:
+    control.batches = [list(range(1000))]
+    began = time.monotonic()
+    await rig.run(straight(rig, node, drain_per_s=1))
+    assert time.monotonic() - began < 60
