@@ -30,6 +30,7 @@ from flowhost.engine.outbox.burial import DeadLetterKeeper
 from flowhost.engine.outbox.checkpoint import OutboxCheckpoint
 from flowhost.engine.outbox.durable_edge import DurableEdge
 from flowhost.engine.outbox.ledger import Ledger
+from flowhost.engine.outbox.stretches import Lost
 from flowhost.engine.outbox.succession import Succession
 from flowhost.engine.outbox.trail import LetterTrail
 from flowhost.engine.overflow import Overflow
@@ -299,8 +300,9 @@ class Assembler:
         counters.state = "running"
         assembly.segments.append(stateful)
         edge = assembly.durable[node_id] = DurableEdge(
-            outbox, self._flow.id, node_id, self._journal, holds=True, trail=self._trail
-        )
+            outbox, self._flow.id, node_id, self._journal, holds=True, trail=self._trail,
+            on_lost=self._tell_lost(counters),
+        )  # fmt: skip
         station = assembly.holding[node_id] = HoldingStation(stateful, edge, counters, assembly.pump)
         assembly.pump.add_station(node_id, station)
 
@@ -351,10 +353,26 @@ class Assembler:
             text = "still holds messages on disk, so its queue stays there in this run although it was switched off"
             self._history.add("info", text, node=node_id)
         durable = assembly.durable[node_id] = DurableEdge(
-            outbox, self._flow.id, node_id, self._journal, trail=self._trail
-        )
-        durable.park_with(policy, self._order(node, policy), assembly.counters[node_id].damaged)
+            outbox, self._flow.id, node_id, self._journal, trail=self._trail,
+            on_lost=self._tell_lost(assembly.counters[node_id]),
+        )  # fmt: skip
+        durable.park_with(policy, self._order(node, policy), self._tell_damaged(assembly.counters[node_id]))
         return durable
+
+    def _tell_lost(self, counters: NodeCounters) -> Callable[[Lost], None]:
+        def tell(lost: Lost) -> None:
+            counters.lost(lost.number, lost.words())
+            self._boards[counters.node_id].notice("error", lost.words())
+
+        return tell
+
+    def _tell_damaged(self, counters: NodeCounters) -> Callable[[str], None]:
+        def tell(reason: str) -> None:
+            counters.lost(1, reason)
+            text = f"a parked message is damaged and was set aside: {reason}"
+            self._boards[counters.node_id].notice("error", text)
+
+        return tell
 
     def _left(self, node_id: str) -> bool:
         outbox = self._options.outbox

@@ -28,9 +28,9 @@ class NodeCounters:
         self.text = ""
         self.last_error = ""
 
-    def damaged(self, reason: str) -> None:
-        """A message that waited before the node cannot be read any more, and was set aside."""
-        self.dead += 1
+    def lost(self, number: int, reason: str) -> None:
+        """Messages that waited before the node are gone: their rows are damaged or missing."""
+        self.dropped += number
         self.errors += 1
         self.last_error = reason
 

@@ -141,8 +141,8 @@ class Replays:
         record = await self._outbox.edge(self._flow.id, REPLAY + node)
         position = record.position
         while rows := await self._outbox.read(record.number, position, READ_CHUNK):
-            position = rows[-1][0]
-            await self._outbox.change(*self._gone(node, record, [row for _, _, row in rows], position))
+            position = rows[-1].number
+            await self._outbox.change(*self._gone(node, record, [row.data for row in rows], position))
 
     def _gone(self, node: str, record: EdgeRecord, rows: Sequence[bytes], position: int) -> list[Change]:
         changes: list[Change] = [Advance(record.number, position)]

@@ -225,8 +225,8 @@ async def held_for(sink: str, data: Path, scratch: Path) -> set[tuple[str, int]]
         outbox = Outbox(scratch / path.name, pytest.fail)
         await outbox.open()
         edge = await outbox.edge("counted", sink)
-        for *_, row in await outbox.read(edge.number, edge.position, 10**9):
-            payload = decode_message(row).payload
+        for row in await outbox.read(edge.number, edge.position, 10**9):
+            payload = decode_message(row.data).payload
             held.add((payload["tag"], payload["seq"]))
         await outbox.close()
         shutil.rmtree(scratch)

@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 
 from flowhost.engine.outbox.letter import REPLAY
-from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.outbox.outbox import LOCK_SUFFIX, Outbox
 from flowhost.engine.outbox.states import HELD, count_held
 from flowhost.engine.outbox.succession import types_key
 from flowhost.errors import HostError
@@ -83,7 +83,7 @@ async def set_aside(path: Path) -> Path:
 def erase(path: Path) -> None:
     """Remove a file that holds nothing, with what SQLite keeps beside it. Raises `HostError`."""
     try:
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-wal", "-shm", LOCK_SUFFIX):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
     except OSError as error:
         raise HostError(f"the outbox {path} cannot be removed: {error}") from error
@@ -92,6 +92,8 @@ def erase(path: Path) -> None:
 def _move(path: Path, target: Path) -> None:
     target.parent.mkdir(exist_ok=True)
     path.rename(target)
+    # what was written down of it goes with it: the next file of this name is another one
+    path.with_name(path.name + LOCK_SUFFIX).rename(target.with_name(target.name + LOCK_SUFFIX))
 
 
 def _count(connection: apsw.Connection, flow: str) -> Census:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -10,10 +11,11 @@ from flowhost.engine.edge import Portion, UnstorableError, age_s, now_ms
 from flowhost.engine.journal import Journal
 from flowhost.engine.load import Rides
 from flowhost.engine.outbox.burial import stays_unconfirmed
-from flowhost.engine.outbox.changes import Advance, Append, Change
-from flowhost.engine.outbox.codec import decode_message, encode_message
+from flowhost.engine.outbox.changes import Advance, Append, Change, SetAside
+from flowhost.engine.outbox.codec import encode_message
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.outbox.parking import ParkingLot
+from flowhost.engine.outbox.stretches import Lost, sort_rows
 from flowhost.engine.outbox.trail import LetterTrail
 from flowhost.engine.snapshot import EdgeSnapshot
 from flowhost.engine.token import Token
@@ -23,6 +25,7 @@ from flowhost.sdk import Message
 READ_AHEAD = 20_000
 """Messages kept in memory behind the newest append; a longer backlog is read from disk when its turn comes."""
 READ_CHUNK = 1_000
+DAMAGED = "it is not what was written"
 
 
 class Share:
@@ -34,19 +37,20 @@ class Share:
         size: bytes on disk.
         at_ms: when they came, milliseconds UTC.
         dead: how many became dead letters.
+        dropped: how many were given up, because their rows are damaged or missing.
         parked: how many were set aside.
         parked_size: bytes of those.
         follows: what has to be noted of retried letters when it leaves.
     """
 
-    __slots__ = ("at_ms", "dead", "follows", "last", "number", "parked", "parked_size", "size")
+    __slots__ = ("at_ms", "dead", "dropped", "follows", "last", "number", "parked", "parked_size", "size")
 
     def __init__(self, last: int, number: int, size: int, at_ms: int) -> None:
         self.last = last
         self.number = number
         self.size = size
         self.at_ms = at_ms
-        self.dead = self.parked = self.parked_size = 0
+        self.dead = self.dropped = self.parked = self.parked_size = 0
         self.follows: Sequence[Change] = ()
 
 
@@ -65,6 +69,7 @@ class DurableEdge:
         holds: the node behind the edge holds messages.
         max_unwritten: messages that may wait for the disk before `offer` refuses.
         trail: follows retried dead letters; None where there can be none.
+        on_lost: called for messages that are gone: their rows are damaged or missing.
 
     Attributes:
         origin: the edge as the place its messages come from.
@@ -82,7 +87,9 @@ class DurableEdge:
         holds: bool = False,
         max_unwritten: int = 10_000,
         trail: LetterTrail | None = None,
+        on_lost: Callable[[Lost], None] | None = None,
     ) -> None:
+        self._on_lost = on_lost or (lambda _: None)
         self._trail = trail or LetterTrail()
         self._journal = journal or Journal(outbox)
         self.origin = self._journal.origin(self._leaving, self._left)
@@ -304,20 +311,42 @@ class DurableEdge:
         """Read the next messages the memory does not hold."""
         if self._ahead:
             return
+        # all up to here was on disk before we read; what is there beyond `_newest` comes by its own way
+        known = self._newest
         rows = await self._outbox.read(self._number, self._taken, READ_CHUNK)
-        if rows:
-            size = sum(len(row) for _, _, row in rows)
-            self._keep_ahead(
-                [decode_message(row) for _, _, row in rows], Share(rows[-1][0], len(rows), size, rows[0][1])
-            )
-        if not rows or rows[-1][0] >= self._newest:
+        complete = len(rows) < READ_CHUNK or rows[-1].number >= known
+        rows = [row for row in rows if row.number <= self._newest]
+        stretches = sort_rows(self._number, rows, self._taken, known if complete else None)
+        if not stretches and not complete:
+            # not one of so many rows is good
+            stretches = sort_rows(self._number, rows, self._taken, rows[-1].number)
+        for stretch in stretches:
+            if isinstance(stretch, Lost):
+                self._give_up(stretch)
+            else:
+                number = len(stretch.messages)
+                self._keep_ahead(stretch.messages, Share(stretch.last, number, stretch.size, stretch.at_ms))
+        if (stretches and stretches[-1].last >= self._newest) or (complete and known == self._newest):
             self._behind = False
+
+    def _give_up(self, lost: Lost) -> None:
+        """Messages that are gone leave in their turn: what was found in their place is set aside, all are counted."""
+        share = Share(lost.last, lost.number, 0, self._oldest_ms)
+        share.dropped = lost.number
+        token = self.origin.open(share)
+        now_ns = time.time_ns()
+        for row in lost.damaged:
+            token.attach(SetAside(self._flow, self._node_id, "edge", row.number, now_ns, DAMAGED, _bytes(row.data)))
+        self._taken += lost.number
+        self._on_lost(lost)
+        token.done()
 
     def _leaving(self, tokens: Sequence[Token]) -> Sequence[Change]:
         """Everything up to some message is done: let it leave the disk."""
         shares: list[Share] = [token.position for token in tokens]
         follows = [change for share in shares for change in share.follows]
-        return [Advance(self._number, shares[-1].last, sum(share.dead for share in shares)), *follows]
+        dead, dropped = sum(share.dead for share in shares), sum(share.dropped for share in shares)
+        return [Advance(self._number, shares[-1].last, dead, dropped), *follows]
 
     def _left(self, tokens: Sequence[Token]) -> None:
         """These have left the disk."""
@@ -325,21 +354,26 @@ class DurableEdge:
         number, dead = sum(share.number - share.parked for share in shares), sum(share.dead for share in shares)
         self._bytes -= sum(share.size - share.parked_size for share in shares)
         self._oldest_ms = share.at_ms if (share := self.origin.first()) is not None else shares[-1].at_ms
-        self._ended(number, dead)
+        self._ended(number, dead, sum(share.dropped for share in shares))
 
-    def _unparked(self, number: int, dead: int, size: int) -> None:
+    def _unparked(self, number: int, dead: int, dropped: int, size: int) -> None:
         """Messages that were parked have come to their end."""
         self._bytes -= size
-        self._ended(number, dead)
+        self._ended(number, dead, dropped)
 
-    def _ended(self, number: int, dead: int) -> None:
-        self._out += number - dead
+    def _ended(self, number: int, dead: int, dropped: int) -> None:
+        self._out += number - dead - dropped
         self._dead += dead
+        self._dropped += dropped
         self._pending -= number
         if self._pending == 0:
             # the estimate for what an earlier run had left was not exact
             self._bytes = 0
             self._idle.set()
+
+
+def _bytes(data: object) -> bytes:
+    return data if isinstance(data, bytes) else str(data).encode()
 
 
 def encoded(messages: Sequence[Message]) -> list[bytes]:

@@ -11,12 +11,15 @@ from typing import Any
 
 from flowhost.engine.file_lock import FileLock, HeldError
 from flowhost.engine.outbox.changes import Change, MakeEdge, Transaction
+from flowhost.engine.outbox.marks import MarksFile
 from flowhost.engine.outbox.opening import open_file
 from flowhost.engine.outbox.pool import WriterPool
 from flowhost.engine.outbox.reader import OutboxReader
 from flowhost.engine.outbox.room import Room, Say
 from flowhost.engine.outbox.schema import connect
+from flowhost.engine.outbox.seal import ROW
 from flowhost.engine.outbox.space import SpaceRules
+from flowhost.engine.outbox.stretches import Row
 from flowhost.engine.outbox.writer import OutboxWriter
 from flowhost.errors import HostError
 
@@ -187,8 +190,8 @@ class Outbox:
         self.submit(list(changes), committed, failed)
         return await done
 
-    async def read(self, edge: int, after: int, limit: int) -> list[tuple[int, int, bytes]]:
-        """Rows of an edge behind an id, oldest first: id, when it came (milliseconds UTC), encoded message."""
+    async def read(self, edge: int, after: int, limit: int) -> list[Row]:
+        """Rows of an edge behind an id, oldest first; what they hold is still to be checked."""
         return await asyncio.to_thread(self._read, edge, after, limit)
 
     async def query(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -200,16 +203,19 @@ class Outbox:
         try:
             space = self._pool.space(self._path.parent, self._rules)
             space.look()
-            opened = open_file(self._path, space.exhausted)
+            marks_file = MarksFile(self._lock.file)
+            opened = open_file(self._path, marks_file, space.exhausted)
         except BaseException:
             self._lock.release()
             raise
         self._left, self._parked = opened.left, opened.parked
+        self._unsaid += opened.findings
         self.room = Room(self._path, space, loop, self._say)
         again = partial(connect, self._path)
         return OutboxWriter(
-            opened.connection, again, self._reader, self._pool, self.room, loop, opened.tails, self._on_fault
-        )
+            opened.connection, again, self._reader, self._pool, self.room, loop, opened.marks, marks_file,
+            self._on_fault,
+        )  # fmt: skip
 
     def _say(self, kind: str, text: str, node: str) -> None:
         self._listener(kind, text, node)
@@ -237,15 +243,15 @@ class Outbox:
 
     def _head(self, edge: int, pending: int) -> tuple[int, int]:
         """When the oldest message came, and about how many bytes all of them take, from the first thousand."""
-        statement = f"SELECT at_ms, length(b) FROM m_{edge:d} ORDER BY id LIMIT 1000"  # noqa: S608 - a number
+        statement = f"SELECT CAST(at_ms AS INTEGER), length(b) FROM m_{edge:d} ORDER BY id LIMIT 1000"  # noqa: S608 - a number
         rows = self._query(statement, ())
         if not rows:
             return 0, 0
         return rows[0][0], sum(size for _, size in rows) * pending // len(rows)
 
-    def _read(self, edge: int, after: int, limit: int) -> list[tuple[int, int, bytes]]:
-        statement = f"SELECT id, at_ms, b FROM m_{edge:d} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - a number
-        return [(row[0], row[1], row[2]) for row in self._query(statement, (after, limit))]
+    def _read(self, edge: int, after: int, limit: int) -> list[Row]:
+        statement = f"SELECT {ROW} FROM m_{edge:d} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - a number
+        return [Row(*row) for row in self._query(statement, (after, limit))]
 
     def _query(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         if self._writer is None:

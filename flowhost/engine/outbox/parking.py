@@ -48,10 +48,23 @@ class ParkedRow:
         stays: it was tried in vain, or not at all.
         changed: what it waits for has changed, and is to be kept.
         dead: how many dead letters are told with it.
+        dropped: it was given up, because its row is damaged.
         follows: what has to be noted of retried letters when it leaves.
     """
 
-    __slots__ = ("attempts", "changed", "dead", "follows", "kind", "lane", "number", "reason", "size", "stays")
+    __slots__ = (
+        "attempts",
+        "changed",
+        "dead",
+        "dropped",
+        "follows",
+        "kind",
+        "lane",
+        "number",
+        "reason",
+        "size",
+        "stays",
+    )
 
     def __init__(self, number: int, lane: Lane, size: int, attempts: int, kind: str, reason: str) -> None:
         self.number = number
@@ -60,7 +73,7 @@ class ParkedRow:
         self.attempts = attempts
         self.kind = kind
         self.reason = reason
-        self.stays = self.changed = False
+        self.stays = self.changed = self.dropped = False
         self.dead = 0
         self.follows: Sequence[Change] = ()
 
@@ -80,9 +93,9 @@ class ParkingLot:
         policy: order and waits.
         order: what waits behind a message; with `strict` nothing is parked, but what an earlier run has left is served.
         trail: follows retried dead letters.
-        left: called once parked messages have come to their end, with how many, how many of them are dead, and bytes.
+        left: called once parked messages have come to their end, with how many, of these dead and dropped, and bytes.
         wake: called when a key is due.
-        on_damage: called with the reason for each row that cannot be read; it counts as dead.
+        on_damage: called with the reason for each row that cannot be read; it counts as dropped.
     """
 
     newcomers = True
@@ -96,7 +109,7 @@ class ParkingLot:
         policy: DeliveryPolicy,
         order: Order,
         trail: LetterTrail,
-        left: Callable[[int, int, int], None],
+        left: Callable[[int, int, int, int], None],
         wake: Callable[[], None],
         on_damage: Callable[[str], None],
     ) -> None:
@@ -325,7 +338,7 @@ class ParkingLot:
         try:
             message = decode_message(data)
         except DamagedRowError as error:
-            row.dead = 1
+            row.dropped = True
             self._take_out(row)
             token.attach(SetAside(self._flow, self._node_id, "parked", row.number, time.time_ns(), str(error), data))
             token.done()
@@ -361,15 +374,17 @@ class ParkingLot:
         rows: list[ParkedRow] = [token.position for token in tokens]
         gone = [row for row in rows if not row.stays]
         changes: list[Change] = [ParkOn(r.number, r.attempts, r.kind, storable(r.reason)) for r in rows if r.changed]
-        if gone or any(row.dead for row in rows):
-            changes.append(Unpark(self._edge, [row.number for row in gone], sum(row.dead for row in rows)))
+        dead, dropped = sum(row.dead for row in rows), sum(row.dropped for row in rows)
+        if gone or dead:
+            changes.append(Unpark(self._edge, [row.number for row in gone], dead, dropped))
         return [*changes, *(change for row in gone for change in row.follows)]
 
     def _left(self, tokens: Sequence[Token]) -> None:
         rows: list[ParkedRow] = [token.position for token in tokens]
         gone = [row for row in rows if not row.stays]
         self._ended.difference_update(row.number for row in gone)
-        self._on_left(len(gone), sum(row.dead for row in rows), sum(row.size for row in gone))
+        dead, dropped = sum(row.dead for row in rows), sum(row.dropped for row in rows)
+        self._on_left(len(gone), dead, dropped, sum(row.size for row in gone))
 
 
 class Visit:

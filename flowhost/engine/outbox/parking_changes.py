@@ -73,14 +73,17 @@ class Unpark(ParkingChange):
         edge: number of their edge.
         numbers: of the rows.
         dead: how many of them are dead letters.
+        dropped: how many of them were given up, because their rows are damaged.
     """
 
     edge: int
     numbers: Sequence[int]
     dead: int
+    dropped: int
 
     @override
     def apply(self, connection: apsw.Connection) -> None:
         connection.executemany("DELETE FROM parked WHERE id = ?", [(number,) for number in self.numbers])
-        if self.dead:
-            connection.execute("UPDATE edge SET dead = dead + ? WHERE id = ?", (self.dead, self.edge))
+        if self.dead or self.dropped:
+            statement = "UPDATE edge SET dead = dead + ?, dropped = dropped + ? WHERE id = ?"
+            connection.execute(statement, (self.dead, self.dropped, self.edge))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import apsw
 
+from flowhost.engine.outbox.seal import named_seal, row_seal
 from flowhost.engine.outbox.upkeep import LOG_BYTES_KEPT
 from flowhost.errors import HostError
 
-VERSION = 3
+VERSION = 4
+_INCREMENTAL = 2
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can lose or damage data when a log is reset (fixed in 3.51.3, 3.50.7 and 3.44.6)."""
 
@@ -71,6 +75,15 @@ of this file; the letter is delivered when the last of them has left. `changed_b
 """
 
 
+_UPGRADE_3 = """
+ALTER TABLE state ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE origin ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;
+UPDATE state SET seal = named_seal(value, flow, node, key);
+UPDATE origin SET seal = named_seal(value, flow, node);
+"""
+"""What version 4 adds: seals (`flowhost.engine.outbox.seal`) of rows of edges, states and origins."""
+
+
 def check_sqlite() -> None:
     """Refuse a SQLite that may lose what it confirmed. Raises `HostError`."""
     version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
@@ -99,20 +112,41 @@ def prepare(connection: apsw.Connection, path: Path) -> None:
         raise HostError(
             f"{path} was written by a newer FlowHost (schema {found}, this one knows {VERSION}); install that again"
         )
+    if found and connection.execute("PRAGMA auto_vacuum").get != _INCREMENTAL:
+        # an older file learns to give free pages back
+        connection.execute("VACUUM")
+    add_function(connection, "named_seal", named_seal)
+    add_function(connection, "row_seal", row_seal)
     with connection:
         if found == 0:
             connection.execute(_TABLES)
+        edges = [row[0] for row in connection.execute("SELECT id FROM edge")]
         if found < 2:
-            for number in connection.execute("SELECT id FROM edge").fetchall():
-                connection.execute(f"ALTER TABLE m_{number[0]:d} ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0")
+            for number in edges:
+                connection.execute(f"ALTER TABLE m_{number:d} ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0")
             connection.execute(_UPGRADE_1)
-        connection.execute(_UPGRADE_2)
+        if found < 3:
+            connection.execute(_UPGRADE_2)
+        connection.execute(_UPGRADE_3)
+        for number in edges:
+            connection.execute(f"ALTER TABLE m_{number:d} ADD COLUMN seal INTEGER NOT NULL DEFAULT 0")
+            connection.execute(f"UPDATE m_{number:d} SET seal = row_seal({number:d}, id, at_ms, b)")  # noqa: S608 - a number
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 
+def add_function(connection: apsw.Connection, name: str, function: Callable[..., Any]) -> None:
+    """Let statements of this connection call a function."""
+    connection.create_scalar_function(name, function, -1, deterministic=True)
+
+
 def make_edge_table(connection: apsw.Connection, number: int) -> None:
-    """The rows of one edge: id, when it came (milliseconds UTC), encoded message."""
-    connection.execute(
+    """The rows of one edge."""
+    connection.execute(edge_table(number))
+
+
+def edge_table(number: int) -> str:
+    """Declares the rows of one edge: id, when it came (milliseconds UTC), encoded message, seal."""
+    return (
         f"CREATE TABLE IF NOT EXISTS m_{number:d}"
-        "(id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL DEFAULT 0, b BLOB NOT NULL)"
+        "(id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL DEFAULT 0, b BLOB NOT NULL, seal INTEGER NOT NULL DEFAULT 0)"
     )

@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import repeat
 from typing import Any
 
 import apsw
@@ -32,13 +31,15 @@ from flowhost.engine.outbox.changes import (
 from flowhost.engine.outbox.held import Held
 from flowhost.engine.outbox.letter_changes import LetterChange
 from flowhost.engine.outbox.letter_rows import bury
-from flowhost.engine.outbox.opening import is_full
+from flowhost.engine.outbox.marks import Marks, MarksFile
+from flowhost.engine.outbox.opening import is_full, read_marks
 from flowhost.engine.outbox.orphans import bury_edge
 from flowhost.engine.outbox.parking_changes import ParkingChange
 from flowhost.engine.outbox.pool import WriterPool
 from flowhost.engine.outbox.reader import OutboxReader
 from flowhost.engine.outbox.room import Room
 from flowhost.engine.outbox.schema import make_edge_table
+from flowhost.engine.outbox.seal import named_seal, row_seal
 from flowhost.engine.outbox.space import STOP
 from flowhost.engine.outbox.upkeep import Upkeep
 from flowhost.errors import HostError
@@ -68,7 +69,8 @@ class OutboxWriter:
         pool: the threads.
         room: of the file.
         loop: where callbacks run.
-        tails: highest id ever given, by edge; the writer owns the numbering from now on.
+        marks: how far the file has got; the writer owns the numbering of its edges from now on.
+        marks_file: where that is written down a second time.
         on_fault: called on the loop, once, when the outbox can no longer be written.
 
     Attributes:
@@ -83,7 +85,8 @@ class OutboxWriter:
         pool: WriterPool,
         room: Room,
         loop: asyncio.AbstractEventLoop,
-        tails: dict[int, int],
+        marks: Marks,
+        marks_file: MarksFile,
         on_fault: Callable[[HostError], None],
     ) -> None:
         self._connection = connection
@@ -92,7 +95,10 @@ class OutboxWriter:
         self._pool = pool
         self._room = room
         self._loop = loop
-        self._tails = tails
+        # highest id ever given, by edge
+        self._tails = {number: mark.appended for number, mark in marks.edges.items()}
+        self._marks = marks
+        self._marks_file = marks_file
         self._on_fault = on_fault
         self._waiting: deque[Transaction] = deque()
         self._lock = threading.Lock()
@@ -224,6 +230,7 @@ class OutboxWriter:
             for transaction in group:
                 transaction.starts = [start for c in transaction.changes if (start := self._apply(c)) is not None]
             self._connection.execute("COMMIT")
+            self._mark(group)
         except Exception as error:  # noqa: BLE001 - a damaged file raises more than SQLite's errors; all are faults
             self._tails = tails
             if is_full(error):
@@ -236,6 +243,22 @@ class OutboxWriter:
             self._last_commit = time.monotonic()
             self._commits += 1
             self._look_after_log()
+
+    def _mark(self, group: list[Transaction]) -> None:
+        """Write down how far the file has got, before anybody is told."""
+        edges = self._marks.edges
+        others = False
+        for transaction in group:
+            for change in transaction.changes:
+                if isinstance(change, Append | Advance) and (mark := edges.get(change.edge)) is not None:
+                    mark.appended = self._tails.get(change.edge, mark.appended)
+                    if isinstance(change, Advance):
+                        mark.position = max(mark.position, change.position)
+                else:
+                    others = others or isinstance(change, MakeEdge | Orphan | Bury | LetterChange)
+        if others:
+            read_marks(self._connection, self._marks)
+        self._marks_file.write(self._marks)
 
     def _count(self, group: list[Transaction]) -> None:
         log_bytes = self._upkeep.log_bytes if self._upkeep is not None else 0
@@ -305,7 +328,8 @@ class OutboxWriter:
             case KeepStates(flow, node, rows):
                 self._keep_states(flow, node, dict(rows))
             case KeepOrigin(flow, node, value):
-                self._execute("INSERT OR REPLACE INTO origin VALUES (?, ?, ?)", flow, node, value)
+                seal = named_seal(value, flow, node)
+                self._execute("INSERT OR REPLACE INTO origin VALUES (?, ?, ?, ?)", flow, node, value, seal)
             case KeepLedger(flow, rows):
                 kept = [(flow, node, figures) for node, figures in rows]
                 self._connection.executemany("INSERT OR REPLACE INTO ledger VALUES (?, ?, ?)", kept)
@@ -341,9 +365,11 @@ class OutboxWriter:
 
     def _append(self, edge: int, rows: Any) -> int:
         start = self._tails.get(edge, 0)
-        numbered = zip(range(start + 1, start + len(rows) + 1), repeat(time.time_ns() // 1_000_000), rows, strict=False)
-        insert = f"INSERT INTO m_{edge:d}(id, at_ms, b) VALUES (?, ?, ?)"  # noqa: S608 - a number
-        self._connection.executemany(insert, numbered)
+        at_ms = time.time_ns() // 1_000_000
+        numbered = enumerate(rows, start + 1)
+        sealed = ((number, at_ms, row, row_seal(edge, number, at_ms, row)) for number, row in numbered)
+        insert = f"INSERT INTO m_{edge:d}(id, at_ms, b, seal) VALUES (?, ?, ?, ?)"  # noqa: S608 - a number
+        self._connection.executemany(insert, sealed)
         self._tails[edge] = start + len(rows)
         # kept beside the rows, so that numbers are never given twice, even after all rows are gone
         self._execute("UPDATE edge SET appended = ? WHERE id = ?", self._tails[edge], edge)
@@ -356,11 +382,15 @@ class OutboxWriter:
 
     def _keep_states(self, flow: str, node: str, rows: dict[str, bytes | None]) -> None:
         gone = [(flow, node, key) for key, value in rows.items() if value is None]
-        kept = [(flow, node, key, value) for key, value in rows.items() if value is not None]
+        kept = [
+            (flow, node, key, value, named_seal(value, flow, node, key))
+            for key, value in rows.items()
+            if value is not None
+        ]
         if gone:
             self._connection.executemany("DELETE FROM state WHERE flow = ? AND node = ? AND key = ?", gone)
         if kept:
-            self._connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)", kept)
+            self._connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?)", kept)
 
     def _drop_node(self, flow: str, node: str, *, with_origin: bool) -> None:
         for table in ("state", "origin") if with_origin else ("state",):

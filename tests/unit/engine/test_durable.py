@@ -11,6 +11,8 @@ import pytest
 from flowhost.engine.outbox.codec import decode_message
 from flowhost.engine.outbox.durable_edge import DurableEdge
 from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.outbox.schema import add_function
+from flowhost.engine.outbox.seal import row_seal
 from flowhost.engine.token import Token
 from flowhost.errors import NotConnectedError
 from flowhost.sdk import Message, Meta, Ok, Reject, Rejected, Settlement
@@ -220,7 +222,8 @@ async def test_a_queue_knows_its_size_and_the_age_of_its_oldest_message(
     await box.close()
     # as if the machine had been off for an hour
     other = apsw.Connection(str(tmp_path / "outbox.db"))
-    other.execute("UPDATE m_1 SET at_ms = at_ms - 3600000")
+    add_function(other, "row_seal", row_seal)
+    other.execute("UPDATE m_1 SET at_ms = at_ms - 3600000, seal = row_seal(1, id, at_ms - 3600000, b)")
     other.close()
 
     control.batches = []

@@ -16,8 +16,9 @@ import pytest
 
 from flowhost.engine.outbox import schema
 from flowhost.engine.outbox.changes import Advance, Append, Bury, KeepOrigin, KeepStates
-from flowhost.engine.outbox.codec import DamagedRowError, decode_message, encode, encode_message
+from flowhost.engine.outbox.codec import DamagedRowError, decode, decode_message, encode, encode_message
 from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.outbox.seal import is_intact
 from flowhost.errors import HostError
 from flowhost.sdk import Message, Meta
 
@@ -33,22 +34,23 @@ async def outbox(tmp_path: Path):
 
 
 async def rows_of(box: Outbox, edge: int) -> list[bytes]:
-    return [row for _, _, row in await box.read(edge, 0, 1_000_000)]
+    return [row.data for row in await box.read(edge, 0, 1_000_000)]
 
 
 async def test_appended_rows_are_there_after_opening_again(tmp_path: Path) -> None:
     box = Outbox(tmp_path / "o.db", pytest.fail)
     await box.open()
     edge = await box.edge("f", "n")
-    assert await box.change(Append(edge.number, [b"a", b"b"])) == [0]
-    assert await box.change(Append(edge.number, [b"c"]), KeepOrigin("f", "src", b"17")) == [2]
+    a, b, c = encode("a"), encode("b"), encode("c")
+    assert await box.change(Append(edge.number, [a, b])) == [0]
+    assert await box.change(Append(edge.number, [c]), KeepOrigin("f", "src", encode(17))) == [2]
     await box.close()
     again = Outbox(tmp_path / "o.db", pytest.fail)
     await again.open()
     record = await again.edge("f", "n")
     assert (record.position, record.appended) == (0, 3)
-    assert await rows_of(again, record.number) == [b"a", b"b", b"c"]
-    assert await again.query("SELECT value FROM origin") == [(b"17",)]
+    assert await rows_of(again, record.number) == [a, b, c]
+    assert await again.query("SELECT value FROM origin") == [(encode(17),)]
     await again.close()
 
 
@@ -181,7 +183,7 @@ PRODUCER = """
 import asyncio, random, sys
 from pathlib import Path
 from flowhost.engine.outbox.changes import Advance, Append
-from flowhost.engine.outbox import schema
+from flowhost.engine.outbox.codec import encode
 from flowhost.engine.outbox.outbox import Outbox
 
 async def main(path, seed):
@@ -191,11 +193,11 @@ async def main(path, seed):
     edge = await box.edge("f", "n")
     done = edge.position
     while True:
-        rows = [b"%d" % chance.randrange(10**9) for _ in range(chance.randint(1, 50))]
-        (start,) = await box.change(Append(edge.number, rows))
-        print("A", start, *(r.decode() for r in rows), flush=True)
+        values = [chance.randrange(10**9) for _ in range(chance.randint(1, 50))]
+        (start,) = await box.change(Append(edge.number, [encode(value) for value in values]))
+        print("A", start, *values, flush=True)
         if chance.random() < 0.3:
-            done = start + len(rows) // 2
+            done = start + len(values) // 2
             await box.change(Advance(edge.number, done))
             print("D", done, flush=True)
 
@@ -230,7 +232,7 @@ async def test_nothing_confirmed_is_lost_over_kills(tmp_path: Path) -> None:
         box = Outbox(path, pytest.fail)
         await box.open()
         record = await box.edge("f", "n")
-        found = {row_id: row.decode() for row_id, _, row in await box.read(record.number, 0, 10**6)}
+        found = {row.number: str(decode(row.data)) for row in await box.read(record.number, 0, 10**6)}
         await box.close()
         assert sorted(found) == list(range(record.position + 1, record.appended + 1)), f"seed {seed}"
         assert record.position >= done, f"seed {seed}"
@@ -254,7 +256,9 @@ async def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) 
     await outbox.open()
     edge = await outbox.edge("f", "out")
     assert (edge.position, edge.appended) == (3, 4)
-    assert await outbox.read(edge.number, 3, 10) == [(4, 0, row)]
+    assert [found[:3] for found in await outbox.read(edge.number, 3, 10)] == [(4, 0, row)]
     await outbox.change(Append(edge.number, [row]))
-    assert [number for number, _, _ in await outbox.read(edge.number, 3, 10)] == [4, 5]
+    rows = await outbox.read(edge.number, 3, 10)
+    assert [found.number for found in rows] == [4, 5]
+    assert all(is_intact(edge.number, *found) for found in rows)
     await outbox.close()

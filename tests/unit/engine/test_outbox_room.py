@@ -11,7 +11,7 @@ import pytest
 from servers.volume import Volume
 
 from flowhost.engine.outbox.changes import Advance, Append, Bury, KeepOrigin, KeepStates, Transaction
-from flowhost.engine.outbox.codec import encode_message
+from flowhost.engine.outbox.codec import encode, encode_message
 from flowhost.engine.outbox.held import Held
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.outbox.space import FULL, OPEN, STOP, URGE, WARN, SpaceRules
@@ -195,7 +195,7 @@ async def test_what_could_not_be_written_when_a_run_ends_on_a_full_disk_is_not_c
     confirmed: list[int] = []
     failed: list[Exception] = []
     for _ in range(40):
-        box.submit([Append(edge, [b"x" * 1000] * 100)], confirmed.extend, failed.append)
+        box.submit([Append(edge, [encode("x" * 1000)] * 100)], confirmed.extend, failed.append)
     await eventually(lambda: box.room.mark == FULL)
     await box.close()
     await eventually(lambda: len(confirmed) + len(failed) == 40)

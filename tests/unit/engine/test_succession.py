@@ -180,11 +180,11 @@ async def test_many_orphans_of_a_start_that_fails_are_still_there(
 ) -> None:
     """All or nothing: with the table of dead letters gone, the queue keeps what it has."""
     await leave(flow(more="t.sink"), *range(20))
-    with apsw.Connection(str(tmp_path / "outbox.db")) as file:
-        file.execute("ALTER TABLE dead RENAME TO away")
     faults = []
     box = Outbox(tmp_path / "outbox.db", faults.append)
     await box.open()
+    with apsw.Connection(str(tmp_path / "outbox.db")) as file:
+        file.execute("ALTER TABLE dead RENAME TO away")
     runner = await rig.runner(flow(), outbox=box)
     with pytest.raises(Exception, match="cannot be written"):
         await runner.start()
