@@ -80,6 +80,7 @@ class DatabaseConnection(Connection[DatabaseConfig]):
         if thread is None or database is None:
             return
         closing = thread.submit(database.close)
+        thread.shutdown(wait=False)  # ends after its last work, even if the wait for that is cut short
         await asyncio.to_thread(thread.shutdown)  # joining the thread here would hold up the loop
         closing.result()
 
