@@ -130,6 +130,11 @@ class Attempts:
         self._oracle = oracle
         self._calm = CALM_PIECES
 
+    @property
+    def calm(self) -> bool:
+        """Batches are written whole."""
+        return self._calm >= CALM_PIECES
+
     async def send(self, messages: Sequence[Message]) -> Tried:
         """Try once."""
         tried = Tried()

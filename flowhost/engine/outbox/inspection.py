@@ -108,11 +108,10 @@ class Inspection:
             self._say(f"{number} texts in table {table} were damaged and are shown with question marks", kind="warning")
 
     def _check_letters(self) -> None:
-        broken = f"SELECT id, flow, node, CAST(message AS BLOB) FROM dead WHERE {_BAD_MESSAGE}"  # noqa: S608 - from above
-        for number, flow, node, data in self._all(broken):
-            self._set_aside(flow, node, "dead", number, _BROKEN, data)
-            self._execute("DELETE FROM dead WHERE id = ?", number)
-            self._say(f"dead letter {number} is damaged and was set aside; it cannot be retried", node)
+        # a letter stays where people look for it: it cannot be retried, but what it should say can be written again
+        broken = f"SELECT id, node FROM dead WHERE {_BAD_MESSAGE} AND state = 'dead'"  # noqa: S608 - from above
+        for number, node in self._all(broken):
+            self._say(f"dead letter {number} is damaged: look at it, then edit or discard it", node)
         edits = f"SELECT letter, revision, CAST(message AS BLOB) FROM dead_edit WHERE {_BAD_MESSAGE}"  # noqa: S608 - from above
         for letter, revision, data in self._all(edits):
             self._set_aside("", "", f"dead_edit {letter}", revision, _BROKEN, data)
