@@ -15,6 +15,9 @@ from flowhost.sdk import Config, Emit, Message, Meta, NodeSpec, Settlement, Sour
 from flowhost.testing import VirtualClock
 from flowhost.testing.clock import SECOND_NS, START_NS
 
+# many short lives, on a machine that may have other work
+pytestmark = pytest.mark.timeout(240)
+
 
 class DyingOutbox(Outbox):
     """Takes so many transactions, then none: what a kill at that moment leaves on disk."""
@@ -97,7 +100,7 @@ class Plant:
             runner = await self._rig.runner(self._flow, outbox=box, clock=VirtualClock())
             living = asyncio.create_task(self._until_end(runner))
             dying = asyncio.create_task(box.died.wait())
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(60):
                 await asyncio.wait({living, dying}, return_when=asyncio.FIRST_COMPLETED)
             if not living.done():
                 living.cancel()

@@ -29,6 +29,9 @@ from flowhost.sdk import (
 from flowhost.testing import VirtualClock
 from flowhost.testing.clock import SECOND_NS, START_NS
 
+# many short lives, on a machine that may have other work
+pytestmark = pytest.mark.timeout(240)
+
 SUMS = {"every_s": 10, "by": "topic", "compute": {"n": "count()", "sum": "sum(payload)"}}
 
 
