@@ -180,7 +180,7 @@ async def test_after_any_number_of_deaths_it_adds_up(rig, control, node, open_bo
         await runner.start()
         living = asyncio.create_task(runner.wait())
         dying = asyncio.create_task(box.died.wait())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await asyncio.wait({living, dying}, return_when=asyncio.FIRST_COMPLETED)
         await runner.stop(0.0)
         for task in (living, dying):
