@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from flowhost.engine.outbox.changes import Advance, Append, Bury, KeepOrigin, KeepStates
-from flowhost.engine.outbox.codec import decode, decode_message, encode, encode_message
+from flowhost.engine.outbox.codec import DamagedRowError, decode, decode_message, encode, encode_message
 from flowhost.engine.outbox.durable_edge import DurableEdge
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.outbox.parking_changes import Park
@@ -131,9 +131,10 @@ async def look(folder: Path) -> Found:
         await drain(box, name, found)
         numbers = found.numbers[name]
         assert len(numbers) + found.lost.get(name, 0) == last - record.position, "delivered or counted"
-    for number, message in await box.query("SELECT at_ns, message FROM dead"):
-        assert decode_message(message).payload == payload("letter", decode_message(message).payload["number"])
-        found.letters += 1 + 0 * number
+    for (message,) in await box.query("SELECT message FROM dead"):
+        with suppress(DamagedRowError):
+            assert decode_message(message).payload == payload("letter", decode_message(message).payload["number"])
+            found.letters += 1
     for key, value in await box.query("SELECT key, value FROM state WHERE node = 'mid'"):
         with suppress(Exception):
             assert decode(value) == [0, {"n": int(key[1:])}]

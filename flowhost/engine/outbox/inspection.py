@@ -108,15 +108,11 @@ class Inspection:
             self._say(f"{number} texts in table {table} were damaged and are shown with question marks", kind="warning")
 
     def _check_letters(self) -> None:
-        # a letter stays where people look for it: it cannot be retried, but what it should say can be written again
-        broken = f"SELECT id, node FROM dead WHERE {_BAD_MESSAGE} AND state = 'dead'"  # noqa: S608 - from above
-        for number, node in self._all(broken):
-            self._say(f"dead letter {number} is damaged: look at it, then edit or discard it", node)
-        edits = f"SELECT letter, revision, CAST(message AS BLOB) FROM dead_edit WHERE {_BAD_MESSAGE}"  # noqa: S608 - from above
-        for letter, revision, data in self._all(edits):
-            self._set_aside("", "", f"dead_edit {letter}", revision, _BROKEN, data)
-            self._execute("DELETE FROM dead_edit WHERE letter = ? AND revision = ?", letter, revision)
-            self._say(f"edit {revision} of dead letter {letter} is damaged and was set aside; see to it before a retry")
+        """They stay where they are: a person may look at what lies there, and put another message in its place."""
+        for table in ("dead", "dead_edit"):
+            self._execute(f"UPDATE {table} SET message = CAST(message AS BLOB) WHERE typeof(message) <> 'blob'")  # noqa: S608 - from above
+        for number, node in self._all("SELECT id, node FROM dead WHERE NOT is_whole(message)"):
+            self._say(f"dead letter {number} is damaged; it needs another message before it can be retried", node)
 
     def _check_parked(self) -> None:
         statement = f"""
