@@ -631,3 +631,31 @@ async def test_speed_in_batches(database: Any, sink: Any, peek: Any) -> None:
         assert await node.write(batch) is None
     took_s = time.process_time() - started
     assert 20_000 / took_s > 15_000, f"{20_000 / took_s:.0f} rows per CPU second"
+
+
+async def test_an_interruption_that_comes_while_rolling_back(
+    database: Any, sink: Any, peek: Any, messages: Any
+) -> None:
+    peek("CREATE TABLE readings (i int)")
+    node = await sink(database)
+    assert await node.write(messages([{"i": 1}])) is None
+
+    def roll_back_late(db: Any) -> None:
+        with db.transaction() as connection:
+            driver = connection.connection.driver_connection
+            late = [psycopg.errors.QueryCanceled("canceling statement due to user request")]
+            really = driver.rollback
+
+            def rollback() -> None:
+                if late:
+                    raise late.pop()
+                really()
+
+            driver.rollback = rollback
+            connection.exec_driver_sql("INSERT INTO readings VALUES (2)")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await database.run(roll_back_late)
+    assert await node.write(messages([{"i": 3}])) is None
+    assert peek("SELECT i FROM readings ORDER BY i") == [(1,), (3,)]

@@ -120,10 +120,22 @@ class Database:
             return
         try:
             with refusals(self.dialect):
-                connection.connection.rollback()  # a refused commit leaves it open in the driver
+                self._roll_back_driver(connection)
                 connection.rollback()
         except DriverError as refusal:
             self._lose(refusal.fault)
+
+    def _roll_back_driver(self, connection: sa.Connection) -> None:
+        """In the driver itself, for a refused commit leaves the transaction open there."""
+        refusals_of_driver = connection.dialect.loaded_dbapi.Error
+        try:
+            connection.connection.rollback()
+        except refusals_of_driver:
+            # an interruption meant for what ran before has come late; whatever else it is comes again
+            try:
+                connection.connection.rollback()
+            except refusals_of_driver as error:
+                raise DriverError(self.dialect.fault(error)) from error
 
     def _lose(self, fault: Fault) -> None:
         self.lost = self._silence or fault.text
