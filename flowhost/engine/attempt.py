@@ -156,6 +156,11 @@ class Attempts:
         except AuthenticationError as error:
             tried.refused = reason_of(error)
             return tried
+        except PermanentError as error:
+            for place, message in enumerate(messages):
+                reason = unknown_reason(reason_of(error))
+                tried.failures[place] = Failure(self._node_id, message, reason, UNKNOWN_KIND)
+            return tried
         except Exception as error:  # noqa: BLE001 - whatever goes wrong, the answer is not known
             tried.halt = halt_of(error) or Halt(f"asking for the outcome failed: {reason_of(error)}")
             unknown = Again("unknown", tried.halt.reason, tried.halt.after_s)

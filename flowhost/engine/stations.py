@@ -49,7 +49,7 @@ class WaitingNode:
         self._gate = gate
         write = self._write if isinstance(node, Sink) else self._transform
         resend = not isinstance(node, Sink) or node.is_idempotent(node.config)
-        oracle = node if isinstance(node, QueryOutcome) else None
+        oracle = node if isinstance(node, QueryOutcome) and node.can_query_outcome(node.config) else None
         self._first_try: Exception | Sequence[WriteOutcome] | None = None
         self._attempts = attempts = Attempts(self.node_id, write, order, resend_unknown=resend, oracle=oracle)
         self._asks_first = oracle is not None and not resend

@@ -183,6 +183,11 @@ class QueryOutcome(Protocol):
     idempotent: then it sends again.
     """
 
+    @classmethod
+    def can_query_outcome(cls, config: Any) -> bool:
+        """Whether the target can be asked, as the node is configured."""
+        ...
+
     async def query_outcome(self, messages: Sequence[Message]) -> Sequence[WriteOutcome]:
         """Ask the target, changing nothing there.
 
@@ -192,6 +197,8 @@ class QueryOutcome(Protocol):
 
         Raises:
             TemporaryError: the target cannot be asked now.
+            PermanentError: nobody will be able to tell: each message becomes a dead letter of kind `unknown-outcome`,
+                or leaves by the error port.
         """
         ...
 

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, cast
 import pytest
 from typing_extensions import override
 
-from flowhost.sdk import Message, Meta, Ok, Reject, Retry, Sink, UnknownOutcomeError
+from flowhost.errors import TemporaryError
+from flowhost.sdk import Message, Meta, Ok, QueryOutcome, Reject, Retry, Sink, Unknown, UnknownOutcomeError
 from flowhost.testing.clock import START_NS
 from flowhost.testing.conformance.life import LifeConformance
 from flowhost.testing.conformance.sink_drive import SinkDrive
@@ -155,6 +156,30 @@ class SinkConformance(LifeConformance):
             await drive.bring(messages)
         await drive.node.close()
         await self._check(target, range(5), repeats=False)
+
+    @pytest.mark.asyncio
+    async def test_tells_what_became_of_a_message(self, stage: Stage, target: Any) -> None:
+        """A sink that is a `QueryOutcome` knows what its target has and what it has not; asking changes nothing."""
+        drive = await self._start(stage)
+        node = drive.node
+        if not (isinstance(node, QueryOutcome) and node.can_query_outcome(node.config)):
+            await node.close()
+            pytest.skip("its target cannot be asked what became of a message")
+        await drive.bring(self.batch(range(3)))
+        said = await node.query_outcome(self.batch(range(5)))
+        words = [type(outcome).__name__ for outcome in said]
+        assert words == ["Ok"] * 3 + ["Retry"] * 2, f"three were written and two were not, query_outcome() says {words}"
+        if hasattr(target, "cut"):
+            await target.cut()
+            try:
+                away = await node.query_outcome(self.batch(range(5)))
+            except TemporaryError:
+                away = []
+            await target.restore()
+            guessed = [type(outcome).__name__ for outcome in away if not isinstance(outcome, Unknown)]
+            assert not guessed, f"the target was away, and query_outcome() says {guessed}"
+        await node.close()
+        await self._check(target, range(3), repeats=False)
 
     @pytest.mark.asyncio
     async def test_continues_after_the_target_was_cut(self, stage: Stage, target: Any) -> None:

@@ -26,12 +26,15 @@ class CountingService(ProxiedTarget):
         service.always = self._answer
 
     async def received(self) -> list[int]:
-        by_key = {seen.headers["idempotency-key"]: seen for seen in reversed(self._service.requests)}
-        once = [seen for seen in self._service.requests if by_key[seen.headers["idempotency-key"]] is seen]
+        posts = [seen for seen in self._service.requests if seen.method == "POST"]
+        by_key = {seen.headers["idempotency-key"]: seen for seen in reversed(posts)}
+        once = [seen for seen in posts if by_key[seen.headers["idempotency-key"]] is seen]
         return [json.loads(seen.body)["n"] for seen in once if b"poison" not in seen.body]
 
     async def _answer(self, seen: Any, writer: Any) -> bool:
         status = 422 if b"poison" in seen.body else 200
+        if seen.method == "GET":
+            status = 200 if int(seen.target.rpartition("/")[2]) in await self.received() else 404
         return bool(await self._behave.reply(status, b"")(seen, writer))
 
 
@@ -64,7 +67,8 @@ class TestSend(HttpConformance, SinkConformance):
 
     @pytest.fixture
     def config(self) -> dict[str, Any]:
-        return {"path": "numbers", "resend_unanswered": True}
+        ask = {"path": "numbers/{payload.n}", "after_s": 0}
+        return {"path": "numbers", "resend_unanswered": True, "ask": ask}
 
     @pytest.fixture
     def poison(self) -> Message:

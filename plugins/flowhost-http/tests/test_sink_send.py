@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
@@ -439,3 +440,42 @@ async def test_odd_and_long_ids_make_fitting_keys(send, service, msg) -> None:
     assert keys[:2] == ["line/confirm/a%20b", "line/confirm/%C3%A9%0A"]
     assert [len(k) for k in keys[2:]] == [200, 200]
     assert len(set(keys)) == 4
+
+
+async def test_a_service_is_asked_whether_it_has_what_got_no_answer(send, service, msg, behave) -> None:
+    node = await send(path="orders", ask={"path": "orders/{payload.order}", "after_s": 0})
+    assert not node.is_idempotent(node.config)
+    assert node.can_query_outcome(node.config)
+    messages = [msg({"order": name}, id=name, key=name) for name in ("there", "not there", "busy")]
+    statuses = {"/api/orders/there": 200, "/api/orders/not%20there": 404, "/api/orders/busy": 500}
+
+    async def answer(seen, writer):
+        return await behave.reply(statuses[seen.target])(seen, writer)
+
+    service.always = answer
+    assert await node.query_outcome(messages) == [Ok(), Retry(), Unknown("GET orders/busy gave 500 Said")]
+    assert {seen.method for seen in service.requests} == {"GET"}
+
+
+async def test_a_question_waits_until_the_service_had_time_to_finish(send, service, msg, behave) -> None:
+    node = await send(path="orders", ask={"path": "orders/{payload}", "after_s": 0.5})
+    service.script = [behave.reset]
+    assert isinstance((await node.write([msg(1, id="a")]))[0], Unknown)
+    began = time.monotonic()
+    assert await node.query_outcome([msg(1, id="a")]) == [Ok()]
+    assert time.monotonic() - began > 0.4
+
+
+async def test_what_cannot_be_asked_about_says_so(send, service, msg, behave) -> None:
+    node = await send(path="orders", ask={"path": "orders/{payload.order}", "after_s": 0})
+    [outcome] = await node.query_outcome([msg({"other": 1})])
+    assert isinstance(outcome, Reject)
+    assert "look whether the target has it" in outcome.reason
+    assert not (await send()).can_query_outcome((await send()).config)
+
+
+async def test_a_service_that_is_away_cannot_be_asked(send, service, msg) -> None:
+    node = await send(path="orders", ask={"path": "orders/{payload}", "after_s": 0})
+    await service.stop()
+    with pytest.raises(NotConnectedError):
+        await node.query_outcome([msg(1), msg(2)])

@@ -290,6 +290,17 @@ class LosesInAnOutage(AcmeWrite):
         return sdk.Ok() if isinstance(outcome, sdk.Retry) else outcome
 
 
+class ClaimsToKnow(AcmeWrite):
+    FOUND_BY = ("test_tells_what_became_of_a_message",)
+
+    @classmethod
+    def can_query_outcome(cls, config):
+        return True
+
+    async def query_outcome(self, messages):
+        return [sdk.Ok() for _ in messages]
+
+
 class LingersAfterCancel(AcmeWrite):
     FOUND_BY = ("test_cancel_is_prompt",)
 

@@ -87,6 +87,10 @@ def make_types(control: Control) -> dict[str, Any]:
     class Asked(Kept):
         spec = NodeSpec(id="t.asked", title="s", summary="s", category="debug", ports=())
 
+        @classmethod
+        def can_query_outcome(cls, config: Any) -> bool:
+            return True
+
         async def query_outcome(self, messages: Sequence[Message]) -> Any:
             assert control.query is not None
             return await control.query(messages)

@@ -85,6 +85,21 @@ class ClientConfig(Config):
             raise ValueError("there is a token, but 'auth' is not 'bearer'")
 
 
+class AskConfig(Config):
+    """How to find out whether the service has what got no answer."""
+
+    path: Template = setting(example="orders/{url_part(payload.order)}")
+    """What is asked for with GET, added to the connection's address; it names what this message has made."""
+    found: tuple[Status, ...] = setting((200,), min_length=1)
+    """Answers that mean: it is there, the message was done."""
+    missing: tuple[Status, ...] = setting((404, 410), min_length=1)
+    """Answers that mean: it is not there, the message is sent again. All others mean that nobody can say yet, and it is
+    asked again later."""
+    after_s: float = setting(5.0, ge=0, le=3600, unit="s")
+    """Wait before the first question, for as long as the service may still be busy with the request that got no
+    answer."""
+
+
 class SendConfig(Config):
     """Sends each message as a request."""
 
@@ -105,7 +120,10 @@ class SendConfig(Config):
     """Requests at once. Messages of one key (else topic) follow each other, whatever this says."""
     resend_unanswered: bool | None = setting(None, advanced=True)
     """Send again when no answer came: right where the target counts a repeated idempotency key once. Left out: PUT
-    only, which may be repeated by its nature (RFC 9110, 9.2.2). Otherwise a person decides."""
+    only, which may be repeated by its nature (RFC 9110, 9.2.2). Otherwise the service is asked, where `ask` says how,
+    else a person decides."""
+    ask: AskConfig | None = setting(None, advanced=True)
+    """How to find out what became of a request that got no answer, where it must not be sent again blindly."""
 
     @field_validator("headers")
     @classmethod

@@ -25,9 +25,10 @@ from flowhost.sdk import (
     UnknownOutcomeError,
     WriteOutcome,
 )
+from flowhost_http.asking import Questions
 from flowhost_http.config import SendConfig
 from flowhost_http.connection import HttpClient, refusal
-from flowhost_http.exchange import Request
+from flowhost_http.exchange import Answer, Request
 from flowhost_http.lanes import Lanes
 from flowhost_http.outcomes import FOR_ALL, answer_message, outcome_of
 from flowhost_http.values import body_of, header_of, idempotency_key, path_of
@@ -37,8 +38,8 @@ class HttpSend(Sink[SendConfig]):
     """Sends one request per message, several at once.
 
     Guarantees: order per key (else topic). At least once where `resend_unanswered` is on or the method is PUT, and
-    once in effect where the target counts a repeated idempotency key once; otherwise a request that got no answer is
-    not sent again but put before a person.
+    once in effect where the target counts a repeated idempotency key once. Otherwise a request that got no answer is
+    not sent again before the service was asked, where `ask` says how, and else put before a person.
     """
 
     spec: ClassVar[NodeSpec] = NodeSpec(
@@ -63,6 +64,11 @@ class HttpSend(Sink[SendConfig]):
         return config.method == "PUT" if config.resend_unanswered is None else config.resend_unanswered
 
     @classmethod
+    def can_query_outcome(cls, config: SendConfig) -> bool:
+        """As `ask` says."""
+        return config.ask is not None
+
+    @classmethod
     @override
     def goes_by_id(cls, config: SendConfig) -> bool:
         """By the idempotency key we send; without one, or with PUT, by what the user wrote into the request."""
@@ -75,6 +81,7 @@ class HttpSend(Sink[SendConfig]):
         super().__init__(config, context)
         self._forbidden = ""
         self._has_query = "?" in config.path.text
+        self._unanswered_ns = 0
 
     @override
     async def open(self) -> None:
@@ -98,6 +105,15 @@ class HttpSend(Sink[SendConfig]):
         batch = Batch(self, messages)
         await batch.lanes.run(self.config.parallel)
         return batch.results()
+
+    async def query_outcome(self, messages: Sequence[Message]) -> Sequence[WriteOutcome]:
+        """Ask what became of messages (`flowhost.sdk.QueryOutcome`). Raises `NotConnectedError`."""
+        config, clock = self.config.ask, self.context.clock
+        if config is None:
+            msg = "`ask` does not say how to find out"
+            raise PermanentError(msg)
+        await clock.sleep(max(0.0, config.after_s - (clock.now_ns() - self._unanswered_ns) / 1e9))
+        return await Questions(config, self._client(), self._done).ask(messages, self.config.parallel)
 
     async def send_one(self, message: Message, batch: Batch) -> WriteOutcome:
         """Send one message and say what happened."""
@@ -125,9 +141,12 @@ class HttpSend(Sink[SendConfig]):
         if isinstance(outcome, Retry) and (answer.status in FOR_ALL or outcome.after_s is not None):
             batch.lanes.halt()
             return Retry(outcome.after_s, outcome.reason, down=True)
-        if isinstance(outcome, Ok) and "out" in self.context.wired_ports:
-            return Ok(answer_message(message, answer))
+        if isinstance(outcome, Ok):
+            return self._done(message, answer)
         return Reject(client.hide(outcome.reason)) if isinstance(outcome, Reject) else outcome
+
+    def _done(self, message: Message, answer: Answer) -> Ok:
+        return Ok(answer_message(message, answer) if "out" in self.context.wired_ports else None)
 
     def _headers(self, message: Message, kind: str) -> dict[str, bytes]:
         headers = {name: header_of(name, text.render(message)) for name, text in self.config.headers.items()}
@@ -144,6 +163,7 @@ class HttpSend(Sink[SendConfig]):
         return idempotency_key(self.context.flow, self.context.node, message.meta.id)
 
     def _unanswered(self, message: Message, error: UnknownOutcomeError) -> WriteOutcome:
+        self._unanswered_ns = self.context.clock.now_ns()
         self.context.log.warning("no answer to %s: %s", self._key(message) or "a request without a key", error)
         return Unknown(self._key(message) or f"{self.config.method} without a key: {error}")
 
