@@ -1,0 +1,129 @@
+"""What a person does with the editor of a real host, from a browser."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+
+from playwright.sync_api import Locator, Page, expect
+
+SERVE = """
+import sys
+from pathlib import Path
+from flowhost.app import serve
+from flowhost.services.settings import load_settings
+if __name__ == "__main__":
+    serve(load_settings(data_dir=Path(sys.argv[1]), port=int(sys.argv[2]), workers=1))
+"""
+PATIENCE_MS = 30_000
+
+
+class Watched(Protocol):
+    """The fixture: a page whose complaints fail the test."""
+
+    page: Page
+    address: str
+    complaints: list[str]
+
+    def open(self, path: str) -> Page: ...
+
+
+class Served:
+    """A host of its own on a data folder; can be ended and begun again at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._script = folder / "serve.py"
+        self._script.write_text(SERVE)
+        self._process: subprocess.Popen[str] | None = None
+        self.port = 0
+
+    def start(self) -> str:
+        command = [sys.executable, str(self._script), str(self._folder / "data"), str(self.port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        found = re.search(r"http://[\d.]+:(\d+)", self._process.stdout.readline())
+        assert found, "the server ended before it answered"
+        self.port = int(found[1])
+        return found[0]
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(30)
+            self._process = None
+
+
+class Canvas:
+    """What a person does on the canvas."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.frame = page.get_by_test_id("canvas")
+
+    def node(self, node_id: str) -> Locator:
+        return self.page.locator(f"[data-testid=node][data-node={node_id}]")
+
+    def port(self, node_id: str, name: str, direction: str = "out") -> Locator:
+        return self.node(node_id).locator(f"[data-port='{name}'][data-direction={direction}]")
+
+    def wire(self, text: str) -> Locator:
+        return self.page.locator(f"[data-testid=wire][data-wire='{text}']")
+
+    def field(self, name: str) -> Locator:
+        return self.page.locator(f"[data-testid=field][data-field='{name}']").first
+
+    def fill(self, name: str, text: str) -> None:
+        box = self.field(name).locator("input, textarea").first
+        box.fill(text)
+        box.press("Enter")
+
+    def drag(self, source: Locator, target: Locator) -> None:
+        start, end = middle(source), middle(target)
+        mouse = self.page.mouse
+        mouse.move(*start)
+        mouse.down()
+        mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + 3, steps=4)
+        mouse.move(*end, steps=4)
+        mouse.up()
+
+    def drop(self, type_id: str, x: int, y: int) -> None:
+        item = self.page.locator(f"[data-testid=palette-item][data-type='{type_id}']").last
+        item.drag_to(self.frame, target_position={"x": x, "y": y})
+
+    def doc(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.page.evaluate("window.__flowhost.draft.doc")
+        return found
+
+    def saved(self) -> None:
+        """Everything done here has reached the host."""
+        self.page.wait_for_function("window.__flowhost.draft.pending.length === 0", timeout=PATIENCE_MS)
+
+    def deploy(self) -> None:
+        self.saved()
+        self.page.get_by_test_id("deploy").click()
+        self.page.get_by_test_id("deploy-do").click()
+        expect(self.page.get_by_test_id("draft-state")).to_have_text(
+            re.compile("Same as revision"), timeout=PATIENCE_MS
+        )
+
+
+def middle(found: Locator) -> tuple[float, float]:
+    box = found.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def begin(watched: Watched, name: str = "My first flow") -> Canvas:
+    """A new flow from the overview, opened in the editor."""
+    page = watched.open("/")
+    page.get_by_test_id("new-flow-empty").or_(page.get_by_test_id("new-flow")).locator("visible=true").first.click()
+    page.get_by_test_id("new-name").fill(name)
+    page.get_by_test_id("new-do").click()
+    page.wait_for_url("**/edit")
+    canvas = Canvas(page)
+    expect(page.get_by_test_id("empty-hint")).to_be_visible(timeout=PATIENCE_MS)
+    return canvas
