@@ -154,7 +154,9 @@ class Host:
         letters = HostLetters(keeper, self._fleet, catalog, self.settings.data_dir)
         self.dead_letters = DeadLetterService(letters)
         self.plugins = PluginService(catalog)
-        self.system = HostService(host_id, self.settings.data_dir, self._fleet, self.not_ready, self._started)
+        self.system = HostService(
+            host_id, self.settings.data_dir, self._fleet, self.not_ready, letters.number_open, self._started
+        )
         if self.plant is not None:
             self.demo = DemoService(self.plant, keeper.flows, self.settings.data_dir)
         limits = Thresholds(

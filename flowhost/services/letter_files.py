@@ -119,6 +119,10 @@ class HostLetters:
             self._counting.cancel()
             await asyncio.gather(self._counting, return_exceptions=True)
 
+    def number_open(self) -> int:
+        """Open letters of all flows, as far as is known now."""
+        return sum(live.dead_letters for live in self._keeper.flows.values())
+
     async def files(self) -> list[LetterFile]:
         """All of them, by flow."""
         return await asyncio.to_thread(files_of_host, self._folder)

@@ -23,6 +23,8 @@ from flowhost.services.pictures import one_line
 from flowhost.services.typed_json import write
 
 BYTES_SHOWN = 4096
+NOBODY_KNOWS = ("unknown-outcome", "UnknownOutcomeError")
+"""Kinds of failures after which the target may have the message."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -131,7 +133,7 @@ def _way_back(letter: Letter, facts: FlowFacts) -> str:
     way = f"it leaves by the output of {title}" if source else f"it goes to the input of {title} again"
     ident = f", with its id {letter.ident}" if letter.ident else ""
     when = "" if facts.runs else "; the flow does not run, so it waits for the next start"
-    asked = "; the target may have it already: look there first" if letter.kind == "UnknownOutcomeError" else ""
+    asked = "; the target may have it already: look there first" if letter.kind in NOBODY_KNOWS else ""
     return way + ident + when + asked
 
 

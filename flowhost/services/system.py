@@ -21,12 +21,14 @@ class HostService:
         data_dir: Path,
         fleet: Fleet,
         not_ready: Callable[[], Awaitable[tuple[str, ...]]],
+        dead_letters: Callable[[], int],
         started: float,
     ) -> None:
         self._host_id = host_id
         self._data_dir = data_dir
         self._fleet = fleet
         self._not_ready = not_ready
+        self._dead_letters = dead_letters
         self._started = started
 
     async def status(self, principal: Principal) -> HostStatus:
@@ -51,4 +53,5 @@ class HostService:
                 for worker in self._fleet.workers()
             ),
             data_dir=str(self._data_dir),
+            dead_letters=self._dead_letters(),
         )

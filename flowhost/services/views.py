@@ -413,6 +413,7 @@ class HostStatus:
         not_ready: reasons in words, empty when ready.
         workers: the processes that run flows.
         data_dir: folder that holds the databases.
+        dead_letters: open ones of all flows, as far as is known now.
     """
 
     host_id: str
@@ -422,6 +423,7 @@ class HostStatus:
     not_ready: tuple[str, ...]
     workers: tuple[WorkerView, ...]
     data_dir: str
+    dead_letters: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from flowhost.errors import FlowHostError
 from flowhost.services.views import AlarmView
 from flowhost.ui import format as fmt
 from flowhost.ui.caller import caller
+from flowhost.ui.letter_filter import Wanted
 from flowhost.ui.live import Live
 from flowhost.ui.shell import Alert
 from flowhost.ui.tags import Button, Tag, link
@@ -85,7 +86,9 @@ class AlarmRow(Tag):
         self._dot.look(f"fh-dot fh-dot-{TONES[alarm.severity]}").put("title", t(f"severity.{alarm.severity}"))
         self._what.set_text(alarm.text)
         self._advice.set_text(alarm.advice)
-        self._link.set_text(t("alarms.open")).put("href", f"/flows/{alarm.flow_id}").show_if(alarm.flow_id)
+        work = alarm.kind == "dead_letters"
+        self._link.set_text(t("alarms.work" if work else "alarms.open")).show_if(alarm.flow_id)
+        self._link.put("href", Wanted(flow=alarm.flow_id).address() if work else f"/flows/{alarm.flow_id}")
         self._since.set_text(t("alarms.since", time=fmt.clock(alarm.since))).put("title", fmt.exact(alarm.since))
         known = alarm.acknowledged_by
         self.look("fh-alarm fh-alarm-known" if known else "fh-alarm")

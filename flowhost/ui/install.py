@@ -10,15 +10,16 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
+from flowhost.ui import letter_import
 from flowhost.ui.live import Live
-from flowhost.ui.pages import demo, editor, errors, flow, overview, plugins, runs
+from flowhost.ui.pages import demo, editor, errors, flow, overview, plugins, runs, work
 from flowhost.ui.texts import t
 
 if TYPE_CHECKING:
     from flowhost.services.host import Host
 
 ASSETS = Path(__file__).parent / "assets"
-STYLES = ("theme", "graph", "editor")
+STYLES = ("theme", "graph", "editor", "work")
 RECONNECT_S = 5.0
 """How long the page may be away before the server forgets it; also sets how often the browser is pinged."""
 
@@ -37,8 +38,9 @@ def install(app: FastAPI, host: Host, *, storage_secret: str | None = None) -> N
     """
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
     live = Live(host)
-    for page in (errors, overview, editor, flow, runs, plugins):
+    for page in (errors, overview, editor, flow, work, runs, plugins):
         page.register(live)
+    letter_import.add_routes(app, live)
     if live.is_demo:
         demo.register(live)
     ui.add_head_html(_head(), shared=True)

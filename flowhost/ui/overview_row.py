@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from flowhost.services.views import FlowOverview, ValueView
 from flowhost.ui import format as fmt
 from flowhost.ui.flow_sums import FlowTotals
+from flowhost.ui.letter_filter import Wanted
 from flowhost.ui.live import Live
 from flowhost.ui.operate import FlowSwitch
 from flowhost.ui.overview_sums import ails
@@ -47,7 +48,9 @@ class FlowRow(Tag):
             self._rate = Tag("span", "", "fh-figure", data_testid="flow-rate")
         with Tag("td", "", "num"):
             self._totals = FlowTotals()
-        self._pending, self._errors, self._dead = Tag("td"), Tag("td"), Tag("td")
+        self._pending, self._errors = Tag("td"), Tag("td")
+        with Tag("td", "", "num"):
+            self._dead = link("", Wanted(flow=flow.id).address(), "").put("data-testid", "flow-dead")
         with Tag("td"):
             self._values = ValueLines()
         with Tag("td", "", "fh-actions"):
@@ -69,10 +72,11 @@ class FlowRow(Tag):
         for cell, number, tone in (
             (self._pending, flow.pending, ""),
             (self._errors, flow.errors, "fh-warn"),
-            (self._dead, flow.dead, "fh-bad"),
         ):
             cell.set_text(fmt.short_count(number)).look(f"num {tone if number else 'fh-zero'}")
             cell.put("title", fmt.count(number))
+        self._dead.set_text(fmt.short_count(flow.dead_letters)).look("fh-bad" if flow.dead_letters else "fh-zero")
+        self._dead.put("title", t("overview.dead_hover", count=fmt.count(flow.dead_letters), run=fmt.count(flow.dead)))
         if flow.errors and flow.last_error:
             self._errors.put("title", t("overview.errors_hover", count=fmt.count(flow.errors), last=flow.last_error))
         self._values.show(flow.last_values, running=on)
@@ -145,7 +149,7 @@ def trouble_of(flow: FlowOverview) -> str:
     """What is not as it should be now; what has passed is told by the counters."""
     if flow.state == "failed" or ails(flow):
         return flow.state_text
-    return flow.last_error if flow.dead else ""
+    return flow.last_error if flow.dead_letters else ""
 
 
 def keep_places(old: Sequence[str], new: Sequence[str], limit: int) -> list[str]:

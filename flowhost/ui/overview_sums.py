@@ -28,7 +28,8 @@ class Sums(Tag):
             self._out = Figure(t("sum.out"), t("sum.per_s"))
             self._waiting = Figure(t("sum.waiting"), hint=t("hint.waiting"))
             self._errors = Figure(t("sum.errors"), hint=t("hint.errors"))
-            self._dead = Figure(t("sum.dead"), hint=t("hint.dead"))
+            with Tag("a", "", "fh-sum-link", href="/work"):
+                self._dead = Figure(t("sum.dead"), hint=t("hint.dead"))
             self._workers = Figure(t("sum.workers"))
 
     def show_flows(self, flows: Sequence[FlowOverview]) -> None:
@@ -40,7 +41,7 @@ class Sums(Tag):
         self._out.show(fmt.rate(sum(flow.out_rate_per_s for flow in on)))
         self._spark.show(added([flow.spark for flow in on]))
         self._waiting.show(fmt.short_count(sum(flow.pending for flow in flows)))
-        errors, dead = sum(flow.errors for flow in flows), sum(flow.dead for flow in flows)
+        errors, dead = sum(flow.errors for flow in flows), sum(flow.dead_letters for flow in flows)
         self._errors.show(fmt.short_count(errors), "fh-warn" if errors else "")
         self._dead.show(fmt.short_count(dead), "fh-bad" if dead else "")
 
@@ -81,7 +82,7 @@ def added(curves: Sequence[Sequence[float]]) -> list[float]:
 def in_trouble(flow: FlowOverview) -> bool:
     """True if somebody should have a look: it failed, lost messages for good, or is not as it was asked to be."""
     stands_still = flow.desired == "running" and flow.state == "stopped"
-    return flow.state == "failed" or flow.dead > 0 or stands_still or ails(flow)
+    return flow.state == "failed" or flow.dead_letters > 0 or stands_still or ails(flow)
 
 
 def ails(flow: FlowOverview) -> bool:

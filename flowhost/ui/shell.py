@@ -13,7 +13,7 @@ from flowhost.ui.live import Live
 from flowhost.ui.tags import Button, Tag, icon, link
 from flowhost.ui.texts import t
 
-PAGES = (("flows", "/"), ("runs", "/runs"), ("plugins", "/plugins"))
+PAGES = (("flows", "/"), ("work", "/work"), ("runs", "/runs"), ("plugins", "/plugins"))
 DEMO = ("demo", "/demo")
 
 
@@ -52,13 +52,21 @@ def frame(live: Live, page: str, title: str) -> Iterator[Frame]:
                 item = link(t(f"nav.{name}"), target, "fh-nav-item")
                 if name == page:
                     item.put("aria-current", "page")
+                if name == "work":
+                    with item:
+                        work = OpenWork()
         Tag("div", "", "fh-grow")
         alarms = AlarmCount()
         health = HostHealth()
         theme_switch()
     Tag("div", t("lost.banner"), "fh-banner fh-banner-lost", id="fh-lost", role="status")
     stale = Tag("div", "", "fh-banner", role="status", data_testid="stale").show_if(condition=False)
-    live.status.follow(health.show, health.unknown)
+
+    def show_host(status: HostStatus) -> None:
+        health.show(status)
+        work.show(status.dead_letters)
+
+    live.status.follow(show_host, health.unknown)
     live.alarms.follow(alarms.show, lambda _: None)
     with Tag("div", "", "fh-main", data_testid="content").put("id", "content"):
         yield Frame(stale)
@@ -67,6 +75,19 @@ def frame(live: Live, page: str, title: str) -> Iterator[Frame]:
 def pages(live: Live) -> tuple[tuple[str, str], ...]:
     """Entries of the navigation: name and address."""
     return (*PAGES, DEMO) if live.is_demo else PAGES
+
+
+class OpenWork(Tag):
+    """How much there is on the work list; nothing while there is nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("span", "", "fh-nav-count", data_testid="work-count")
+        self.visible = False
+
+    def show(self, number: int) -> None:
+        """Show this number."""
+        self.set_text(fmt.short_count(number)).put("title", t("nav.work_count", count=fmt.count(number)))
+        self.show_if(number)
 
 
 class AlarmCount(Tag):

@@ -71,6 +71,11 @@ class Button(Tag):
         self._idle = (text, icon_name)
         self.on("click", on_click)
 
+    def rename(self, text: str) -> None:
+        """Give it another word."""
+        self._idle = (text, self._idle[1])
+        self._word.set_text(text)
+
     def busy(self, text: str | None) -> None:
         """Show that something is under way, in words; None ends it."""
         word, name = self._idle

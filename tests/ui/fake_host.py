@@ -6,17 +6,32 @@ import asyncio
 import contextlib
 import math
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from flowhost.errors import ConfigError, NotFoundError
+from flowhost.errors import ConfigError, ConflictError, HostError, NotFoundError
 from flowhost.graph.document import FlowDocument, NodeEntry, Wire
 from flowhost.graph.guarantee import PathGuarantee
 from flowhost.graph.ways import Reason
 from flowhost.services.access import Principal
+from flowhost.services.letter_views import (
+    BulkStep,
+    CauseView,
+    DeadLetterDetail,
+    DeadLetterPage,
+    DeadLetterRow,
+    ImportResult,
+    LetterCountView,
+    LetterEditView,
+    LetterMetaView,
+    LetterQuery,
+    PayloadView,
+    RetryView,
+)
 from flowhost.services.views import (
     SPARK_POINTS,
     AlarmView,
@@ -235,6 +250,7 @@ class FakeFlows:
             rate_per_s=spark[-1] if spark else 0, out_rate_per_s=spark[-2] if spark else 0,
             sums=sums, in_total=total, out_total=total - 37 if on else total, pending=37 if on and scale > 90 else 0,
             errors=5 if flow_id == "line-telemetry" else 0, dead=3 if flow_id == "line-telemetry" else 0,
+            dead_letters=LETTERS if flow_id == "line-telemetry" else 0,
             spark=spark, last_values=self._values(flow_id, seconds) if on else (),
             run_id=12 if on else 11, started_at=datetime.now(UTC) - timedelta(seconds=seconds),
             nodes_count=len(doc.nodes), revision=3,
@@ -337,6 +353,113 @@ def alarm(id_: int, kind: str, severity: Any, subject: str, since: datetime, tex
     )  # fmt: skip
 
 
+LETTERS = 130
+
+
+def letter(number: int, **more: Any) -> DeadLetterRow:
+    node, kind, reason = (
+        ("rows", "Reject", f"table 'orders': {NASTY}"),
+        ("fahren", "EvaluationError", "payload.value is text, not a number"),
+        ("out", "unknown-outcome", "no answer came, so the target may have it; look there"),
+    )[number % 3]
+    made = DeadLetterRow(
+        id=f"line-telemetry:{number}", flow_id="line-telemetry", flow_name="Line 1 telemetry", node=node,
+        node_title=node.title(), state="dead", at=datetime.now(UTC) - timedelta(minutes=LETTERS - number), kind=kind,
+        reason=reason, attempts=1 + number % 4, topic=f"plant/m{number}/temp", key="", message_id=f"id/{number}",
+        preview=f'{{"value": "{NASTY}", "seq": {number}}}', edits=0, changed_at=None, changed_by="", note="",
+    )  # fmt: skip
+    return replace(made, **more)
+
+
+class FakeLetters:
+    """Open letters of one flow, changed in memory."""
+
+    def __init__(self) -> None:
+        self.rows = {row.id: row for row in map(letter, range(LETTERS, 0, -1))}
+        self.texts: dict[str, str] = {}
+        self.problems: tuple[str, ...] = ()
+        self.refuses = ""
+        self.step_s = 0.0
+        self.step_size = 1000
+
+    def found(self, query: LetterQuery) -> list[DeadLetterRow]:
+        if query.ids is not None:
+            return [row for row in self.rows.values() if row.id in query.ids]
+        return [
+            row for row in self.rows.values()
+            if query.flow in ("", row.flow_id) and query.node in ("", row.node) and query.kind in ("", row.kind)
+            and query.text in f"{row.reason} {row.topic} {row.message_id}"
+            and (not query.states or row.state in query.states) and (query.since is None or row.at >= query.since)
+        ]  # fmt: skip
+
+    async def list(
+        self, principal: Principal, query: LetterQuery, *, after: str = "", limit: int = 100
+    ) -> DeadLetterPage:
+        begin = int(after or 0)
+        rows = self.found(query)
+        more = str(begin + limit) if len(rows) > begin + limit else ""
+        return DeadLetterPage(rows=tuple(rows[begin : begin + limit]), next=more, problems=self.problems)
+
+    async def counts(self, principal: Principal, query: LetterQuery) -> tuple[LetterCountView, ...]:
+        groups = Counter((row.flow_id, row.node, row.kind, row.state) for row in self.found(query))
+        return tuple(
+            LetterCountView(flow_id=flow, node=node, kind=kind, state=state, number=number)
+            for (flow, node, kind, state), number in groups.items()
+        )
+
+    async def show(self, principal: Principal, id: str) -> DeadLetterDetail:  # noqa: A002 - as the service
+        if id not in self.rows:
+            raise NotFoundError(f"dead letter {id}: there is none of this id")
+        row = self.rows[id]
+        payload = PayloadView(text=self.texts.get(id, ""), size=20)
+        cause = CauseView(at=row.at, node=row.node, kind=row.kind, reason=row.reason, attempts=1, flow_revision=3)
+        return DeadLetterDetail(
+            row=row, flow_revision=3, revision=row.edits, original=PayloadView(text='{"value": "n/a"}', size=20),
+            edits=(LetterEditView(revision=1, at=row.at, by="ann", payload=payload),) if row.edits else (),
+            causes=(cause,),
+            meta=LetterMetaView(topic=row.topic, time=row.at, quality="bad", status=0x80000000, unit="Cel", key="k",
+                                id=row.message_id, headers={"h": NASTY}),
+            retry=RetryView(possible=row.state == "dead", text="it goes to the input of Rows again"),
+        )  # fmt: skip
+
+    async def edit(self, principal: Principal, id: str, revision: int, text: str) -> DeadLetterDetail:  # noqa: A002
+        if revision != self.rows[id].edits:
+            raise ConflictError(f"letter {id} was edited by ann meanwhile")
+        self.texts[id] = text
+        self.rows[id] = replace(self.rows[id], edits=revision + 1, changed_at=datetime.now(UTC), changed_by="ann")
+        return await self.show(principal, id)
+
+    async def retry(self, principal: Principal, query: LetterQuery, *, after: str = "", limit: int = 1000) -> BulkStep:
+        return await self._step(query, after, state="retried")
+
+    async def discard(
+        self, principal: Principal, query: LetterQuery, reason: str, *, after: str = "", limit: int = 1000
+    ) -> BulkStep:
+        return await self._step(query, after, state="discarded", note=reason)
+
+    async def _step(self, query: LetterQuery, after: str, **change: Any) -> BulkStep:
+        await asyncio.sleep(self.step_s)
+        if self.refuses:
+            raise HostError(self.refuses)
+        rows = [row for row in self.found(query) if row.state == "dead" and (not after or row.id < after)]
+        rows.sort(key=lambda row: row.id, reverse=True)
+        now, left = rows[: self.step_size], rows[self.step_size :]
+        for row in now:
+            self.rows[row.id] = replace(row, **change)
+        return BulkStep(done=len(now), skipped=(), left=len(left), next=now[-1].id if left else "")
+
+    async def export(self, principal: Principal, query: LetterQuery) -> AsyncIterator[str]:
+        if query.ids == ("nobody:1",):
+            raise HostError("the outbox cannot be read")
+        yield "["
+        yield ", ".join(f'"{row.id}"' for row in self.found(query)) + "]"
+
+    async def import_(self, principal: Principal, text: str) -> ImportResult:
+        if not text.startswith("{"):
+            raise ConfigError("this is not JSON", "line 1, column 1")
+        return ImportResult(taken=2, known=1)
+
+
 class FakePlugins:
     async def list(self, principal: Principal) -> tuple[PluginView, ...]:
         return (
@@ -362,7 +485,7 @@ class FakeSystem:
         )  # fmt: skip
         reasons = () if self.ready else ("worker-1 does not answer",)
         return HostStatus(host_id="h1", version="0.1.0", uptime_s=4000, ready=self.ready, not_ready=reasons,
-                          workers=workers, data_dir="/var/lib/flowhost")  # fmt: skip
+                          workers=workers, data_dir="/var/lib/flowhost", dead_letters=LETTERS)  # fmt: skip
 
 
 class FakeDemo:
@@ -392,6 +515,7 @@ class FakeHost:
         self.flows, self.runs, self.plugins, self.system = FakeFlows(), FakeRuns(), FakePlugins(), FakeSystem()
         self.demo, self.plant = FakeDemo(), None
         self.alarms = FakeAlarms()
+        self.dead_letters = FakeLetters()
 
 
 def app() -> Any:

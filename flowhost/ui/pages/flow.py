@@ -13,6 +13,7 @@ from flowhost.ui.caller import caller
 from flowhost.ui.flow_panel import FlowPanel
 from flowhost.ui.flow_sums import sums_line
 from flowhost.ui.graph_view import GraphView, describe
+from flowhost.ui.letter_filter import Wanted
 from flowhost.ui.live import FlowNow, Live
 from flowhost.ui.node_panel import NodePanel
 from flowhost.ui.operate import FlowSwitch
@@ -139,7 +140,8 @@ class FlowHead(Tag):
                 self._out_total = Figure(t("flow.figures.out_total"))
                 self._waiting = Figure(t("sum.waiting"), hint=t("hint.waiting"))
                 self._errors = Figure(t("sum.errors"), hint=t("hint.errors"))
-                self._dead = Figure(t("sum.dead"), hint=t("hint.dead"))
+                with Tag("a", "", "fh-sum-link", href=Wanted(flow=flow.id).address(), data_testid="flow-dead"):
+                    self._dead = Figure(t("sum.dead"), hint=t("hint.dead"))
         with self:
             self._alert = Alert()
         self.show(flow)
@@ -158,7 +160,7 @@ class FlowHead(Tag):
             figure.put("title", sums_line(flow.sums))
         self._waiting.show(fmt.short_count(flow.pending))
         self._errors.show(fmt.short_count(flow.errors), "fh-warn" if flow.errors else "")
-        self._dead.show(fmt.short_count(flow.dead), "fh-bad" if flow.dead else "")
+        self._dead.show(fmt.short_count(flow.dead_letters), "fh-bad" if flow.dead_letters else "")
 
     def _failed(self, text: str) -> None:
         if text:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-TEXTS: dict[str, str] = {
+from flowhost.ui.texts.work import WORK
+
+TEXTS: dict[str, str] = WORK | {
     # frame
     "app.name": "FlowHost",
     "nav.label": "Pages",
@@ -52,6 +54,7 @@ TEXTS: dict[str, str] = {
     "overview.empty.demo_command": "flowhost demo",
     "overview.empty.import": "Or bring a flow file (flow.yaml) of your own:",
     "overview.errors_hover": "{count}, the newest: {last}",
+    "overview.dead_hover": "Open on the work list: {count}; failed for good in this run: {run}",
     "column.state": "State",
     "column.flow": "Flow",
     "column.rate": "Messages/s",
@@ -73,7 +76,7 @@ TEXTS: dict[str, str] = {
     "total.used_filtered": "used, filtered",
     "hint.waiting": "Messages inside the flow that are not delivered yet",
     "hint.errors": "Failures in this run, including those that were tried again",
-    "hint.dead": "Messages that failed for good in this run",
+    "hint.dead": "Dead letters: messages that failed for good and wait on the work list for somebody",
     "hint.values": "The newest values that passed, while this page is open",
     "flow.start": "Start",
     "flow.stop": "Stop",
@@ -173,6 +176,7 @@ TEXTS: dict[str, str] = {
     "alarms.known": "Acknowledged by {name}",
     "alarms.since": "since {time}",
     "alarms.open": "Open the flow",
+    "alarms.work": "Open the work list",
     "severity.warning": "Warning",
     "severity.error": "Error",
     "severity.critical": "Critical",

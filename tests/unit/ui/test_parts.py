@@ -27,7 +27,7 @@ def test_every_text_is_there_and_every_one_is_used() -> None:
     used: set[str] = set()
     stems: set[str] = set()
     for path in SOURCES:
-        if path.name == "en.py":
+        if path.parent.name == "texts":
             continue
         source = path.read_text()
         used |= set(re.findall(r'["\']((?:[a-z_]+\.)+[a-z_]+)["\']', source))
