@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 from flowhost import __version__
 from flowhost.api.answers import Caller, authorized_route, bearer_of, unauthorized
+from flowhost.api.connections import connections_router
 from flowhost.api.dead_letters import dead_letters_router
 from flowhost.services.host import Host
 
@@ -21,6 +22,7 @@ def v1_router(host: Host) -> APIRouter:
     """Everything under `/api`. Without a token every path answers 401, known or not: trying names tells nothing."""
     router = APIRouter()
     router.include_router(dead_letters_router(host))
+    router.include_router(connections_router(host))
     described = APIRouter(route_class=authorized_route(host))
 
     @cache

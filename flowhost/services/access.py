@@ -20,11 +20,18 @@ Action = Literal[
     "alarm.read",
     "alarm.acknowledge",
     "demo.switch",
+    "connection.read",
+    "connection.test",
+    "connection.edit",
 ]
 
-_READ: frozenset[Action] = frozenset({"flow.read", "letter.read", "run.read", "plugin.read", "host.read", "alarm.read"})
-_OPERATE: frozenset[Action] = _READ | {"flow.operate", "letter.repair", "alarm.acknowledge", "demo.switch"}
-_EDIT: frozenset[Action] = _OPERATE | {"flow.edit", "letter.import"}
+_READ: frozenset[Action] = frozenset(
+    {"flow.read", "letter.read", "run.read", "plugin.read", "host.read", "alarm.read", "connection.read"}
+)
+_OPERATE: frozenset[Action] = _READ | {
+    "flow.operate", "letter.repair", "alarm.acknowledge", "demo.switch", "connection.test",
+}  # fmt: skip
+_EDIT: frozenset[Action] = _OPERATE | {"flow.edit", "letter.import", "connection.edit"}
 
 GRANTS: dict[str, frozenset[Action]] = {
     "viewer": _READ,

@@ -24,9 +24,15 @@ FLOWS_S = 5.0
 """A queue whose oldest message is younger is being delivered."""
 
 
-async def refuse_faulty(document: FlowDocument, library: NodeLibrary) -> None:
-    """A revision that cannot run must not take the place of one that does. Raises `ConfigError`."""
-    found = await asyncio.to_thread(lint, document, library, os.environ)
+async def refuse_faulty(document: FlowDocument, library: NodeLibrary, shared: Mapping[str, str]) -> None:
+    """A revision that cannot run must not take the place of one that does. Raises `ConfigError`.
+
+    Args:
+        document: the revision.
+        library: the installed types.
+        shared: the host's connections, type id by name.
+    """
+    found = await asyncio.to_thread(lint, document, library, os.environ, shared)
     errors = [problem for problem in found if problem.severity == "error"]
     if errors:
         more = f" (and {len(errors) - 1} more; `flowhost lint` lists them)" if len(errors) > 1 else ""

@@ -22,6 +22,7 @@ from flowhost.graph.lint import examine
 from flowhost.graph.ops import Op, OpError, apply, read_ops, write_ops
 from flowhost.services.access import Principal, demand
 from flowhost.services.flows import FlowService
+from flowhost.services.shared_connections import SharedConnections
 from flowhost.services.views import ProblemView
 from flowhost.store import DraftRecord, DraftStore, FlowStore, RevisionRecord
 
@@ -150,7 +151,15 @@ class _Session:
 class DraftService:
     """Edits, checks and deploys drafts. Every method raises `ForbiddenError` for a caller without the role."""
 
-    def __init__(self, flows: FlowService, store: FlowStore, drafts: DraftStore, library: NodeLibrary) -> None:
+    def __init__(
+        self,
+        flows: FlowService,
+        store: FlowStore,
+        drafts: DraftStore,
+        library: NodeLibrary,
+        shared: SharedConnections,
+    ) -> None:
+        self._shared = shared
         self._flows = flows
         self._store = store
         self._drafts = drafts
@@ -298,6 +307,17 @@ class DraftService:
         session.listeners.add(listener)
         return lambda: session.listeners.discard(listener)
 
+    def check_again(self) -> None:
+        """Something outside the drafts that lint looks at is different: the host's connections."""
+        for session in self._sessions.values():
+            session.checked_rev = -1
+            self._check_soon(session)
+
+    async def users_of(self, connection: str) -> frozenset[str]:
+        """Flows whose draft takes this connection from the host."""
+        drafts = await self._drafts.all()
+        return frozenset(flow_id for flow_id, draft in drafts.items() if _names_shared(draft.document, connection))
+
     def forget(self, flow_id: str) -> None:
         """The flow was deleted."""
         session = self._sessions.pop(flow_id, None)
@@ -370,21 +390,27 @@ class DraftService:
         record = session.record
         if session.checked_rev == record.rev:
             return
-        found = await asyncio.to_thread(_examined, record.document, self._library)
+        shared = self._shared.types
+        found = await asyncio.to_thread(_examined, record.document, self._library, shared)
         session.problems, session.guarantees, session.ports = found
-        session.checked_rev = record.rev
+        session.checked_rev = record.rev if shared == self._shared.types else -1
 
 
 def _examined(
-    document: dict[str, Any], library: NodeLibrary
+    document: dict[str, Any], library: NodeLibrary, shared: Mapping[str, str]
 ) -> tuple[tuple[ProblemView, ...], tuple[PathGuarantee, ...], Mapping[str, tuple[str, ...]]]:
     """What is wrong with a draft, what its paths promise, and the outputs of its nodes."""
     try:
-        found = examine(from_json(document), library, os.environ)
+        found = examine(from_json(document), library, os.environ, shared)
     except ConfigError as error:
         return (ProblemView(place=error.place, message=error.message, severity="error"),), (), {}
     problems = (ProblemView(place=one.place, message=one.message, severity=one.severity) for one in found.problems)
     return tuple(problems), found.guarantees, found.ports
+
+
+def _names_shared(document: Mapping[str, Any], connection: str) -> bool:
+    own = document.get("connections") or {}
+    return connection not in own and any(node.get("connection") == connection for node in document["nodes"].values())
 
 
 def _revision_view(one: RevisionRecord, before: RevisionRecord | None) -> RevisionView:

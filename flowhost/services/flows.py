@@ -24,6 +24,7 @@ from flowhost.services.deploy import find_orphans, has_to_restart, refuse_faulty
 from flowhost.services.keeper import FlowKeeper
 from flowhost.services.live import LiveFlow
 from flowhost.services.pictures import detail, ends_of, overview
+from flowhost.services.shared_connections import SharedConnections
 from flowhost.services.views import FlowDetail, FlowOverview, ProblemView
 from flowhost.store import FlowRecord, FlowStore
 
@@ -39,8 +40,11 @@ class FlowService:
 
     on_delete: Callable[[str], None]
 
-    def __init__(self, keeper: FlowKeeper, store: FlowStore, library: NodeLibrary, drain_s: float) -> None:
+    def __init__(
+        self, keeper: FlowKeeper, store: FlowStore, library: NodeLibrary, drain_s: float, shared: SharedConnections
+    ) -> None:
         self._keeper = keeper
+        self._shared = shared
         self._store = store
         self._library = library
         self._drain_s = drain_s
@@ -140,7 +144,7 @@ class FlowService:
             ConfirmationError: messages wait before nodes the revision has no more; nothing was changed.
         """
         demand(principal, "flow.edit")
-        await refuse_faulty(document, self._library)
+        await refuse_faulty(document, self._library, self._shared.types)
         base_dir = Path(kept) if (kept := self._flow(document.id).record.base_dir) else None
         live = await self._take(document, base_dir, principal.name, note, confirm=confirm)
         return live.record.revision
@@ -200,7 +204,7 @@ class FlowService:
         """Put another revision in place of the present one; the caller holds the flow's lock."""
         before, document_before, runs = live.record, live.document, live.run is not None
         if runs:
-            await refuse_faulty(document, self._library)
+            await refuse_faulty(document, self._library, self._shared.types)
         if not confirm:
             refuse_orphans(await self.orphans(document))
         self.adopt(await save(), document)
@@ -216,6 +220,23 @@ class FlowService:
             await self._keeper.start(live, by)
             text = f"revision {failed} did not start, revision {before.revision} runs again: {error.message}"
             raise ConfigError(text, error.place) from error
+
+    async def restart(self, live: LiveFlow, by: str, *, start: bool = False) -> None:
+        """Go on with what is different outside the flow: a connection of the host. Raises `ConfigError`.
+
+        Args:
+            live: the flow; one that is not to run stays so.
+            by: who changed it.
+            start: run it in any case: it ran before somebody's change.
+        """
+        async with live.lock:
+            await self._look_over(live)
+            if live.desired != "running" and not start:
+                return
+            try:
+                await self._keeper.restart(live, by, self._drain_s, "a connection was changed by")
+            except HostError as error:
+                log.warning("flow %s is not started, the host goes on trying: %s", live.id, error)
 
     async def orphans(self, document: FlowDocument) -> dict[str, int]:
         """Messages that would become dead letters with this revision, by the node they wait before."""
@@ -290,7 +311,7 @@ class FlowService:
     async def _look_over(self, live: LiveFlow) -> Sequence[Problem]:
         """Lint in a thread: a large flow with units takes a while."""
         document = live.document
-        found = await asyncio.to_thread(examine, document, self._library, os.environ)
+        found = await asyncio.to_thread(examine, document, self._library, os.environ, self._shared.types)
         if live.document is document:
             live.guarantees = found.guarantees
             live.problems = tuple(

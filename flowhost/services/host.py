@@ -15,6 +15,8 @@ from flowhost.graph.jsonform import from_json
 from flowhost.services.access import LOCAL_USER, Principal
 from flowhost.services.alarm_rules import Thresholds
 from flowhost.services.alarms import AlarmService
+from flowhost.services.asks import Asks
+from flowhost.services.connections import ConnectionService
 from flowhost.services.data_folder import DataFolder
 from flowhost.services.dead_letters import DeadLetterService
 from flowhost.services.demo_switches import DemoService, Plant
@@ -26,7 +28,9 @@ from flowhost.services.letter_files import HostLetters
 from flowhost.services.plugins import PluginService
 from flowhost.services.runs import RunService
 from flowhost.services.settings import Settings
+from flowhost.services.shared_connections import SharedConnections
 from flowhost.services.system import HostService
+from flowhost.services.workbench import Workbench
 from flowhost.store import Store
 
 log = logging.getLogger(__name__)
@@ -54,6 +58,8 @@ class Host:
         dead_letters: list, edit, retry, discard, export, import.
         plugins: what is installed.
         system: the host itself.
+        asks: answers forms and editors.
+        connections: those that flows share: list, make, change, test.
         demo: switches of the demo's plant; only a host that was given a plant has it.
         plant: the demo's plant, or None.
         alarms: what is wrong.
@@ -62,6 +68,8 @@ class Host:
 
     flows: FlowService
     drafts: DraftService
+    connections: ConnectionService
+    asks: Asks
     runs: RunService
     dead_letters: DeadLetterService
     plugins: PluginService
@@ -80,6 +88,7 @@ class Host:
         self._history: HistoryWriter | None = None
         self._keeper: FlowKeeper | None = None
         self._letters: HostLetters | None = None
+        self._bench = Workbench()
 
     def caller(self, token: str) -> Principal | None:
         """Whose token this is; None if nobody's."""
@@ -107,6 +116,7 @@ class Host:
 
     async def stop(self) -> None:
         """Stop every flow, draining; they run again at the next start. Safe at any time, any number of times."""
+        await self._bench.close()
         letters, self._letters = self._letters, None
         if letters is not None:
             await letters.close()
@@ -146,10 +156,18 @@ class Host:
         host_id = await store.flows.fact("host_id", f"fh-{secrets.token_hex(4)}")
         history = self._history = HistoryWriter(store.runs)
         settings = self.settings
-        keeper = FlowKeeper(store, self._fleet, history, host_id, settings.data_dir, settings.space)
-        self.flows = FlowService(keeper, store.flows, catalog, self.settings.drain_s)
-        self.drafts = DraftService(self.flows, store.flows, store.drafts, catalog)
+        shared = SharedConnections()
+        shared.load(await store.connections.all())
+        keeper = FlowKeeper(store, self._fleet, history, host_id, settings.data_dir, settings.space, shared)
+        self.flows = FlowService(keeper, store.flows, catalog, self.settings.drain_s, shared)
+        self.drafts = DraftService(self.flows, store.flows, store.drafts, catalog, shared)
         self.flows.on_delete = self.drafts.forget
+        shared.on_change = self.drafts.check_again
+        self.connections = ConnectionService(
+            store.connections, shared, keeper, self.flows, self.drafts, catalog, self._bench, host_id,
+            settings.data_dir,
+        )  # fmt: skip
+        self.asks = Asks(self)
         self.runs = RunService(keeper, store, history, catalog)
         letters = HostLetters(keeper, self._fleet, catalog, self.settings.data_dir)
         self.dead_letters = DeadLetterService(letters)

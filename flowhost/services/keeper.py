@@ -23,6 +23,7 @@ from flowhost.services.access import in_words
 from flowhost.services.history import HistoryWriter
 from flowhost.services.live import LiveFlow
 from flowhost.services.pictures import event_record, event_view
+from flowhost.services.shared_connections import SharedConnections
 from flowhost.services.views import Desired, FlowState
 from flowhost.store import EventRecord, Outcome, Store
 
@@ -42,8 +43,9 @@ class FlowKeeper(FleetListener):
     """
 
     def __init__(
-        self, store: Store, fleet: Fleet, history: HistoryWriter, host_id: str, data_dir: Path, space: SpaceRules
-    ) -> None:
+        self, store: Store, fleet: Fleet, history: HistoryWriter, host_id: str, data_dir: Path, space: SpaceRules,
+        shared: SharedConnections,
+    ) -> None:  # fmt: skip
         self.flows: dict[str, LiveFlow] = {}
         self.reconciled = asyncio.Event()
         self._store = store
@@ -52,6 +54,7 @@ class FlowKeeper(FleetListener):
         self._host_id = host_id
         self._data_dir = data_dir
         self._space = space
+        self._shared = shared
         self._by_run: dict[int, LiveFlow] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._returning: dict[str, asyncio.Task[None]] = {}
@@ -102,10 +105,11 @@ class FlowKeeper(FleetListener):
         else:
             live.finish("stopped", "", None)
 
-    async def restart(self, live: LiveFlow, by: str, drain_s: float) -> None:
+    async def restart(self, live: LiveFlow, by: str, drain_s: float, why: str = "") -> None:
         """Go on with the revision deployed now. The caller holds the flow's lock. Raises as `start` does."""
         if live.run is not None:
-            self._note(live, _event(live.run, "info", f"revision {live.record.revision} deployed by {in_words(by)}"))
+            why = why or f"revision {live.record.revision} deployed by"
+            self._note(live, _event(live.run, "info", f"{why} {in_words(by)}"))
             await self._fleet.stop(live.run, drain_s)
         await self.start(live, by)
 
@@ -172,12 +176,13 @@ class FlowKeeper(FleetListener):
         record = await self._store.runs.begin(live.id, live.document.name or live.id, live.record.revision, by)
         live.begin(record)
         self._by_run[record.id] = live
+        document = self._shared.complete(live.document)
         order = FlowOrder(
             run=record.id,
-            document=live.document,
+            document=document,
             base_dir=Path(live.record.base_dir) if live.record.base_dir else self._data_dir,
             host_id=self._host_id,
-            secrets=_secrets_of(live.document),
+            secrets=secrets_of(document),
             watch=live.watchers > 0,
             revision=live.record.revision,
             outbox=self.outbox(live.id),
@@ -287,11 +292,16 @@ def _event(run: int, kind: str, text: str) -> EventRecord:
     return EventRecord(run_id=run, time=datetime.now(UTC), kind=kind, text=text)
 
 
-def _secrets_of(document: FlowDocument) -> dict[str, str]:
+def secrets_of(document: FlowDocument) -> dict[str, str]:
     """The secrets a flow names, and no others. One that is not set is left to the worker, which names its place."""
-    known = EnvironmentSecrets(os.environ)
     configs = [node.config for node in document.nodes.values()]
     configs += [connection.config for connection in document.connections.values()]
+    return secrets_in(configs)
+
+
+def secrets_in(configs: Sequence[Any]) -> dict[str, str]:
+    """Values of the secrets that configs name, as far as they are set. Raises `ConfigError` for a wrong reference."""
+    known = EnvironmentSecrets(os.environ)
     names = {ref.name for config in configs for ref in find_references(config) if ref.kind == "secret"}
     return {name: known[name] for name in sorted(names) if name in known}
 

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 MAX_FRAME = 2 * 1024 * 1024
 MAX_WATCHED = 50
+MAX_ASKS = 16
 NOT_FOUND, FORBIDDEN, BAD_FRAME, TOO_SLOW = 4404, 4403, 4400, 4429
 """Codes a socket is closed with (4000 to 4999 are for applications, RFC 6455 section 7.4.2)."""
 
@@ -56,6 +57,7 @@ class Tab:
         self._socket = socket
         self._room = room
         self._member = Member("", LOCAL_USER)
+        self._asks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         """Until the tab goes, or is sent away."""
@@ -77,8 +79,10 @@ class Tab:
             await self._catch_up(hello.get("rev"))
             await self._listen()
         finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+            tasks = [sending, *self._asks]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._room.leave(self._member)
 
     async def _catch_up(self, rev: Any) -> None:
@@ -109,10 +113,32 @@ class Tab:
                     self._room.tell_presence()
                 case "watch":
                     self._member.watching = frozenset(_names(frame.get("nodes")))
+                case "ask":
+                    self._ask(frame)
                 case "resync":
                     await self._catch_up(None)
                 case other:
                     log.debug("a tab on %s sent a frame of unknown kind %r", self._flow_id, other)
+
+    def _ask(self, frame: dict[str, Any]) -> None:
+        """Questions take their time: each has a task of its own, and edits do not wait for it."""
+        if len(self._asks) >= MAX_ASKS:
+            error = "too many questions at once: wait for an answer, then try again"
+            self._member.send(encode("answer", n=frame.get("n"), ok=False, error=error, place=""))
+            return
+        task = asyncio.create_task(self._answer(frame), name=f"question about {self._flow_id}")
+        self._asks.add(task)
+        task.add_done_callback(self._asks.discard)
+
+    async def _answer(self, frame: dict[str, Any]) -> None:
+        args = frame.get("args")
+        args = {**args, "flow": self._flow_id} if isinstance(args, dict) else args
+        try:
+            answer = await self._host.asks.answer(self._member.principal, frame.get("what"), args)
+        except Exception:
+            log.exception("a question about %s failed: %s", self._flow_id, frame.get("what"))
+            answer = {"ok": False, "error": "something went wrong inside FlowHost; its log says what", "place": ""}
+        self._member.send(encode("answer", n=frame.get("n"), **answer))
 
     async def _edit(self, frame: dict[str, Any]) -> None:
         batch = _text(frame.get("id"), 64)

@@ -1,0 +1,86 @@
+"""Questions of forms and editors: JSON in, JSON out, whichever way they come in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from flowhost.errors import ConfigError, FlowHostError
+from flowhost.services.access import Principal
+
+if TYPE_CHECKING:
+    from flowhost.services.host import Host
+
+Args = Mapping[str, Any]
+Handler = Callable[[Principal, Args], Awaitable[Any]]
+
+_KINDS: Mapping[type, tuple[type, ...]] = {str: (str,), int: (int,), dict: (dict,), list: (list,)}
+
+
+class Asks:
+    """Answers by name of the question; what each takes stands at its method."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._handlers: dict[str, Handler] = {
+            "connections": self._connections,
+            "connection.types": self._types,
+            "connection.check": self._check,
+            "connection.create": self._create,
+            "connection.change": self._change,
+            "connection.delete": self._delete,
+            "connection.test": self._test,
+            "connection.try": self._try,
+        }
+
+    async def answer(self, principal: Principal, what: Any, args: Any) -> dict[str, Any]:
+        """`{ok: true, value}`, or `{ok: false, error, place}` in words for the person who asks."""
+        handler = self._handlers.get(what) if isinstance(what, str) else None
+        if handler is None or not isinstance(args, dict):
+            return {"ok": False, "error": f"there is no question {what!r}", "place": ""}
+        try:
+            return {"ok": True, "value": await handler(principal, args)}
+        except ConfigError as error:
+            return {"ok": False, "error": error.message, "place": error.place}
+        except FlowHostError as error:
+            return {"ok": False, "error": str(error), "place": ""}
+
+    async def _connections(self, who: Principal, _: Args) -> Any:
+        return [asdict(view) for view in await self._host.connections.list(who)]
+
+    async def _types(self, who: Principal, _: Args) -> Any:
+        return await self._host.connections.types(who)
+
+    async def _check(self, who: Principal, args: Args) -> Any:
+        found = await self._host.connections.check(who, take(args, "type", str), take(args, "config", dict))
+        return [asdict(problem) for problem in found]
+
+    async def _create(self, who: Principal, args: Args) -> Any:
+        name, kind, config = take(args, "name", str), take(args, "type", str), take(args, "config", dict)
+        return asdict(await self._host.connections.create(who, name, kind, config))
+
+    async def _change(self, who: Principal, args: Args) -> Any:
+        name, config, version = take(args, "name", str), take(args, "config", dict), take(args, "version", int)
+        return asdict(await self._host.connections.change(who, name, config, version))
+
+    async def _delete(self, who: Principal, args: Args) -> Any:
+        await self._host.connections.delete(who, take(args, "name", str))
+
+    async def _test(self, who: Principal, args: Args) -> Any:
+        return asdict(await self._host.connections.test(who, take(args, "name", str)))
+
+    async def _try(self, who: Principal, args: Args) -> Any:
+        kind, config = take(args, "type", str), take(args, "config", dict)
+        name, flow = take(args, "name", str, "new"), take(args, "flow", str, "")
+        return asdict(await self._host.connections.try_out(who, kind, config, name or "new", flow))
+
+
+def take(args: Args, name: str, kind: type, default: Any = ...) -> Any:
+    """An argument. Raises `ConfigError` where it is missing or of another kind."""
+    value = args.get(name, default)
+    if value is default and default is not ...:
+        return default
+    if not isinstance(value, _KINDS[kind]) or (kind is int and isinstance(value, bool)):
+        raise ConfigError(f"must be {kind.__name__}, not {type(value).__name__}", name)
+    return value

@@ -1,0 +1,61 @@
+"""The host's connections as people see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+LinkState = Literal["up", "down", "idle", "unknown"]
+"""Up and down: as running flows see it. Idle: no flow that uses it runs. Unknown: its type is not installed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestView:
+    """What a test found."""
+
+    ok: bool
+    text: str
+    at: datetime
+    __test__ = False  # pytest takes classes of this name for tests
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionView:
+    """A connection of the host.
+
+    Attributes:
+        config: as kept; secrets are references, never values.
+        version: given back with a change.
+        state: see `LinkState`.
+        text: the same in words.
+        used_by: ids of the flows that name it, deployed or being edited.
+        running: those of them that run; they start anew when it changes.
+        tested: what the last test since the host's start found.
+    """
+
+    name: str
+    type: str
+    title: str
+    config: Mapping[str, Any]
+    version: int
+    changed_by: str
+    changed_at: datetime
+    state: LinkState
+    text: str
+    used_by: tuple[str, ...] = ()
+    running: tuple[str, ...] = ()
+    tested: TestView | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionChanged:
+    """What a change did.
+
+    Attributes:
+        restarted: flows that have started anew with it.
+    """
+
+    connection: ConnectionView
+    restarted: tuple[str, ...] = field(default=())

@@ -1,0 +1,290 @@
+"""Connections of the host: made once, tried out at a button, shared by all flows that name them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flowhost.catalog import Catalog
+from flowhost.catalog.describe import describe_connection
+from flowhost.errors import ConfigError, ConflictError, FlowHostError, NotFoundError
+from flowhost.graph.config_check import check_config
+from flowhost.graph.document import ConnectionEntry
+from flowhost.graph.jsonform import same
+from flowhost.graph.report import Report
+from flowhost.graph.shared import shared_names
+from flowhost.services.access import Principal, demand
+from flowhost.services.connection_views import ConnectionChanged, ConnectionView, LinkState, TestView
+from flowhost.services.drafts import DraftService
+from flowhost.services.flows import FlowService
+from flowhost.services.keeper import FlowKeeper, secrets_in
+from flowhost.services.live import LiveFlow
+from flowhost.services.shared_connections import SharedConnections
+from flowhost.services.views import ProblemView
+from flowhost.services.workbench import Workbench
+from flowhost.store import ConnectionRecord, ConnectionStore
+
+log = logging.getLogger(__name__)
+
+TEST_S = 20.0
+"""How long a test may take, seconds."""
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+
+
+class ConnectionService:
+    """What a caller may do with connections. Every method raises `ForbiddenError` for a caller without the role."""
+
+    def __init__(
+        self,
+        store: ConnectionStore,
+        shared: SharedConnections,
+        keeper: FlowKeeper,
+        flows: FlowService,
+        drafts: DraftService,
+        catalog: Catalog,
+        bench: Workbench,
+        host_id: str,
+        data_dir: Path,
+    ) -> None:
+        self._store = store
+        self._shared = shared
+        self._keeper = keeper
+        self._flows = flows
+        self._drafts = drafts
+        self._catalog = catalog
+        self._bench = bench
+        self._host_id = host_id
+        self._data_dir = data_dir
+        self._tested: dict[str, TestView] = {}
+        self._changing = asyncio.Lock()
+
+    # -- look
+
+    async def list(self, principal: Principal) -> tuple[ConnectionView, ...]:
+        """Every connection, by name."""
+        demand(principal, "connection.read")
+        return tuple([await self._view(record) for record in await self._store.all()])
+
+    async def show(self, principal: Principal, name: str) -> ConnectionView:
+        """One connection. Raises `NotFoundError`."""
+        demand(principal, "connection.read")
+        return await self._view(await self._record(name))
+
+    async def types(self, principal: Principal) -> tuple[dict[str, Any], ...]:
+        """Every installed connection type with its fields and help, as forms need it."""
+        demand(principal, "connection.read")
+        return await asyncio.to_thread(self._types)
+
+    async def check(self, principal: Principal, type_id: str, config: Mapping[str, Any]) -> tuple[ProblemView, ...]:
+        """What is wrong with a config; places begin with `config`. Raises `ConfigError` for an unknown type."""
+        demand(principal, "connection.read")
+        return await asyncio.to_thread(self._check, type_id, config)
+
+    # -- change
+
+    async def create(self, principal: Principal, name: str, type_id: str, config: Mapping[str, Any]) -> ConnectionView:
+        """A new connection.
+
+        Raises:
+            ConfigError: name, type or config is wrong; names the place.
+            ConflictError: there is one of this name.
+        """
+        demand(principal, "connection.edit")
+        if not NAME.fullmatch(name):
+            raise ConfigError("a name begins with a letter, then letters, digits, '-' and '_', 64 at most", "name")
+        await self._demand_sound(type_id, config)
+        record = await self._store.add(name, type_id, dict(config), principal.name)
+        self._shared.put(record)
+        log.info("connection %s was made by %s", name, principal.name)
+        return await self._view(record)
+
+    async def change(
+        self, principal: Principal, name: str, config: Mapping[str, Any], version: int
+    ) -> ConnectionChanged:
+        """Give a connection another config; running flows that use it start anew, one after the other.
+
+        Args:
+            principal: the caller.
+            name: of the connection.
+            config: all of it, secrets as references.
+            version: number of the version the caller saw.
+
+        Raises:
+            NotFoundError: there is none of this name.
+            ConfigError: the config is wrong, or a flow does not start with it; everything is as it was before.
+            ConflictError: somebody else changed it meanwhile.
+        """
+        demand(principal, "connection.edit")
+        async with self._changing:
+            before = await self._record(name)
+            await self._demand_sound(before.type, config)
+            if same(before.config, dict(config)) and before.version == version:
+                return ConnectionChanged(connection=await self._view(before))
+            record = await self._store.change(name, dict(config), version, principal.name)
+            self._shared.put(record)
+            self._tested.pop(name, None)
+            log.info("connection %s was changed by %s", name, principal.name)
+            restarted: list[str] = []
+            for live in self._running(name):
+                try:
+                    await self._flows.restart(live, principal.name)
+                except ConfigError as error:
+                    await self._take_back(before, record.version, restarted, live, principal)
+                    text = f"flow {live.id} does not start with it, the version before is in force again"
+                    raise ConfigError(f"{text}: {error.message}", error.place) from error
+                restarted.append(live.id)
+            return ConnectionChanged(connection=await self._view(record), restarted=tuple(restarted))
+
+    async def delete(self, principal: Principal, name: str) -> None:
+        """Forget a connection.
+
+        Raises:
+            NotFoundError: there is none of this name.
+            ConflictError: flows use it; names them.
+        """
+        demand(principal, "connection.edit")
+        async with self._changing:
+            record = await self._record(name)
+            users = await self._users(name)
+            if users:
+                raise ConflictError(f"connection {name!r} is used by {', '.join(users)}: give them another one first")
+            await self._store.delete(record.name)
+            self._shared.drop(name)
+            self._tested.pop(name, None)
+            log.info("connection %s was deleted by %s", name, principal.name)
+
+    # -- try
+
+    async def test(self, principal: Principal, name: str) -> TestView:
+        """Try a connection out, with a link of its own. Raises `NotFoundError`; what fails is the result."""
+        demand(principal, "connection.test")
+        record = await self._record(name)
+        entry = ConnectionEntry(name=name, type=record.type, config=record.config)
+        result = self._tested[name] = await self._test(entry, self._data_dir)
+        return result
+
+    async def try_out(
+        self, principal: Principal, type_id: str, config: Mapping[str, Any], name: str = "new", flow_id: str = ""
+    ) -> TestView:
+        """Try a config out that is not kept yet, or is a flow's own.
+
+        Args:
+            principal: the caller.
+            type_id: of the connection.
+            config: secrets as references.
+            name: for sentences.
+            flow_id: the flow it belongs to; relative paths are relative to its folder.
+        """
+        demand(principal, "connection.edit")
+        entry = ConnectionEntry(name=name, type=type_id, config=dict(config))
+        return await self._test(entry, self.base_dir(flow_id))
+
+    def facts(self, entry: ConnectionEntry, base_dir: Path) -> dict[str, Any]:
+        """What the workbench needs to make a connection. Raises `ConfigError` for a reference written wrongly."""
+        return {
+            "name": entry.name, "type": entry.type, "config": entry.config, "secrets": secrets_in([entry.config]),
+            "host_id": self._host_id, "base_dir": str(base_dir),
+        }  # fmt: skip
+
+    def base_dir(self, flow_id: str) -> Path:
+        """What relative paths of a flow's own connections are relative to."""
+        live = self._keeper.flows.get(flow_id)
+        return Path(live.record.base_dir) if live is not None and live.record.base_dir else self._data_dir
+
+    # -- inside
+
+    async def _test(self, entry: ConnectionEntry, base_dir: Path) -> TestView:
+        try:
+            text = await self._bench.do("test", TEST_S, **self.facts(entry, base_dir))
+        except FlowHostError as error:
+            return TestView(ok=False, text=str(error), at=datetime.now(UTC))
+        return TestView(ok=True, text=str(text), at=datetime.now(UTC))
+
+    async def _take_back(
+        self, before: ConnectionRecord, version: int, restarted: Sequence[str], failed: LiveFlow, principal: Principal
+    ) -> None:
+        """The config before is in force again, also for the flows that run with the new one."""
+        record = await self._store.change(before.name, before.config, version, principal.name)
+        self._shared.put(record)
+        for live in (*(self._keeper.flows[flow_id] for flow_id in restarted), failed):
+            try:
+                await self._flows.restart(live, principal.name, start=True)
+            except FlowHostError as error:
+                log.warning("flow %s does not start again with connection %s: %s", live.id, before.name, error)
+
+    async def _record(self, name: str) -> ConnectionRecord:
+        for record in await self._store.all():
+            if record.name == name:
+                return record
+        raise NotFoundError(f"there is no connection {name!r} on this host")
+
+    async def _users(self, name: str) -> tuple[str, ...]:
+        deployed = {live.id for live in self._keeper.flows.values() if name in shared_names(live.document)}
+        return tuple(sorted(deployed | await self._drafts.users_of(name)))
+
+    def _running(self, name: str) -> Sequence[LiveFlow]:
+        """Flows that have it open, or shall."""
+        flows = sorted(self._keeper.flows.values(), key=lambda live: live.id)
+        return [live for live in flows if live.desired == "running" and name in shared_names(live.document)]
+
+    async def _view(self, record: ConnectionRecord) -> ConnectionView:
+        kind = self._catalog.connections.get(record.type)
+        running = self._running(record.name)
+        state, text = self._state(record, running)
+        return ConnectionView(
+            name=record.name, type=record.type, title=kind.spec.title if kind else record.type, config=record.config,
+            version=record.version, changed_by=record.changed_by, changed_at=record.changed_at, state=state, text=text,
+            used_by=await self._users(record.name), running=tuple(live.id for live in running),
+            tested=self._tested.get(record.name),
+        )  # fmt: skip
+
+    def _state(self, record: ConnectionRecord, running: Sequence[LiveFlow]) -> tuple[LinkState, str]:
+        """The worst that running flows see."""
+        if record.type not in self._catalog.connections:
+            return "unknown", f"the plugin that brings {record.type} is not installed"
+        seen = [
+            link
+            for live in running
+            if live.run is not None and live.snapshot is not None
+            if (link := live.snapshot.connections.get(record.name)) is not None
+        ]
+        down = [link for link in seen if not link.up]
+        if down:
+            return "down", down[0].text
+        return ("up", seen[0].text) if seen else ("idle", "no flow that uses it runs now")
+
+    def _types(self) -> tuple[dict[str, Any], ...]:
+        described = []
+        for type_id, kind in sorted(self._catalog.connections.items()):
+            users = [name for name, node in sorted(self._catalog.nodes.items()) if node.spec.connection == type_id]
+            facts = describe_connection(kind, users)
+            del facts["schema"]
+            described.append(facts)
+        return tuple(sorted(described, key=lambda facts: str(facts["title"])))
+
+    def _check(self, type_id: str, config: Mapping[str, Any]) -> tuple[ProblemView, ...]:
+        kind = self._catalog.connections.get(type_id)
+        if kind is None:
+            raise ConfigError(
+                f"connection type {type_id!r} is not installed; install the plugin that brings it", "type"
+            )
+        report = Report(None)
+        name = type_id.partition(".")[0]
+        check_config(report, ("connections", name, "config"), kind.Config, config, self._catalog.functions, os.environ)
+        skipped = len(f"connections.{name}.")
+        return tuple(
+            ProblemView(place=one.place[skipped:], message=one.message, severity=one.severity)
+            for one in report.problems()
+        )
+
+    async def _demand_sound(self, type_id: str, config: Mapping[str, Any]) -> None:
+        errors = [one for one in await asyncio.to_thread(self._check, type_id, config) if one.severity == "error"]
+        if errors:
+            more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+            raise ConfigError(errors[0].message + more, errors[0].place)

@@ -1,0 +1,232 @@
+// A connection's dialog: its form made from its type, a Test button with the answer in words, and who uses it.
+import { el, icon, iconButton } from "./dom.js";
+import { field } from "./form.js";
+import { changedAt } from "./paths.js";
+
+const CHECK_AFTER_MS = 200;
+
+export class LinkDialog {
+  /**
+   * @param {HTMLElement} host where the dialog is put
+   * @param {Record<string, string>} words
+   * @param {(what: string, args: object) => Promise<any>} ask questions to the host
+   */
+  constructor(host, words, ask) {
+    Object.assign(this, { host, words, ask });
+  }
+
+  /**
+   * @param {object} link
+   * @param {string} link.name empty for a new one
+   * @param {string} link.type empty where it is still to be chosen
+   * @param {object} link.config
+   * @param {number} [link.version]
+   * @param {string[]} [link.running] flows that start anew when it changes
+   * @param {boolean} [link.own] it belongs to one flow
+   * @param {boolean} [link.choice] a new one may belong to the flow or to all
+   * @param {boolean} mayEdit
+   * @param {(saved: {name: string, type: string, config: object, own: boolean}) => Promise<void>|void} done
+   */
+  async open(link, mayEdit, done) {
+    this.close();
+    Object.assign(this, { link: { running: [], ...link, config: structuredClone(link.config ?? {}) }, mayEdit, done, problems: [], tested: link.tested ?? null });
+    this.isNew = !link.name;
+    this.before = JSON.stringify([this.link.name, this.link.type, this.link.config]);
+    this.box = el("dialog", "fe-dialog fl-dialog", { "data-testid": "link-dialog", "aria-label": this.#title() });
+    this.box.addEventListener("cancel", (event) => (event.preventDefault(), this.#leave()));
+    this.host.append(this.box);
+    this.box.showModal();
+    this.#draw();
+    try {
+      this.types = await this.ask("connection.types", {});
+    } catch (error) {
+      return this.#say(error);
+    }
+    this.#draw();
+    this.#check();
+  }
+
+  close() {
+    clearTimeout(this.waiting);
+    this.box?.remove();
+    this.box = null;
+  }
+
+  /** Nothing that was typed is thrown away by a slip. */
+  #leave() {
+    if (this.mayEdit && JSON.stringify([this.link.name, this.link.type, this.link.config]) !== this.before && !this.warned) {
+      this.warned = true;
+      this.fault = this.words.link_unsaved;
+      return this.#draw();
+    }
+    this.warned = false;
+    this.fault = "";
+    this.close();
+  }
+
+  #title() {
+    return this.isNew ? this.words.link_new : this.words.link_edit.replace("{name}", this.link.name);
+  }
+
+  get #kind() {
+    return this.types?.find((type) => type.type === this.link.type);
+  }
+
+  #draw() {
+    if (!this.box) return;
+    const { words, link } = this;
+    const focused = this.box.contains(document.activeElement) ? document.activeElement.id : "";
+    const opened = this.box.querySelector("details.fe-more")?.open ?? false;
+    const scroll = this.box.querySelector(".fl-form")?.scrollTop ?? 0;
+    this.box.replaceChildren(
+      el("div", "fe-dialog-head", {}, el("h2", "", {}, this.#title()), iconButton("close", words.close, () => this.#leave())),
+      el("div", "fl-form", {}, ...(this.types ? this.#form(opened) : [el("p", "fh-sub", {}, words.link_loading)])),
+      this.#result(), this.#warning(), this.#buttons(),
+    );
+    this.box.querySelector(".fl-form").scrollTop = scroll;
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    else if (link.type && !this.touched) this.box.querySelector("input")?.focus();
+    this.touched = true;
+  }
+
+  #form(opened) {
+    const { words, link, mayEdit } = this;
+    const kind = this.#kind;
+    const made = [this.isNew ? this.#chooseType() : null, kind ? el("p", "fh-panel-summary", {}, kind.summary) : null];
+    if (this.isNew && kind) made.push(this.#name(), link.choice ? this.#scope() : null);
+    if (!kind && link.type) made.push(el("p", "fe-problem fe-problem-error", {}, words.missing_type.replace("{type}", link.type)));
+    const problemsAt = (place) => this.problems.filter((one) => one.place === place || one.place.startsWith(`${place}[`));
+    const set = (path, value) => {
+      link.config = changedAt({ config: link.config }, path, value).config ?? {};
+      this.tested = null;
+      this.#draw();
+      this.#check();
+    };
+    const of = (fact) => field(fact, { path: ["config", fact.name], value: link.config[fact.name], set, problemsAt, words, mayEdit });
+    const facts = kind?.fields ?? [];
+    made.push(...facts.filter((fact) => !fact.advanced).map(of));
+    const advanced = facts.filter((fact) => fact.advanced);
+    const changed = advanced.some((fact) => fact.name in link.config || problemsAt(`config.${fact.name}`).length);
+    if (advanced.length) made.push(el("details", "fe-more", { open: opened || changed }, el("summary", "", {}, words.advanced), ...advanced.map(of)));
+    return made.filter(Boolean);
+  }
+
+  #chooseType() {
+    const { words, link } = this;
+    if (link.fixed) return null;
+    const options = this.types.map((type) => el("option", "", { value: type.type, selected: type.type === link.type }, type.title));
+    const input = el("select", "fh-input", { id: "fl-type", "data-testid": "link-type" }, el("option", "", { value: "" }, words.choose), ...options);
+    input.addEventListener("change", () => {
+      Object.assign(link, { type: input.value, config: {} });
+      this.problems = [];
+      this.tested = null;
+      this.#draw();
+      this.#check();
+    });
+    return el("div", "fe-field", {}, el("div", "fe-field-head", {}, el("label", "fe-label", { for: "fl-type" }, words.link_type)), input);
+  }
+
+  #name() {
+    const { words, link } = this;
+    const input = el("input", "fh-input", { id: "fl-name", "data-testid": "link-name", spellcheck: "false", autocomplete: "off", maxlength: "64" });
+    input.value = link.name ||= link.suggested ?? "";
+    input.addEventListener("input", () => (link.name = input.value.trim()));
+    const wrong = this.place === "name" ? el("div", "fe-problem fe-problem-error", { role: "alert" }, this.fault) : null;
+    return el("div", "fe-field", {}, el("div", "fe-field-head", {}, el("label", "fe-label", { for: "fl-name" }, words.link_name, el("span", "fe-required", {}, "*"))), input, wrong, el("div", "fe-help", {}, words.link_name_help));
+  }
+
+  #scope() {
+    const { words, link } = this;
+    const one = (own, text) => {
+      const input = el("input", "", { type: "radio", name: "fl-scope", checked: Boolean(link.own) === own, "data-testid": own ? "link-own" : "link-shared" });
+      input.addEventListener("change", () => (link.own = own));
+      return el("label", "fl-choice", {}, input, text);
+    };
+    return el("div", "fe-field fl-scope", { role: "radiogroup" }, one(false, words.link_shared), one(true, words.link_own));
+  }
+
+  #result() {
+    const { words, tested } = this;
+    const box = el("div", "fl-result", { role: "status", "data-testid": "link-result" });
+    if (this.testing) box.append(icon("autorenew", "fh-spin"), words.link_testing);
+    else if (tested) {
+      box.dataset.ok = String(tested.ok);
+      box.append(icon(tested.ok ? "check" : "error_outline"), el("span", "", {}, tested.text));
+    }
+    return box;
+  }
+
+  #warning() {
+    const { words, link } = this;
+    if (this.fault && this.place !== "name") return el("div", "fe-problem fe-problem-error", { role: "alert", "data-testid": "link-fault" }, icon("error_outline"), el("span", "", {}, this.fault));
+    if (this.mayEdit && link.running.length) return el("p", "fe-help", { "data-testid": "link-restarts" }, words.link_restarts.replace("{flows}", link.running.join(", ")));
+    return "";
+  }
+
+  #buttons() {
+    const { words } = this;
+    const test = el("button", "fh-button", { type: "button", disabled: !this.link.type || this.testing || this.saving, "data-testid": "link-test", onclick: () => this.#test() }, icon("network_check"), words.link_test);
+    const save = this.mayEdit
+      ? el("button", "fh-button fh-primary", { type: "button", disabled: !this.link.type || this.saving, "data-testid": "link-save", onclick: () => this.#save() }, icon(this.saving ? "autorenew" : "check", this.saving ? "fh-spin" : ""), this.saving ? words.link_saving : words.link_save)
+      : null;
+    return el("div", "fh-dialog-buttons", {}, test, el("span", "fh-grow"), el("button", "fh-button fh-quiet", { type: "button", onclick: () => this.#leave() }, words.link_cancel), save);
+  }
+
+  #say(error) {
+    Object.assign(this, { fault: error.message, place: error.place ?? "", testing: false, saving: false });
+    this.#draw();
+  }
+
+  /** What is wrong stands at its field while it is typed. */
+  #check() {
+    clearTimeout(this.waiting);
+    if (!this.link.type) return;
+    this.waiting = setTimeout(async () => {
+      try {
+        this.problems = await this.ask("connection.check", { type: this.link.type, config: this.link.config });
+      } catch {
+        return; // said when it is saved
+      }
+      // what nobody has filled in yet is no fault of theirs
+      if (this.isNew && !this.tried) this.problems = this.problems.filter((one) => one.severity === "error" && this.#filledIn(one.place));
+      if (!this.box?.contains(document.activeElement) || !typing(document.activeElement)) this.#draw();
+    }, CHECK_AFTER_MS);
+  }
+
+  #filledIn(place) {
+    const [, name] = /^config\.([^.[]+)/.exec(place) ?? [];
+    return name !== undefined && name in this.link.config;
+  }
+
+  async #test() {
+    Object.assign(this, { testing: true, tested: null, fault: "", tried: true });
+    this.#draw();
+    this.#check();
+    const { link } = this;
+    try {
+      this.tested = await this.ask("connection.try", { name: link.name || "new", type: link.type, config: link.config, own: Boolean(link.own) });
+    } catch (error) {
+      return this.#say(error);
+    }
+    this.testing = false;
+    this.#draw();
+  }
+
+  async #save() {
+    Object.assign(this, { saving: true, fault: "", place: "", tried: true });
+    this.#draw();
+    const { link } = this;
+    try {
+      await this.done({ name: link.name, type: link.type, config: link.config, own: Boolean(link.own) });
+    } catch (error) {
+      this.#say(error);
+      return this.#check();
+    }
+    this.saving = false;
+    this.close();
+  }
+}
+
+function typing(input) {
+  return "before" in input.dataset && input.value !== input.dataset.before;
+}

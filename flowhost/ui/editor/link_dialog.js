@@ -1,0 +1,1 @@
+export { default } from "flowhost-editor/linkpage.js";

@@ -1,0 +1,189 @@
+"""Connections: what the host is joined to, how each link is, who uses it, and a button that tries it out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from nicegui import ui
+
+from flowhost.errors import FlowHostError
+from flowhost.services.access import may
+from flowhost.services.connection_views import ConnectionView, TestView
+from flowhost.ui import format as fmt
+from flowhost.ui.caller import caller
+from flowhost.ui.editor.link_dialog import LinkDialog
+from flowhost.ui.live import Live
+from flowhost.ui.shell import Alert, empty_state, frame
+from flowhost.ui.tags import Button, Tag, link
+from flowhost.ui.texts import t
+
+TONES = {"up": "ok", "down": "bad", "idle": "off", "unknown": "warn"}
+
+
+def register(live: Live) -> None:
+    """Put the page at `/connections`."""
+
+    @ui.page("/connections")
+    async def connections() -> None:
+        found = await live.connections.now()
+        with frame(live, "connections", t("connections.title")) as shell:
+            page = Connections(live)
+            page.show(found)
+
+        def show(answer: tuple[ConnectionView, ...]) -> None:
+            shell.fresh()
+            page.show(answer)
+
+        live.connections.follow(show, shell.stale)
+
+
+class Connections(Tag):
+    """The page's content."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__("div", "", "fh-page")
+        self._live = live
+        self._rows: dict[str, Row] = {}
+        may_edit = may(caller(), "connection.edit")
+        with self:
+            with Tag("div", "", "fh-bar"):
+                Tag("h1", t("connections.title"))
+                Tag("div", "", "fh-grow")
+                if may_edit:
+                    Button(t("connections.new"), "add", self._create, "fh-primary", data_testid="connection-new")
+            Tag("p", t("connections.text"), "fh-lead")
+            self.alert = Alert()
+            self._empty = empty_state("cable", t("connections.empty.title"), t("connections.empty.text"))
+            self._list = Tag("div", "", "fh-links", role="list")
+            self.dialog = LinkDialog(live.host.asks, may_edit=may_edit, on_saved=self._saved)
+        self.may_edit = may_edit
+
+    def show(self, found: Sequence[ConnectionView]) -> None:
+        """Bring the rows up to date."""
+        for name in self._rows.keys() - {view.name for view in found}:
+            self._rows.pop(name).delete()
+        for index, view in enumerate(found):
+            row = self._rows.get(view.name)
+            if row is None:
+                with self._list:
+                    row = self._rows[view.name] = Row(self, self._live)
+            if self._list.default_slot.children[index] is not row:
+                row.move(target_index=index)
+            row.show(view)
+        self._empty.show_if(not found)
+        self._list.show_if(found)
+
+    async def refresh(self) -> None:
+        """Show what there is now, without waiting for the next second."""
+        self.show(await self._live.connections.now())
+
+    def _create(self) -> None:
+        self.alert.take_back()
+        self.dialog.create()
+
+    async def _saved(self, restarted: list[str]) -> None:
+        if restarted:
+            ui.notify(t("connections.restarted", flows=", ".join(restarted)), type="positive", timeout=6000)
+        await self.refresh()
+
+
+class Row(Tag):
+    """One connection: what it is, how it is, and what can be done with it."""
+
+    def __init__(self, page: Connections, live: Live) -> None:
+        super().__init__("section", "", "fh-card fh-link-row", data_testid="connection-row", role="listitem")
+        self._page = page
+        self._connections = live.host.connections
+        self._view: ConnectionView | None = None
+        with self:
+            with Tag("div", "", "fh-card-head"):
+                self._dot = Tag("span", "", "fh-dot fh-dot-off")
+                self._name = Tag("h2")
+                self._type = Tag("span", "", "fh-sub")
+                Tag("div", "", "fh-grow")
+                self._test = Button(t("connections.test"), "network_check", self._on_test, data_testid="connection-try")
+                self._edit = Button(
+                    t("connections.edit" if page.may_edit else "connections.look"), "tune", self._on_edit,
+                    data_testid="connection-open",
+                )  # fmt: skip
+                self._delete = Button(
+                    t("connections.delete"), "delete", self._on_delete, "fh-quiet", data_testid="connection-delete"
+                )
+                self._delete.show_if(page.may_edit)
+                self._test.show_if(may(caller(), "connection.test"))
+            self._state = Tag("p", "", "fh-link-state", data_testid="connection-state")
+            self._result = Tag("p", "", "fh-link-result", role="status", data_testid="connection-tested")
+            with Tag("p", "", "fh-sub"):
+                self._settings = Tag("span", "", "fh-mono")
+            self._users = Tag("p", "", "fh-sub", data_testid="connection-users")
+            self._changed = Tag("p", "", "fh-sub")
+
+    def show(self, view: ConnectionView) -> None:
+        """Bring it up to date."""
+        if view == self._view:
+            return
+        before, self._view = self._view, view
+        self.put("data-connection", view.name)
+        self._dot.look(f"fh-dot fh-dot-{TONES[view.state]}")
+        self._name.set_text(view.name)
+        self._type.set_text(view.title)
+        state = t(f"connections.state.{view.state}")
+        self._state.set_text(f"{state}: {view.text}" if view.text else state)
+        self._settings.set_text(settings_text(view))
+        self._changed.set_text(t("connections.changed", name=view.changed_by, time=fmt.moment(view.changed_at)))
+        self._show_result(view.tested)
+        if before is None or before.used_by != view.used_by:
+            self._show_users(view.used_by)
+
+    def _show_users(self, users: Sequence[str]) -> None:
+        self._users.clear()
+        with self._users:
+            Tag("span", t("connections.used_by") if users else t("connections.unused"))
+            for flow_id in users:
+                link(flow_id, f"/flows/{flow_id}", "fh-link fh-user")
+
+    def _show_result(self, tested: TestView | None) -> None:
+        self._result.show_if(tested)
+        if tested is not None:
+            key = "connections.worked" if tested.ok else "connections.failed"
+            self._result.set_text(t(key, text=tested.text, time=fmt.moment(tested.at)))
+            self._result.look(f"fh-link-result {'fh-link-ok' if tested.ok else 'fh-link-bad'}")
+
+    async def _on_test(self) -> None:
+        assert self._view is not None
+        self._test.busy(t("connections.testing"))
+        try:
+            self._show_result(await self._connections.test(caller(), self._view.name))
+        except FlowHostError as error:
+            self._page.alert.say(str(error))
+        finally:
+            self._test.busy("")
+
+    def _on_edit(self) -> None:
+        assert self._view is not None
+        self._page.alert.take_back()
+        self._page.dialog.edit(json.loads(json.dumps(asdict(self._view), default=str)))
+
+    async def _on_delete(self) -> None:
+        assert self._view is not None
+        try:
+            await self._connections.delete(caller(), self._view.name)
+        except FlowHostError as error:
+            self._page.alert.say(str(error))
+            return
+        self._page.alert.take_back()
+        await self._page.refresh()
+
+
+def settings_text(view: ConnectionView) -> str:
+    """The settings in a line: what is plain as it is, what is secret by name."""
+    return "  ".join(f"{name}: {_short(value)}" for name, value in view.config.items())
+
+
+def _short(value: object) -> str:
+    if isinstance(value, dict) and set(value) == {"secret"}:
+        return t("setting.secret_ref", name=value["secret"])
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
