@@ -72,7 +72,7 @@ class Asks:
 
     async def _try(self, who: Principal, args: Args) -> Any:
         kind, config = take(args, "type", str), take(args, "config", dict)
-        name, flow = take(args, "name", str, "new"), take(args, "flow", str, "")
+        name, flow = take(args, "name", str, "new"), take(args, "flow", str, "") if args.get("own") else ""
         return asdict(await self._host.connections.try_out(who, kind, config, name or "new", flow))
 
 

@@ -12,14 +12,14 @@ from nicegui import ui
 
 from flowhost.ui import letter_import
 from flowhost.ui.live import Live
-from flowhost.ui.pages import demo, editor, errors, flow, overview, plugins, runs, work
+from flowhost.ui.pages import connections, demo, editor, errors, flow, overview, plugins, runs, work
 from flowhost.ui.texts import t
 
 if TYPE_CHECKING:
     from flowhost.services.host import Host
 
 ASSETS = Path(__file__).parent / "assets"
-STYLES = ("theme", "graph", "editor", "work")
+STYLES = ("theme", "graph", "editor", "work", "bench")
 RECONNECT_S = 5.0
 """How long the page may be away before the server forgets it; also sets how often the browser is pinged."""
 
@@ -38,7 +38,7 @@ def install(app: FastAPI, host: Host, *, storage_secret: str | None = None) -> N
     """
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
     live = Live(host)
-    for page in (errors, overview, editor, flow, work, runs, plugins):
+    for page in (errors, overview, editor, flow, work, runs, connections, plugins):
         page.register(live)
     letter_import.add_routes(app, live)
     if live.is_demo:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from nicegui import Client, background_tasks, ui
 
 from flowhost.errors import FlowHostError
+from flowhost.services.connection_views import ConnectionView
 from flowhost.services.views import (
     AlarmView,
     DemoSwitchView,
@@ -162,6 +163,9 @@ class Live:
             lambda: host.flows.list(caller()),
             watched=lambda flows: [flow.id for flow in flows if flow.state in ("starting", "running", "draining")],
             watch=lambda flow_id: host.flows.watch(caller(), flow_id),
+        )
+        self.connections: Feed[tuple[ConnectionView, ...]] = Feed(
+            "connections", lambda: host.connections.list(caller())
         )
         self.plugins: Feed[tuple[PluginView, ...]] = Feed("plugins", lambda: host.plugins.list(caller()), period_s=10.0)
         self.is_demo = host.plant is not None

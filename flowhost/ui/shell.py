@@ -13,7 +13,9 @@ from flowhost.ui.live import Live
 from flowhost.ui.tags import Button, Tag, icon, link
 from flowhost.ui.texts import t
 
-PAGES = (("flows", "/"), ("work", "/work"), ("runs", "/runs"), ("plugins", "/plugins"))
+PAGES = (
+    ("flows", "/"), ("work", "/work"), ("runs", "/runs"), ("connections", "/connections"), ("plugins", "/plugins"),
+)  # fmt: skip
 DEMO = ("demo", "/demo")
 
 

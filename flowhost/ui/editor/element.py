@@ -12,6 +12,7 @@ from nicegui.dependencies import register_esm
 from nicegui.element import Element
 
 from flowhost.ui.icons import bundled
+from flowhost.ui.texts.bench import BENCH_WORDS
 from flowhost.ui.texts.editor import WORDS
 
 SCRIPTS = Path(__file__).parent / "js"
@@ -54,7 +55,13 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
     ) -> None:
         super().__init__()
         known = [{**kind, "icon": bundled(kind["icon"], kind["kind"])} for kind in types]
-        facts = {"flow": flow_id, "types": known, "words": WORDS, "categories": CATEGORIES, "mayEdit": may_edit}
+        facts = {
+            "flow": flow_id,
+            "types": known,
+            "words": {**WORDS, **BENCH_WORDS},
+            "categories": CATEGORIES,
+            "mayEdit": may_edit,
+        }
         self.props["facts"] = json.dumps(facts, default=str)
         self.on("deploy", lambda event: on_deploy(event.args) if isinstance(event.args, int) else None)
         self.on("switch", lambda event: on_switch(event.args) if event.args in ("start", "stop") else None)

@@ -37,19 +37,19 @@ class LinkDialog(Element, component=Path(__file__).parent / "link_dialog.js"):
 
     def create(self) -> None:
         """Open it for a new connection."""
-        self.run_method("create")
+        _ = self.run_method("create")
 
     def edit(self, link: Mapping[str, Any]) -> None:
         """Open it for one there is."""
-        self.run_method("edit", link)
+        _ = self.run_method("edit", link)
 
     def _on_ask(self, frame: Any) -> None:
         if isinstance(frame, dict):
-            background_tasks.create(self._answer(frame), name="question of a form")
+            _ = background_tasks.create(self._answer(frame), name="question of a form")
 
     async def _answer(self, frame: Mapping[str, Any]) -> None:
         answer = await self._asks.answer(caller(), frame.get("what"), frame.get("args"))
         # through JSON: times become text, and nothing but plain data reaches the browser
         plain = json.loads(json.dumps({"n": frame.get("n"), **answer}, default=str))
         if not self.is_deleted:
-            self.run_method("answer", plain)
+            _ = self.run_method("answer", plain)

@@ -132,7 +132,7 @@ class Row(Tag):
         state = t(f"connections.state.{view.state}")
         self._state.set_text(f"{state}: {view.text}" if view.text else state)
         self._settings.set_text(settings_text(view))
-        self._changed.set_text(t("connections.changed", name=view.changed_by, time=fmt.moment(view.changed_at)))
+        self._changed.set_text(t("connections.changed", name=view.changed_by, time=fmt.clock(view.changed_at)))
         self._show_result(view.tested)
         if before is None or before.used_by != view.used_by:
             self._show_users(view.used_by)
@@ -148,7 +148,7 @@ class Row(Tag):
         self._result.show_if(tested)
         if tested is not None:
             key = "connections.worked" if tested.ok else "connections.failed"
-            self._result.set_text(t(key, text=tested.text, time=fmt.moment(tested.at)))
+            self._result.set_text(t(key, text=tested.text, time=fmt.clock(tested.at)))
             self._result.look(f"fh-link-result {'fh-link-ok' if tested.ok else 'fh-link-bad'}")
 
     async def _on_test(self) -> None:
@@ -159,7 +159,7 @@ class Row(Tag):
         except FlowHostError as error:
             self._page.alert.say(str(error))
         finally:
-            self._test.busy("")
+            self._test.busy(None)
 
     def _on_edit(self) -> None:
         assert self._view is not None
@@ -179,7 +179,7 @@ class Row(Tag):
 
 def settings_text(view: ConnectionView) -> str:
     """The settings in a line: what is plain as it is, what is secret by name."""
-    return "  ".join(f"{name}: {_short(value)}" for name, value in view.config.items())
+    return " · ".join(f"{name}: {_short(value)}" for name, value in view.config.items())
 
 
 def _short(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Words of what is tried out beside the canvas, in English: connections, pick lists, samples; scripts take all of them."""
+"""Words of what is tried out beside the canvas, in English; its scripts take all of them at once."""
 
 from __future__ import annotations
 

@@ -264,8 +264,8 @@ export class Editor extends EventTarget {
 
   #firstConnection(type) {
     if (!type.connection) return {};
-    const fitting = Object.entries(this.draft.doc.connections ?? {}).filter(([, entry]) => entry.type === type.connection);
-    return fitting.length ? { connection: fitting[0][0] } : {};
+    const [fitting] = this.links.fitting(type.connection);
+    return fitting ? { connection: fitting.name } : {};
   }
 }
 

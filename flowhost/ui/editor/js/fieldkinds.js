@@ -7,6 +7,7 @@
 export function kindOf({ type, widget, fields = [] }) {
   const options = optionsOf(type);
   if (options) return { shape: "choice", options };
+  if (type === "object or true or false" && fields.length) return { shape: "optional" };
   if (type === "true or false") return { shape: "flag" };
   if (widget === "code") return { shape: "code", mono: true };
   const list = /^list of (.+)$/.exec(type);

@@ -29,7 +29,7 @@ export function field(fact, context) {
 function control(kind, fact, context) {
   if (isReference(context.value)) return reference(fact, context);
   if (fact.secret) return secret(fact, context);
-  const make = { choice, flag, rows, pairs, objects, nested, code, json }[kind.shape] ?? line;
+  const make = { choice, flag, optional, rows, pairs, objects, nested, code, json }[kind.shape] ?? line;
   return make(kind, fact, context);
 }
 
@@ -155,6 +155,21 @@ function objects(kind, fact, context) {
   });
   const add = el("button", "fh-button fh-quiet", { type: "button", onclick: () => set(path, [...list, blank(fact)]) }, icon("add"), words.add_row);
   return el("div", "fe-rows", { id: context.id }, ...blocks, mayEdit ? add : null);
+}
+
+/** Off, on, or on with settings of its own. */
+function optional(kind, fact, context) {
+  const { id, value = fact.default ?? false, set, path, mayEdit, words } = context;
+  const on = value !== false;
+  const input = el("input", "", { id, type: "checkbox", role: "switch", checked: on, disabled: !mayEdit });
+  input.addEventListener("change", () => set(path, input.checked ? true : undefined));
+  const inner = value && typeof value === "object" ? value : {};
+  const change = (at, changed) => {
+    const after = edited(inner, at.slice(path.length), changed);
+    set(path, Object.keys(after).length ? after : true);
+  };
+  const rest = on ? fact.fields.map((one) => field(one, { ...context, path: [...path, one.name], value: inner[one.name], set: change })) : [];
+  return el("div", "", {}, el("div", "fe-flag", {}, input, el("span", "fh-sub", {}, on ? words.yes : words.no)), rest.length ? el("div", "fe-nested", {}, ...rest) : null);
 }
 
 function nested(kind, fact, context) {

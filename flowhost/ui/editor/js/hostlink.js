@@ -1,5 +1,6 @@
 // The editor's side of the socket: takes what the host tells, says what this tab does.
 import { Channel } from "./channel.js";
+import { Asks } from "./asks.js";
 import { tabId } from "./memory.js";
 
 const PRESENCE_AFTER_MS = 120;
@@ -10,6 +11,7 @@ export class HostLink {
     this.editor = editor;
     this.tab = tabId();
     this.watched = [];
+    this.asks = new Asks((frame) => this.send(frame), editor.words);
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     this.channel = new Channel(`${scheme}://${location.host}/api/v1/flows/${encodeURIComponent(editor.flow)}/live`, {
       hello: () => ({ t: "hello", tab: this.tab, rev: editor.draft.rev }),
@@ -24,6 +26,11 @@ export class HostLink {
 
   send(frame) {
     return this.channel.send(frame);
+  }
+
+  /** A question to the host; rejects with words for the person. */
+  ask(what, args) {
+    return this.asks.ask(what, args);
   }
 
   /** Values of these nodes are wanted. */
@@ -61,6 +68,9 @@ export class HostLink {
       case "nack":
         draft.refused(frame.id, frame.reason);
         break;
+      case "answer":
+        this.asks.take(frame);
+        break;
       case "caught_up":
         this.#resend();
         break;
@@ -88,7 +98,7 @@ export class HostLink {
     if (state === "open") {
       this.presence();
       if (this.watched.length) this.watch(this.watched);
-    }
+    } else this.asks.lost();
     this.editor.emit("line", { state, reason, unsent: this.editor.draft.unsent().length });
   }
 

@@ -8,6 +8,7 @@ import { Minimap } from "./minimap.js";
 import { Palette } from "./palette.js";
 import { QuickAdd } from "./quickadd.js";
 import { KeySheet } from "./keysheet.js";
+import { SharedLinks } from "./sharedlinks.js";
 import { Search } from "./search.js";
 
 export default {
@@ -24,6 +25,7 @@ export default {
     root.append(bar, el("div", "fe-body", {}, palette, frame, panel));
     const editor = new Editor(frame, facts);
     this.editor = editor;
+    new SharedLinks(editor, root);
     this.parts = [
       new Palette(palette, editor, facts.categories), new Bar(bar, editor, (name, detail) => this.$emit(name, detail)),
       new Inspector(panel, editor), new QuickAdd(editor), new Minimap(editor), new KeySheet(editor), new Search(editor),

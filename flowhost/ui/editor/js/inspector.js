@@ -1,6 +1,7 @@
 // The panel at the right: the form of the open node with its problems, values and help; else the flow itself.
 import { el, icon, iconButton, short, write } from "./dom.js";
 import { field } from "./form.js";
+import { linkField } from "./linkfield.js";
 import { LastValues } from "./values.js";
 
 const OUTBOX = { name: "outbox", type: "true or false", default: true, docs: "", fields: [], unit: "" };
@@ -13,6 +14,7 @@ export class Inspector {
     editor.on("open", () => this.#build());
     editor.on("change", () => this.#later());
     editor.on("problems", () => this.#later());
+    editor.on("links", () => this.#later());
     editor.on("ready", () => this.#build());
     editor.on("showproblems", () => (editor.open(null), editor.select([]), this.#build()));
     editor.on("rename", (id) => id && (editor.open(id), this.root.querySelector("#fe-name")?.select()));
@@ -90,7 +92,7 @@ export class Inspector {
     name.querySelector("input").id = "fe-name";
     name.querySelector("label").htmlFor = "fe-name";
     const made = [name];
-    if (type?.connection) made.push(this.#connection(id, node, type, context));
+    if (type?.connection) made.push(linkField(editor, node, id, type.connection, context));
     const config = node.config ?? {};
     const facts = type?.fields ?? [];
     made.push(...facts.filter((fact) => !fact.advanced).map((fact) => of(fact, ["config", fact.name], config[fact.name])));
@@ -105,28 +107,6 @@ export class Inspector {
     rest.push(of({ name: "disabled", type: type?.kind === "transform" ? "'block' or 'pass'" : "'block' or 'block'", docs: words.disabled_help, fields: [], unit: "", default: null }, ["disabled"], node.disabled));
     made.push(el("details", "fe-more", { open: Boolean(changed) }, el("summary", "", {}, words.advanced), ...rest));
     return made;
-  }
-
-  #connection(id, node, type, context) {
-    const { words } = this.editor;
-    const known = Object.entries(this.editor.draft.doc.connections ?? {}).filter(([, entry]) => entry.type === type.connection);
-    const input = el(
-      "select", "fh-input", { id: "fe-connection", disabled: !context.mayEdit },
-      el("option", "", { value: "" }, words.choose), ...known.map(([name]) => el("option", "", { value: name, selected: name === node.connection }, name)),
-      el("option", "", { value: "+" }, words.new_connection),
-    );
-    input.addEventListener("change", () => {
-      if (input.value !== "+") return context.set(["connection"], input.value || undefined);
-      this.editor.emit("newconnection", { node: id, type: type.connection });
-      input.value = node.connection ?? "";
-    });
-    const problems = context.problemsAt("connection").map((one) => el("div", "fe-problem fe-problem-error", { role: "alert" }, icon("error_outline"), one.message));
-    const edit = node.connection ? iconButton("tune", words.edit_connection, () => this.editor.emit("editconnection", node.connection)) : null;
-    return el(
-      "div", `fe-field${problems.length ? " fe-wrong" : ""}`, { "data-testid": "field", "data-field": "connection" },
-      el("div", "fe-field-head", {}, el("label", "fe-label", { for: "fe-connection" }, words.connection, el("span", "fe-required", {}, "*"))),
-      el("div", "fe-row", {}, input, edit), ...problems,
-    );
   }
 
   /** Problems of the node that no field shows. */

@@ -1,0 +1,39 @@
+// Questions to the host, and values changed by path.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Asks } from "../../flowhost/ui/editor/js/asks.js";
+import { changedAt } from "../../flowhost/ui/editor/js/paths.js";
+
+const words = { line_lost: "no line", no_answer: "no answer" };
+
+test("each question gets its own answer", async () => {
+  const sent = [];
+  const asks = new Asks((frame) => sent.push(frame) > 0, words);
+  const [one, two] = [asks.ask("a", { x: 1 }), asks.ask("b", {})];
+  assert.deepEqual(sent[0], { t: "ask", n: 1, what: "a", args: { x: 1 } });
+  asks.take({ n: 2, ok: true, value: "second" });
+  asks.take({ n: 1, ok: false, error: "wrong", place: "config.url" });
+  asks.take({ n: 77, ok: true });
+  assert.equal(await two, "second");
+  await assert.rejects(one, (error) => error.message === "wrong" && error.place === "config.url");
+});
+
+test("a line that breaks ends all questions", async () => {
+  const asks = new Asks(() => true, words);
+  const asked = asks.ask("a", {});
+  asks.lost();
+  await assert.rejects(asked, /no line/);
+  await assert.rejects(new Asks(() => false, words).ask("a", {}), /no line/);
+});
+
+test("values are changed by path and never in place", () => {
+  const before = { config: { host: "a", tls: { ca_file: "x" }, topics: ["p", "q"] } };
+  const kept = structuredClone(before);
+  assert.deepEqual(changedAt(before, ["config", "host"], "b").config.host, "b");
+  assert.deepEqual(Object.keys(changedAt(before, ["config", "host"], "b").config), ["host", "tls", "topics"]);
+  assert.deepEqual(changedAt(before, ["config", "tls", "ca_file"], undefined).config, { host: "a", topics: ["p", "q"] });
+  assert.deepEqual(changedAt(before, ["config", "topics", "0"], "z").config.topics, ["z", "q"]);
+  assert.deepEqual(changedAt(before, ["config", "topics", "0"], undefined).config.topics, ["q"]);
+  assert.deepEqual(changedAt({}, ["config", "a", "b"], 1), { config: { a: { b: 1 } } });
+  assert.deepEqual(before, kept);
+});

@@ -1,0 +1,114 @@
+"""Connections in a real browser on a real host: the page, and the field of a node in the editor."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+PATIENCE_MS = 30_000
+SERVE = """
+import sys
+from flowhost.app import serve
+from flowhost.services.settings import load_settings
+if __name__ == "__main__":
+    serve(load_settings(port=0), say=lambda line: print(line, flush=True))
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def address(data: Path) -> Iterator[str]:
+    """A host for all tests of this module."""
+    script = data.parent / f"{data.name}-serve.py"
+    script.write_text(SERVE)
+    environ = os.environ | {"FLOWHOST_DATA_DIR": str(data), "FLOWHOST_SECRET_DB": "hunter2"}
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environ) as server:
+        try:
+            assert server.stdout is not None
+            found = re.search(r"http://[\d.]+:\d+", server.stdout.readline())
+            assert found, "the server ended before it answered"
+            yield found[0]
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def field(page: Page, name: str) -> Locator:
+    return page.locator(f"[data-testid=field][data-field='{name}']").locator("visible=true").first
+
+
+def fill(page: Page, name: str, text: str) -> None:
+    box = field(page, name).locator("input, textarea").first
+    box.fill(text)
+    box.press("Enter")
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator(f"[data-testid=connection-row][data-connection='{name}']")
+
+
+def test_a_connection_is_made_tested_used_and_kept_from_deletion(watched, data: Path) -> None:
+    sqlite3.connect(data / "plant.db").close()
+    page: Page = watched.open("/connections")
+    expect(page.get_by_role("heading", name="No connections yet")).to_be_visible()
+    page.get_by_test_id("connection-new").click()
+    page.get_by_test_id("link-type").select_option("sql.database")
+    page.get_by_test_id("link-name").fill("plantdb")
+    # what is wrong stands at its field
+    fill(page, "url", "nonsense")
+    expect(field(page, "url").locator(".fe-problem")).to_be_visible(timeout=PATIENCE_MS)
+    fill(page, "url", f"sqlite:///{data}/plant.db")
+    fill(page, "password", "db")
+    expect(field(page, "password")).to_contain_text("secret: db")
+    field(page, "password").get_by_role("button").click()
+    page.get_by_test_id("link-test").click()
+    expect(page.get_by_test_id("link-result")).to_have_attribute("data-ok", "true", timeout=PATIENCE_MS)
+    page.get_by_test_id("link-save").click()
+    expect(row(page, "plantdb")).to_be_visible(timeout=PATIENCE_MS)
+    expect(row(page, "plantdb").get_by_test_id("connection-state")).to_contain_text("Not in use")
+    row(page, "plantdb").get_by_test_id("connection-try").click()
+    expect(row(page, "plantdb").get_by_test_id("connection-tested")).to_contain_text("plant.db", timeout=PATIENCE_MS)
+    assert "hunter2" not in page.content()
+    # the editor offers it, tests it, and uses it
+    page = watched.open("/")
+    page.get_by_test_id("new-flow-empty").or_(page.get_by_test_id("new-flow")).locator("visible=true").first.click()
+    page.get_by_test_id("new-name").fill("Into the database")
+    page.get_by_test_id("new-do").click()
+    page.wait_for_url("**/edit")
+    expect(page.get_by_test_id("empty-hint")).to_be_visible(timeout=PATIENCE_MS)
+    page.locator("[data-testid=palette-item][data-type='sql.write']").last.drag_to(
+        page.get_by_test_id("canvas"), target_position={"x": 300, "y": 200}
+    )
+    expect(page.locator("#fe-connection")).to_have_value("plantdb", timeout=PATIENCE_MS)
+    page.get_by_test_id("connection-test").click()
+    expect(page.get_by_test_id("connection-result")).to_have_attribute("data-ok", "true", timeout=PATIENCE_MS)
+    page.wait_for_function("window.__flowhost.draft.pending.length === 0")
+    assert "connections" not in page.evaluate("window.__flowhost.draft.doc")
+    # a connection of the flow's own, made at the field
+    page.locator("#fe-connection").select_option("+")
+    page.get_by_test_id("link-name").fill("own")
+    page.get_by_test_id("link-own").check()
+    fill(page, "url", f"sqlite:///{data}/own.db")
+    page.get_by_test_id("link-save").click()
+    expect(page.locator("#fe-connection")).to_have_value("own", timeout=PATIENCE_MS)
+    assert page.evaluate("window.__flowhost.draft.doc.connections.own.type") == "sql.database"
+    page.locator("#fe-connection").select_option("plantdb")
+    page.wait_for_function("window.__flowhost.draft.pending.length === 0")
+    # used: it stays
+    page = watched.open("/connections")
+    expect(row(page, "plantdb").get_by_test_id("connection-users")).to_contain_text("into-the-database")
+    row(page, "plantdb").get_by_test_id("connection-delete").click()
+    expect(page.get_by_test_id("alert").locator("visible=true")).to_contain_text("is used by into-the-database")
