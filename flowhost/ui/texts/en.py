@@ -368,7 +368,8 @@ TEXTS: dict[str, str] = WORK | {
     # connections
     "connections.title": "Connections",
     "connections.text": (
-        "Made once, used by name in any flow. Passwords are never kept here: a field names a secret, and the host puts it in when a flow starts."
+        "Made once, used by name in any flow. Passwords are never kept here: a field names a "
+        "secret, and the host puts it in when a flow starts."
     ),
     "connections.new": "New connection",
     "connections.empty.title": "No connections yet",
