@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +17,9 @@ from flowhost.services.live import LiveFlow
 from flowhost.services.plant_simulator import PartState
 from flowhost.services.views import DemoSwitchView, FlowRef, SwitchName
 
-PARTS: dict[SwitchName, str] = {"broker": "broker", "plc": "opcua", "meter": "modbus", "database": "database"}
+PARTS: dict[SwitchName, str] = {
+    "broker": "broker", "plc": "opcua", "meter": "modbus", "database": "database", "sensor": "odd_sensor"
+}  # fmt: skip
 """What the simulator calls the part of each switch."""
 SQLITE = "sqlite:///"
 
@@ -77,7 +80,8 @@ class DemoService:
             self._changed[name] = datetime.now(UTC)
         self._was_on[name] = state.on
         address = self._plant.addresses[PARTS[name]]
-        readers, writers = self._who_uses(address)
+        # a sensor is reached through the broker: by those who subscribe to its topic
+        readers, writers = self._who_uses(*address.split("/", 1)) if name == "sensor" else self._who_uses(address)
         return DemoSwitchView(
             name=name,
             address=address,
@@ -89,8 +93,8 @@ class DemoService:
             writers=writers,
         )
 
-    def _who_uses(self, address: str) -> tuple[tuple[FlowRef, ...], tuple[FlowRef, ...]]:
-        """Flows that read there and flows that write there."""
+    def _who_uses(self, address: str, topic: str = "") -> tuple[tuple[FlowRef, ...], tuple[FlowRef, ...]]:
+        """Flows that read there and flows that write there; with a topic, those that read it."""
         readers, writers = [], []
         for live in sorted(self._flows.values(), key=lambda live: live.document.name or live.id):
             base_dir = Path(live.record.base_dir) if live.record.base_dir else self._data_dir
@@ -101,11 +105,26 @@ class DemoService:
             }
             using = {node_id for node_id, node in live.document.nodes.items() if node.connection in here}
             flow = FlowRef(id=live.id, name=live.document.name or live.id)
-            if using - live.sinks:
+            if any(not topic or hears(live.document.nodes[node].config, topic) for node in using - live.sinks):
                 readers.append(flow)
-            if using & live.sinks:
+            if using & live.sinks and not topic:
                 writers.append(flow)
         return tuple(readers), tuple(writers)
+
+
+def hears(config: Mapping[str, Any], topic: str) -> bool:
+    """Whether a node with this configuration subscribes to an MQTT topic."""
+    filters = config.get("topics")
+    return isinstance(filters, list) and any(_matches(str(one), topic) for one in filters)
+
+
+def _matches(pattern: str, topic: str) -> bool:
+    for wanted, level in zip_longest(pattern.split("/"), topic.split("/")):
+        if wanted == "#":
+            return True
+        if wanted is None or level is None or wanted not in ("+", level):
+            return False
+    return True
 
 
 def address_of(connection: ConnectionEntry, base_dir: Path) -> str:

@@ -178,6 +178,7 @@ def _addresses(ready: dict[str, Any], database: Path | None) -> dict[str, str]:
         "broker": f"{ready['mqtt']['host']}:{ready['mqtt']['port']}",
         "opcua": str(ready["opcua"]["endpoint"]),
         "modbus": f"{ready['modbus']['host']}:{ready['modbus']['port']}",
+        "odd_sensor": f"{ready['mqtt']['host']}:{ready['mqtt']['port']}/{ready['odd_sensor']['topic']}",
     }
     return addresses if database is None else {**addresses, "database": str(database)}
 

@@ -13,7 +13,7 @@ FlowState = Literal["stopped", "starting", "running", "draining", "failed", "end
 Desired = Literal["running", "stopped"]
 NodeStateText = Literal["starting", "running", "retrying", "ended", "stopped", "failed", "idle", "interrupted"]
 Outcome = Literal["running", "stopped", "ended", "failed", "interrupted"]
-SwitchName = Literal["broker", "plc", "meter", "database"]
+SwitchName = Literal["broker", "plc", "meter", "database", "sensor"]
 Severity = Literal["warning", "error", "critical"]
 WorkerState = Literal["starting", "running", "restarting", "stopped"]
 
@@ -439,7 +439,7 @@ class DemoSwitchView:
     """A part of the demo's plant that can be turned off and on.
 
     Attributes:
-        name: broker, plc, meter or database.
+        name: broker, plc, meter, database or sensor; a sensor that is off talks nonsense.
         address: where flows reach it.
         on: it works now, whatever was asked for.
         turning: somebody has asked, and it has not answered yet.

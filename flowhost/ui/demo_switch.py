@@ -11,11 +11,17 @@ from flowhost.ui.caller import caller
 from flowhost.ui.live import Live
 from flowhost.ui.shell import Alert
 from flowhost.ui.tags import Button, Tag, icon, link
-from flowhost.ui.texts import t
+from flowhost.ui.texts import TEXTS, t
 
 log = logging.getLogger(__name__)
 
-ICONS = {"broker": "hub", "plc": "precision_manufacturing", "meter": "electric_meter", "database": "storage"}
+ICONS = {
+    "broker": "hub",
+    "plc": "precision_manufacturing",
+    "meter": "electric_meter",
+    "database": "storage",
+    "sensor": "thermostat",
+}
 
 
 class DemoSwitch(Tag):
@@ -34,17 +40,19 @@ class DemoSwitch(Tag):
                     with Tag("div", "", "fh-state", data_testid="demo-state") as self._state:
                         self._dot = Tag("span")
                         self._word = Tag("span")
-                self._on = Button(t("demo.turn_on"), "power_settings_new", lambda: self._click(on=True))
-                self._off = Button(t("demo.turn_off"), "power_off", lambda: self._click(on=False))
+                self._on = Button(_words(switch, "turn_on"), "power_settings_new", lambda: self._click(on=True))
+                self._off = Button(_words(switch, "turn_off"), "power_off", lambda: self._click(on=False))
             self._fault = Tag("p", "", "fh-error-text", data_testid="demo-fault")
             Tag("p", t(f"demo.{switch.name}.off"), "fh-sub")
             self._readers = Users(t("demo.readers"))
             self._writers = Users(t("demo.writers"))
             self._nobody = Tag("p", t("demo.nobody"), "fh-sub")
+            if switch.name == "sensor":
+                link(t("demo.work"), "/work", "fh-link").put("data-testid", "demo-work")
             self._alert = Alert()
         name = t(f"demo.{switch.name}")
-        self._on.put("aria-label", t("demo.turn_on_named", name=name)).put("data-testid", "demo-on")
-        self._off.put("aria-label", t("demo.turn_off_named", name=name)).put("data-testid", "demo-off")
+        self._on.put("aria-label", _words(switch, "turn_on_named", name=name)).put("data-testid", "demo-on")
+        self._off.put("aria-label", _words(switch, "turn_off_named", name=name)).put("data-testid", "demo-off")
 
     def show(self, switch: DemoSwitchView) -> None:
         """Bring it up to date."""
@@ -55,8 +63,8 @@ class DemoSwitch(Tag):
         self._word.set_text(word)
         self._state.put("data-state", "on" if switch.on else "off").put("title", switch.address)
         self._fault.set_text(switch.fault).show_if(switch.fault)
-        self._on.busy(t("demo.turning_on") if turning is True else None)
-        self._off.busy(t("demo.turning_off") if turning is False else None)
+        self._on.busy(_words(switch, "turning_on") if turning is True else None)
+        self._off.busy(_words(switch, "turning_off") if turning is False else None)
         self._on.show_if(turning is True or (turning is None and not switch.on))
         self._off.show_if(turning is False or (turning is None and switch.on))
         self._readers.show(switch.readers)
@@ -108,8 +116,14 @@ class Users(Tag):
 def _state(switch: DemoSwitchView, turning: bool | None) -> tuple[str, str]:
     """Tone and words: what goes on, else what is."""
     if turning is not None:
-        return "busy", t("demo.turning_on" if turning else "demo.turning_off")
+        return "busy", _words(switch, "turning_on" if turning else "turning_off")
     since = fmt.clock(switch.since) if switch.since else ""
     if switch.on:
-        return "ok", t("demo.on_since", since=since) if since else t("demo.on")
-    return ("bad" if switch.fault else "warn"), t("demo.off_since", since=since)
+        return "ok", _words(switch, "on_since", since=since) if since else _words(switch, "on")
+    return ("bad" if switch.fault else "warn"), _words(switch, "off_since", since=since)
+
+
+def _words(switch: DemoSwitchView, which: str, **values: str) -> str:
+    """Words of this switch where it has its own."""
+    own = f"demo.{switch.name}.{which}"
+    return t(own if own in TEXTS else f"demo.{which}", **values)

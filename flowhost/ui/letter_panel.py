@@ -72,7 +72,7 @@ class LetterPanel(Tag):
     async def open(self, id_: str) -> None:
         """Show a letter. Raises `FlowHostError` where there is none."""
         self._take(await self._letters.show(caller(), id_))
-        _ = self.run_method("focus")
+        _ = self.run_method("focus", {"preventScroll": True})
 
     def is_free(self) -> bool:
         """Whether nothing typed would be lost by showing another letter or none; says so if it would."""

@@ -158,9 +158,7 @@ class LetterLine(Tag):
         self._flow.set_text(letter.flow_name).put("title", letter.flow_id)
         self._kind.set_text(kind_words(letter.kind)).put("title", letter.kind)
         self._reason.set_text(letter.reason).put("title", letter.reason)
-        self._topic.set_text(" · ".join(filter(None, (letter.topic, letter.key))) or letter.message_id).put(
-            "title", _about(letter)
-        )
+        self._topic.set_text(_name(letter)).put("title", _about(letter))
         self._preview.set_text(letter.preview).put("title", letter.preview)
         self._tries.set_text(fmt.count(letter.attempts))
         self._dot.look(f"fh-dot fh-dot-{TONES[letter.state]}")
@@ -178,6 +176,11 @@ class LetterLine(Tag):
         button.put("title", t(f"work.{name}")).put("aria-label", t(f"work.{name}"))
         if guard(button, "letter.repair"):
             button.on("click", action)
+
+
+def _name(letter: DeadLetterRow) -> str:
+    """Topic and key, where the key says more than the topic."""
+    return " · ".join(filter(None, dict.fromkeys((letter.topic, letter.key)))) or letter.message_id
 
 
 def _about(letter: DeadLetterRow) -> str:

@@ -490,7 +490,9 @@ class FakeSystem:
 
 class FakeDemo:
     def __init__(self) -> None:
-        self.states: dict[Any, tuple[bool, str]] = dict.fromkeys(("broker", "plc", "meter", "database"), (True, ""))
+        self.states: dict[Any, tuple[bool, str]] = dict.fromkeys(
+            ("broker", "plc", "meter", "database", "sensor"), (True, "")
+        )
         self.comes_back = True
 
     async def switches(self, principal: Principal) -> tuple[DemoSwitchView, ...]:

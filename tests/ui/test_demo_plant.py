@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -34,9 +33,10 @@ class Watched(Protocol):
     def open(self, path: str) -> Page: ...
 
 
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a demo of its own answers, on a fresh data folder."""
+    tmp_path = tmp_path_factory.mktemp("demo")
     environ = {**os.environ, "FLOWHOST_PORT": "0", "FLOWHOST_DATA_DIR": str(tmp_path / "data")}
     command = [sys.executable, "-m", "flowhost", "demo"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ, cwd=tmp_path) as demo:
@@ -81,3 +81,22 @@ def test_broker_off_and_on(watched: Watched) -> None:
     expect(account).to_have_text(re.compile(r"^(\d[\d\s]*) in = \1 delivered$"), timeout=WAIT_MS)
     assert delivered(account) >= kept
     expect(flow.get_by_test_id("demo-dead")).to_have_text("0")
+
+
+def test_a_sensor_talks_nonsense_and_a_person_mends_it(watched: Watched) -> None:
+    page = watched.open("/demo")
+    sensor = page.locator("[data-switch=sensor]")
+    expect(sensor).to_contain_text("Sensors in one convention", timeout=WAIT_MS)
+    sensor.get_by_test_id("demo-off").click()
+    expect(sensor.get_by_test_id("demo-state")).to_contain_text("Talks nonsense since", timeout=WAIT_MS)
+    expect(page.get_by_test_id("work-count")).to_be_visible(timeout=WAIT_MS)
+    sensor.get_by_test_id("demo-on").click()
+    expect(sensor.get_by_test_id("demo-state")).to_contain_text("Measures again since", timeout=WAIT_MS)
+
+    sensor.get_by_test_id("demo-work").click()
+    page.get_by_test_id("worklist-row").filter(has_text="Capper, old").first.click()
+    panel = page.get_by_test_id("letter")
+    expect(panel.get_by_test_id("payload")).to_have_value(re.compile("OVERRANGE|Err 17|----"), timeout=WAIT_MS)
+    panel.get_by_test_id("payload").fill('{"v": 70.7, "u": "F"}')
+    panel.get_by_test_id("save-retry").click()
+    expect(panel.get_by_test_id("letter-state")).to_have_text("Delivered", timeout=WAIT_MS)

@@ -1,4 +1,4 @@
-"""Demo plant: four switches, and beside them what the flows make of it. Only a host started as a demo has it."""
+"""Demo plant: its switches, and beside them what the flows make of it. Only a host started as a demo has it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flowhost.ui.shell import frame
 from flowhost.ui.tags import Tag
 from flowhost.ui.texts import t
 
-STEPS = 4
+STEPS = 5
 
 
 def register(live: Live) -> None:

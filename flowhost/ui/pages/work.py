@@ -282,12 +282,17 @@ class WorkPage(Tag):
     async def _on_older(self) -> None:
         if self._last is not None and self._last.page.next:
             self._places.append(self._last.page.next)
-            await self.refresh()
+            await self._turn()
 
     async def _on_newer(self) -> None:
         if len(self._places) > 1:
             self._places.pop()
-            await self.refresh()
+            await self._turn()
+
+    async def _turn(self) -> None:
+        """Another page of the list, from its top."""
+        await self.refresh()
+        _ = self._table.run_method("scrollIntoView")
 
     def _pick(self, id_: str, picked: bool) -> None:
         (self._picked.add if picked else self._picked.discard)(id_)

@@ -115,7 +115,7 @@ TEXTS: dict[str, str] = WORK | {
     "demo.title": "Demo plant",
     "demo.text": (
         "Turn parts of the simulated plant off and on, and watch what becomes of the messages. The faults are real: "
-        "servers go away and come back on the same port, the database is truly locked."
+        "servers go away and come back on the same port, the database is truly locked, a sensor really talks nonsense."
     ),
     "demo.switches": "Switches of the plant",
     "demo.broker": "MQTT broker",
@@ -134,6 +134,21 @@ TEXTS: dict[str, str] = WORK | {
         "Off: another program takes the write lock of the file and keeps it, as a long maintenance job would. "
         "Rows wait on disk. FlowHost asks again after 0.5 s, then less often, at most a minute apart."
     ),
+    "demo.sensor": "Old sensor of the capper",
+    "demo.sensor.off": (
+        "Broken: one reading in four is a word in place of the number, as from a broken wire. No flow can convert a "
+        "word, so each becomes a dead letter; all other readings go on."
+    ),
+    "demo.sensor.on": "Measures",
+    "demo.sensor.on_since": "Measures again since {since}",
+    "demo.sensor.off_since": "Talks nonsense since {since}",
+    "demo.sensor.turn_on": "Mend it",
+    "demo.sensor.turn_off": "Break it",
+    "demo.sensor.turn_on_named": "Mend: {name}",
+    "demo.sensor.turn_off_named": "Break: {name}",
+    "demo.sensor.turning_on": "Mending…",
+    "demo.sensor.turning_off": "Breaking…",
+    "demo.work": "Open the work list",
     "demo.readers": "Reads from it:",
     "demo.writers": "Delivers to it:",
     "demo.nobody": "No flow of this host uses it.",
@@ -167,6 +182,10 @@ TEXTS: dict[str, str] = WORK | {
         "“Line values to database” delivers."
     ),
     "demo.step.4": (
+        "Break the old sensor of the capper: its words are no temperatures, so they become dead letters. Open one on "
+        "the work list, write a number for v, then “Save and retry”: it is converted and published."
+    ),
+    "demo.step.5": (
         "Or stop the whole demo while something is off, even with kill -9: the next start delivers what waited."
     ),
     # alarms

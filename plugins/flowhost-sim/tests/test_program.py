@@ -110,7 +110,7 @@ async def test_each_server_can_be_switched_off_and_on(program: SimProgram) -> No
     await program.start_part("opcua")
     await program.start_part("modbus")
     assert program.addresses == addresses
-    assert program.parts == {"broker": True, "opcua": True, "modbus": True, "mqtt_sensors": True}
+    assert program.parts == {"broker": True, "opcua": True, "modbus": True, "mqtt_sensors": True, "odd_sensor": True}
     async with OpcUaClient(addresses.opcua_endpoint) as client:
         assert await client.get_node("ns=2;s=Line1.Order.Number").read_value() >= 4711
     meter = AsyncModbusTcpClient(addresses.modbus_host, port=addresses.modbus_port)

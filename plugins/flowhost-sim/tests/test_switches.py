@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flowhost_sim.line import Line
+from flowhost_sim.odd_sensor import OddSensor
 from flowhost_sim.options import HOST, SimOptions
 from flowhost_sim.parts import PartFaultError, PartState, SwitchedPart
 from flowhost_sim.ports import is_free
@@ -102,6 +104,21 @@ def test_a_server_goes_off_and_comes_back_on_its_port(simulator: Simulator, part
     assert simulator.switch(part, on=False) == {"on": False, "fault": ""}
     assert simulator.switch(part, on=True) == {"on": True, "fault": ""}
     assert answers(port)
+
+
+async def test_a_sensor_that_is_off_says_words_now_and_then() -> None:
+    odd, line = OddSensor(), Line()
+
+    def says() -> list[float | str]:
+        return [json.loads(odd.compose(line, 0, ""))["v"] for _ in range(12)]
+
+    assert all(isinstance(value, float) for value in says())
+    await odd.stop()
+    broken = says()
+    assert [isinstance(value, str) for value in broken] == [False, False, False, True] * 3
+    assert len({value for value in broken if isinstance(value, str)}) == 3
+    await odd.start()
+    assert all(isinstance(value, float) for value in says())
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from flowhost.errors import ForbiddenError, HostError, NotFoundError
 from flowhost.graph.document import ConnectionEntry
 from flowhost.services.access import LOCAL_USER, Principal
 from flowhost.services.demo import DATABASE, gallery
-from flowhost.services.demo_switches import address_of
+from flowhost.services.demo_switches import address_of, hears
 from flowhost.services.host import Host
 from flowhost.services.plant_simulator import PlantSimulator
 from flowhost.services.settings import load_settings
@@ -51,7 +51,7 @@ async def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 async def test_each_switch_names_the_flows_that_feel_it_and_is_for_operators(host: Host) -> None:
     switches = {switch.name: switch for switch in await host.demo.switches(LOCAL_USER)}
-    assert list(switches) == ["broker", "plc", "meter", "database"]
+    assert list(switches) == ["broker", "plc", "meter", "database", "sensor"]
     assert all(switch.on and not switch.fault and switch.since is None for switch in switches.values())
     feel = {
         name: ([flow.id for flow in switch.readers], [flow.id for flow in switch.writers])
@@ -62,9 +62,10 @@ async def test_each_switch_names_the_flows_that_feel_it_and_is_for_operators(hos
         "plc": (["line-to-mqtt", "line-to-sql", "production-per-order"], []),
         "meter": (["energy-windows"], []),
         "database": ([], ["energy-windows", "line-to-sql", "production-per-order"]),
+        "sensor": (["sensor-names"], []),
     }
     viewer = Principal("vera", frozenset({"viewer"}))
-    assert len(await host.demo.switches(viewer)) == 4
+    assert len(await host.demo.switches(viewer)) == 5
     with pytest.raises(ForbiddenError):
         await host.demo.switch(viewer, "broker", on=False)
     with pytest.raises(NotFoundError, match="no switch 'boiler'"):
@@ -94,6 +95,15 @@ async def test_a_simulator_that_is_gone_is_said_to_be_gone(tmp_path: Path, until
             await plant.switch("broker", on=False)
         await until(lambda: not any(state.on for state in plant.parts.values()))
         assert all("ended with code" in state.fault for state in plant.parts.values())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "heard"),
+    [("a/b/c", True), ("a/+/c", True), ("a/#", True), ("#", True), ("a/b", False), ("a/b/c/d", False), ("+/c", False)],
+)
+def test_who_hears_a_topic(pattern: str, heard: bool) -> None:
+    assert hears({"topics": ["x", pattern]}, "a/b/c") is heard
+    assert not hears({}, "a/b/c")
 
 
 @pytest.mark.parametrize(

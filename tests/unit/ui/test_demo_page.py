@@ -53,7 +53,7 @@ async def test_the_page_is_reached_from_every_other_and_names_who_feels_a_switch
     await user.open("/")
     assert [link for link in user.find(ui.element).elements if link.props.get("href") == "/demo"]
     await user.open("/demo")
-    assert len(user.find(marker="demo-switch").elements) == 4
+    assert len(user.find(marker="demo-switch").elements) == 5
     broker = switch(user, "broker")
     assert "On" in words(part(broker, "demo-state"))
     assert any(e.props.get("href") == "/flows/line-telemetry" for e in broker.descendants())

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowhost_sim.odd_sensor import TOPIC
 from flowhost_sim.options import (
     MODBUS_PORT,
     MQTT_PORT,
@@ -128,6 +129,7 @@ def _ready_line(program: "SimProgram") -> str:
         {
             "event": "ready",
             "mqtt": {"host": addresses.mqtt_host, "port": addresses.mqtt_port},
+            "odd_sensor": {"topic": TOPIC},
             "opcua": {"endpoint": addresses.opcua_endpoint},
             "modbus": {
                 "host": addresses.modbus_host,

@@ -11,6 +11,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from flowhost_sim.line import Line
+from flowhost_sim.odd_sensor import OddSensor
 from flowhost_sim.topics import Sensor, sensors
 
 _log = logging.getLogger(__name__)
@@ -23,12 +24,12 @@ _ALIVE = "plant/line1/sensors/alive"
 class MqttSensors:
     """Publishes while there is a broker; a reading taken without one is lost, and its sequence number shows it."""
 
-    def __init__(self, line: Line, host: str, port: int) -> None:
+    def __init__(self, line: Line, host: str, port: int, odd: OddSensor) -> None:
         self.host = host
         self.port = port
         self._line = line
         first = first_seq(time.time())
-        self._sensors = [_Due(sensor, first) for sensor in sensors()]
+        self._sensors = [_Due(sensor, first) for sensor in sensors(odd)]
         self._client: Client | None = None
         self._lost = False
 

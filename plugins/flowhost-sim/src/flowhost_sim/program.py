@@ -10,6 +10,7 @@ from flowhost_sim.database_lock import LockableDatabase
 from flowhost_sim.line import SLICE_S, Line
 from flowhost_sim.modbus_meter import UNIT_ID, ModbusMeter
 from flowhost_sim.mqtt_sensors import MqttSensors
+from flowhost_sim.odd_sensor import OddSensor
 from flowhost_sim.opcua_server import OpcUaServer, endpoint_url
 from flowhost_sim.options import HOST, Addresses, PortTakenError, SimOptions
 from flowhost_sim.parts import Part, PartFaultError, PartState, SwitchedPart
@@ -17,7 +18,7 @@ from flowhost_sim.ports import free_port, is_free
 
 _log = logging.getLogger(__name__)
 
-PartName = Literal["broker", "opcua", "modbus", "mqtt_sensors", "database"]
+PartName = Literal["broker", "opcua", "modbus", "mqtt_sensors", "odd_sensor", "database"]
 ServerName = Literal["broker", "opcua", "modbus"]
 
 _ATTEMPTS = 5
@@ -72,7 +73,10 @@ class SimProgram:
             for name in _TITLES:
                 if name != "broker" or self.options.broker is None:
                     await self._start_server(name)
-            sensors = MqttSensors(self.line, *self._broker_address())
+            odd = OddSensor()
+            self._parts["odd_sensor"] = SwitchedPart("old sensor of the capper", odd)
+            await self.start_part("odd_sensor")
+            sensors = MqttSensors(self.line, *self._broker_address(), odd)
             self._parts["mqtt_sensors"] = SwitchedPart("MQTT sensors", sensors)
             await self.start_part("mqtt_sensors")
             if self.options.database is not None:

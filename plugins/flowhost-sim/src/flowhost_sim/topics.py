@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flowhost_sim.line import MACHINES, Line
 from flowhost_sim.machine import Machine
+from flowhost_sim.odd_sensor import TOPIC, OddSensor
 
 Compose = Callable[[Line, int, str], str]
 """Makes a payload from the line, the sensor's sequence number and the present time (ISO 8601, UTC)."""
@@ -32,8 +33,9 @@ class Sensor:
     retain: bool = False
 
 
-def sensors() -> tuple[Sensor, ...]:
-    return (*_plain_sensors(), *_sensors_of_line1(), *_status_topics(), *_old_sensors())
+def sensors(odd: OddSensor | None = None) -> tuple[Sensor, ...]:
+    """All of them, with the one that can be broken."""
+    return (*_plain_sensors(), *_sensors_of_line1(), *_status_topics(), *_old_sensors(odd or OddSensor()))
 
 
 def _plain_sensors() -> Iterator[Sensor]:
@@ -72,10 +74,10 @@ def _status_topics() -> Iterator[Sensor]:
     yield Sensor("plant/line1/order", order, "production order, retained", 2.0, _order, retain=True)
 
 
-def _old_sensors() -> Iterator[Sensor]:
+def _old_sensors(odd: OddSensor) -> Iterator[Sensor]:
     """What grew in the plant before there was a convention: other names, other units, other forms."""
     yield Sensor("plant/line1/fil/TEMP01", '{"v": 21.4, "u": "C"}', "filler bearing, Cel", 1.0, _old_celsius)
-    yield Sensor("plant/line1/cap/TEMP01", '{"v": 70.5, "u": "F"}', "capper bearing, [degF]", 1.0, _old_fahrenheit)
+    yield Sensor(TOPIC, '{"v": 70.5, "u": "F"}', "capper bearing, [degF]", 1.0, odd.compose)
     yield Sensor("Plant/LINE1/LAB/Vib_1", '{"Value": "1,25", "Unit": "mm/s"}', "labeller, decimal comma", 1.0, _comma)
     yield Sensor("plant/line1/pac/CNT", "312;306;6", "produced;good;reject of the order, bare text", 2.0, _counts)
     yield Sensor("plant/line1/hall/HUM", "45.2", "relative humidity, %, bare number", 5.0, _bare_humidity)
@@ -125,10 +127,6 @@ def _order(line: Line, _seq: int, _now: str) -> str:
 
 def _old_celsius(line: Line, _seq: int, _now: str) -> str:
     return json.dumps({"v": round(_machine(line, 0).temperature, 1), "u": "C"})
-
-
-def _old_fahrenheit(line: Line, _seq: int, _now: str) -> str:
-    return json.dumps({"v": round(_machine(line, 1).temperature * 1.8 + 32, 1), "u": "F"})
 
 
 def _comma(line: Line, _seq: int, _now: str) -> str:
