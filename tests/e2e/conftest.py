@@ -142,9 +142,10 @@ class Broker:
     Args:
         folder: for its files.
         durable: write everything to disk with every change, which holds up publishers.
+        as_shipped: leave everything else at mosquitto's defaults.
     """
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True, as_shipped: bool = False) -> None:
         self.port = free_port()
         self._config = folder / "mosquitto.conf"
         user = "user root\n" if hasattr(os, "geteuid") and os.geteuid() == 0 else ""
@@ -152,7 +153,7 @@ class Broker:
         if durable:
             keep = f"persistence true\npersistence_location {folder}/\nautosave_on_changes true\nautosave_interval 1\n"
         # its defaults drop what an absent subscriber has not had: 1,000 queued, 20 in flight
-        keep += "max_queued_messages 0\nmax_inflight_messages 0\n"
+        keep += "" if as_shipped else "max_queued_messages 0\nmax_inflight_messages 0\n"
         self._config.write_text(f"{user}{keep}listener {self.port} 127.0.0.1\nallow_anonymous true\n")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -164,8 +165,12 @@ class Broker:
         wait_until(self._listens, "mosquitto listens")
 
     def kill(self) -> None:
+        self.end(signal.SIGKILL)
+
+    def end(self, number: int) -> None:
+        """Send it a signal and wait for its end."""
         if self._process is not None:
-            self._process.kill()
+            self._process.send_signal(number)
             self._process.wait(10)
         self._process = None
 
@@ -187,11 +192,17 @@ def fast_broker(tmp_path: Path) -> Iterator[Broker]:
     yield from _running_broker(tmp_path / "broker", durable=False)
 
 
-def _running_broker(folder: Path, *, durable: bool) -> Iterator[Broker]:
+@pytest.fixture
+def shipped_broker(tmp_path: Path) -> Iterator[Broker]:
+    """One with mosquitto's defaults: it forgets everything at its end, and drops what does not fit its queues."""
+    yield from _running_broker(tmp_path / "broker", durable=False, as_shipped=True)
+
+
+def _running_broker(folder: Path, *, durable: bool, as_shipped: bool = False) -> Iterator[Broker]:
     if MOSQUITTO is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("mosquitto is not installed: apt-get install mosquitto")
     folder.mkdir()
-    broker = Broker(folder, durable=durable)
+    broker = Broker(folder, durable=durable, as_shipped=as_shipped)
     broker.start()
     yield broker
     broker.kill()

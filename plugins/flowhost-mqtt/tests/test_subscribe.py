@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from flowhost_mqtt.config import BrokerConfig
 from flowhost_mqtt.connection import MqttBroker
+from flowhost_mqtt.drops import DropWatch
 from flowhost_mqtt.link import Link
 from flowhost_mqtt.source_subscribe import MqttSubscribe
 from paho.mqtt.packettypes import PacketTypes
@@ -65,14 +67,19 @@ async def start(
     flows: list[Flow] = []
     links: list[MqttBroker] = []
 
-    async def begin(port: int | None = None, node: str = "node", version: str = "auto", **config: Any) -> Flow:
+    async def begin(
+        port: int | None = None, node: str = "node", version: str = "auto", checkpoint: Any = None, **config: Any
+    ) -> Flow:
         link = MqttBroker(
             BrokerConfig(host="127.0.0.1", port=port or broker.port, version=version, reconnect_max_s=0.5),
             connection_context,
         )
         links.append(link)
         await link.open()
-        source = MqttSubscribe(MqttSubscribe.Config.model_validate(config), node_context(link, node))
+        context = node_context(link, node)
+        if checkpoint is not None:
+            context = replace(context, checkpoint=checkpoint)
+        source = MqttSubscribe(MqttSubscribe.Config.model_validate(config), context)
         await source.open()
         flows.append(Flow(source))
         return flows[-1]
@@ -82,6 +89,24 @@ async def start(
         await flow.stop()
     for link in links:
         await link.close()
+
+
+class Memory:
+    """A checkpoint that outlives the node."""
+
+    def __init__(self) -> None:
+        self.value: Any = None
+
+    async def load(self) -> Any:
+        return self.value
+
+    async def save(self, value: Any) -> None:
+        self.value = value
+
+
+@pytest.fixture
+def memory() -> Memory:
+    return Memory()
 
 
 def link_of(flow: Flow) -> Link:
@@ -235,6 +260,73 @@ async def test_a_broker_that_comes_back_is_used_again_and_a_lost_session_is_a_ga
     assert board.kinds().count("lost") == 1
     assert "persistence" in board.text("gap")
     assert flow.node.health().startswith("connected to broker 127.0.0.1")
+
+
+async def test_a_session_lost_while_the_node_was_away_is_a_gap(
+    until: Any, start: Any, new_probe: Any, broker: Mosquitto, board: Board, memory: Any
+) -> None:
+    flow = await start(topics=["t"], checkpoint=memory)
+    await flow.stop()
+    flow = await start(topics=["t"], checkpoint=memory)
+    await flow.stop()
+    assert "gap" not in board.kinds()
+    broker.stop()
+    broker.start()
+    flow = await start(topics=["t"], checkpoint=memory)
+    assert "while this node was away, the broker has lost the session" in board.text("gap")
+    await flow.stop()
+    await start(topics=["t"], checkpoint=memory)
+    assert board.kinds().count("gap") == 1
+
+
+async def test_what_the_broker_drops_is_told_also_if_nobody_was_there(
+    until: Any, start: Any, new_probe: Any, new_broker: Any, board: Board, memory: Any
+) -> None:
+    small: Mosquitto = new_broker(extra="max_queued_messages 10\nsys_interval 1")
+    flow = await start(port=small.port, topics=["t"], checkpoint=memory)
+    await until(lambda: isinstance((memory.value or {}).get("dropped"), int), "the counter is known")
+    await flow.stop()
+    await flow.node.context.connection.close()
+    probe: Probe = new_probe(small.port)
+    for number in range(100):
+        probe.publish("t", str(number))
+    await start(port=small.port, topics=["t"], checkpoint=memory)
+    await until(lambda: "has dropped" in board.text("warning"))
+    assert "max_queued_messages" in board.text("warning")
+    assert memory.value["dropped"] > 0
+
+
+async def test_a_broker_that_does_not_let_its_counters_be_read_is_left_alone(
+    until: Any, start: Any, new_probe: Any, new_broker: Any, board: Board, tmp_path: Any
+) -> None:
+    (tmp_path / "acl").write_text("topic readwrite #\ntopic deny $SYS/#\n")
+    closed: Mosquitto = new_broker(extra=f"acl_file {tmp_path}/acl")
+    flow = await start(port=closed.port, topics=["t"])
+    drops = flow.node.context.connection._drops
+    await until(drops._opening.done)
+    new_probe(closed.port).publish("t", b"1")
+    await until(lambda: flow.payloads == [1])
+    assert board.kinds() == []
+
+
+def test_what_a_counter_says_is_told_once_a_minute(board: Board) -> None:
+    async def run() -> None:
+        kept: list[int] = []
+
+        async def keep(number: int) -> None:
+            kept.append(number)
+
+        watch = DropWatch(lambda _: None, board, "broker", None, keep)  # type: ignore[arg-type,return-value]
+        for payload in (b"5", b"5", b"7", b"odd", b"9", b"1"):  # the last one: the broker was started anew
+            watch.arrived(1, [("$SYS", payload, 0, 0, None)], 1)
+        assert "dropped 2 messages" in board.text("warning")
+        watch._say()
+        assert "dropped 3 messages" in board.text("warning")
+        assert board.kinds() == ["warning"] * 2
+        await watch.close()
+        assert kept == [5, 7, 9, 1]
+
+    asyncio.run(run())
 
 
 async def test_a_broker_with_persistence_keeps_messages_over_its_own_death(

@@ -63,6 +63,8 @@ class BrokerConfig(Config):
     """Longest pause between attempts to connect again; the first is about half a second."""
     client_id: str = setting("", max_length=64, advanced=True)
     """Begin of our client ids, for brokers that only let known ones in. Empty: the host's id."""
+    drops_topic: str = setting("$SYS/broker/publish/messages/dropped", advanced=True)
+    """Where the broker counts messages it has thrown away, as mosquitto does; a rise is told. Empty: do not look."""
     will: WillConfig | None = setting(None, advanced=True)
     """What the broker publishes when the connection breaks."""
 
@@ -71,6 +73,11 @@ class BrokerConfig(Config):
     def _read_version(cls, version: object) -> object:
         """YAML reads an unquoted 5 as a number."""
         return str(version) if isinstance(version, int) and not isinstance(version, bool) else version
+
+    @field_validator("drops_topic")
+    @classmethod
+    def _check_drops_topic(cls, topic: str) -> str:
+        return _without(problem_of_filter(topic), topic) if topic else topic
 
     @model_validator(mode="after")
     def _check_password(self) -> BrokerConfig:

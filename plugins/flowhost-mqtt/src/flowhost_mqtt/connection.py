@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from flowhost.sdk import (
 )
 from flowhost_mqtt.client_ids import lasting_id, passing_id
 from flowhost_mqtt.config import BrokerConfig, SubscribeConfig, TlsConfig
+from flowhost_mqtt.drops import DropWatch
 from flowhost_mqtt.link import Link
 from flowhost_mqtt.refusals import Address
 from flowhost_mqtt.session import Plan, Session, SessionOwner
@@ -48,6 +50,7 @@ class MqttBroker(Connection[BrokerConfig]):
         self._session: Session | None = None
         self._tls: ssl.SSLContext | None = None
         self._absent: set[Session] = set()
+        self._drops: DropWatch | None = None
 
     @override
     async def open(self) -> None:
@@ -62,6 +65,9 @@ class MqttBroker(Connection[BrokerConfig]):
     @override
     async def close(self) -> None:
         """Disconnect."""
+        drops, self._drops = self._drops, None
+        if drops is not None:
+            await drops.close()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -103,6 +109,22 @@ class MqttBroker(Connection[BrokerConfig]):
         versions = self._session.versions if self._session is not None else plan.versions
         plan = replace(plan, versions=versions, filters=filters, qos=min(config.qos, 1))
         return Session(plan, self._tls, self, owner)
+
+    def watch_drops(self, known: int | None, keep: Callable[[int], Awaitable[None]]) -> None:
+        """From now on, say so when the broker drops messages; of several callers the first one remembers for all.
+
+        Args:
+            known: how many it had dropped as far as was known in an earlier life; None if nothing was.
+            keep: remembers how many it has dropped.
+        """
+        if self._drops is None and self.config.drops_topic:
+            name = f"{self.address} ({self.address.name})"
+            self._drops = DropWatch(self._counter, self.context.board, name, known, keep)
+            self._drops.start()
+
+    def _counter(self, owner: SessionOwner) -> Session:
+        plan = replace(self._plan(), filters=(self.config.drops_topic,))
+        return Session(plan, self._tls, _Deaf(), owner)
 
     def lost(self, session: Session, reason: str) -> None:
         """A session's link broke: one notice, however many sessions there are."""

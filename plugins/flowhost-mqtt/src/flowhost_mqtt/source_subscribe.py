@@ -19,6 +19,11 @@ from flowhost_mqtt.topics import matches
 CHANGES_AT_REDELIVERY = {"id", "time", "headers"}
 """An id made of our own id, of the time of receipt or of `mqtt.dup` is another one the next time."""
 
+SESSION_LOST = (
+    "the broker has lost the session: messages it held for this node are gone; switch on the broker's persistence and "
+    "look at its session expiry"
+)
+
 
 @dataclass(frozen=True)
 class Position:
@@ -71,6 +76,7 @@ class MqttSubscribe(Source[SubscribeConfig]):
         self._inbox = Inbox(config.backlog, self._pause, self._resume)
         self._known: dict[str, bool] = {}
         self._strays = False
+        self._memory: dict[str, Any] = {}
 
     @override
     async def open(self) -> None:
@@ -85,6 +91,8 @@ class MqttSubscribe(Source[SubscribeConfig]):
         assert isinstance(self.context.connection, MqttBroker)
         self._session = self.context.connection.subscription(self.config, self.context, self)
         await self._session.open()
+        if self.config.qos:
+            await self._look_back(self._session, self.context.connection)
 
     @override
     async def close(self) -> None:
@@ -131,17 +139,29 @@ class MqttSubscribe(Source[SubscribeConfig]):
         if kept:
             self._inbox.forget(lambda arrival: not arrival[2])
         elif self.config.qos:
-            self.context.board.notice(
-                "gap",
-                "the broker has lost the session: messages it held for this node are gone; "
-                "switch on the broker's persistence and look at its session expiry",
-            )
+            self.context.board.notice("gap", SESSION_LOST)
         else:
             self.context.board.notice("gap", "messages published while the link was down are lost (QoS 0)")
 
     def failed(self, error: NodeError) -> None:
         """The session gave up: `run` raises this."""
         self._inbox.fail(error)
+
+    async def _look_back(self, session: Session, broker: MqttBroker) -> None:
+        """What the broker has lost while this node was away: its session, or messages whose queue was full."""
+        found = await self.context.checkpoint.load()
+        known = found if isinstance(found, dict) else {}
+        client_id = session.plan.terms.client_id
+        if not session.inherited and known.get("session") == client_id:
+            self.context.board.notice("gap", f"while this node was away, {SESSION_LOST}")
+        self._memory = {"session": client_id, "dropped": known.get("dropped")}
+        if known != self._memory:
+            await self.context.checkpoint.save(self._memory)
+        broker.watch_drops(known.get("dropped"), self._remember_drops)
+
+    async def _remember_drops(self, number: int) -> None:
+        self._memory = {**self._memory, "dropped": number}
+        await self.context.checkpoint.save(self._memory)
 
     def _without_strays(self, generation: int, arrivals: list[Arrival]) -> list[Arrival]:
         """A kept session may hold subscriptions of an earlier version of this node."""
