@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
 from flowhost import __version__
+from flowhost.api.alarms import alarms_router
 from flowhost.api.answers import Caller, authorized_route, bearer_of, unauthorized
 from flowhost.api.connections import connections_router
 from flowhost.api.dead_letters import dead_letters_router
@@ -21,6 +22,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 def v1_router(host: Host) -> APIRouter:
     """Everything under `/api`. Without a token every path answers 401, known or not: trying names tells nothing."""
     router = APIRouter()
+    router.include_router(alarms_router(host))
     router.include_router(dead_letters_router(host))
     router.include_router(connections_router(host))
     described = APIRouter(route_class=authorized_route(host))
