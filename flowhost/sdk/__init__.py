@@ -12,7 +12,7 @@ from flowhost.errors import (
     UnknownOutcomeError,
 )
 from flowhost.sdk.config import Config, Expression, Secret, Template, setting
-from flowhost.sdk.connection import Connection, ConnectionTest
+from flowhost.sdk.connection import Browse, BrowseRequest, Choice, Choices, Connection, ConnectionTest
 from flowhost.sdk.context import Checkpoint, Clock, ConnectionContext, NodeContext, NoticeBoard
 from flowhost.sdk.hooks import Function, hookimpl
 from flowhost.sdk.inline import CodeWriter, InlineTransform
@@ -37,7 +37,11 @@ __all__ = [
     "OUT",
     "AsyncTransform",
     "AuthenticationError",
+    "Browse",
+    "BrowseRequest",
     "Checkpoint",
+    "Choice",
+    "Choices",
     "Clock",
     "CodeWriter",
     "Config",

@@ -49,7 +49,7 @@ def setting(
         advanced: folded away in the form.
         example: shown in form and docs.
         widget: hint to the form, e.g. `code`, `topic`.
-        choices_from: method of the connection or node that lists what can be picked.
+        choices_from: list the connection can show of its target, handed to its `browse` as `what`; see `Browse`.
         since: version that brought the field.
         **constraints: `ge`, `le`, `min_length`, `pattern`, `alias` and so on, as in pydantic.
     """

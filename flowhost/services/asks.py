@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from flowhost.errors import ConfigError, FlowHostError
+from flowhost.graph.document import ConnectionEntry
 from flowhost.services.access import Principal
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Asks:
             "connection.delete": self._delete,
             "connection.test": self._test,
             "connection.try": self._try,
+            "browse": self._browse,
         }
 
     async def answer(self, principal: Principal, what: Any, args: Any) -> dict[str, Any]:
@@ -74,6 +76,18 @@ class Asks:
         kind, config = take(args, "type", str), take(args, "config", dict)
         name, flow = take(args, "name", str, "new"), take(args, "flow", str, "") if args.get("own") else ""
         return asdict(await self._host.connections.try_out(who, kind, config, name or "new", flow))
+
+    async def _browse(self, who: Principal, args: Args) -> Any:
+        name, own = take(args, "connection", str), take(args, "own", dict, None)
+        entry = None
+        if own is not None:
+            entry = ConnectionEntry(name=name, type=take(own, "type", str), config=take(own, "config", dict, {}))
+        request = {
+            "what": take(args, "list", str), "under": take(args, "under", str, ""),
+            "search": take(args, "search", str, ""), "config": take(args, "config", dict, {}),
+        }  # fmt: skip
+        link = name if entry is None else (entry, take(args, "flow", str, ""))
+        return await self._host.connections.browse(who, link, request)
 
 
 def take(args: Args, name: str, kind: type, default: Any = ...) -> Any:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from flowhost.catalog import Catalog
 from flowhost.catalog.describe import describe_connection
@@ -34,7 +34,12 @@ log = logging.getLogger(__name__)
 
 TEST_S = 20.0
 """How long a test may take, seconds."""
+BROWSE_S = 10.0
+"""How long a look around may take, seconds."""
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+
+
+Link: TypeAlias = str | tuple[ConnectionEntry, str]
 
 
 class ConnectionService:
@@ -184,6 +189,32 @@ class ConnectionService:
         demand(principal, "connection.edit")
         entry = ConnectionEntry(name=name, type=type_id, config=dict(config))
         return await self._test(entry, self.base_dir(flow_id))
+
+    async def browse(self, principal: Principal, link: Link, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What can be picked at the target of a connection, for a form.
+
+        Args:
+            principal: the caller.
+            link: a name of the host's connections, or a connection of a flow's own with the flow's id.
+            request: fields of `flowhost.sdk.BrowseRequest`.
+
+        Returns:
+            `{items: [{value, label, detail, opens}], note}`.
+
+        Raises:
+            NotFoundError: there is no connection of this name.
+            NodeError: the target refused, or is away.
+        """
+        if isinstance(link, str):
+            demand(principal, "connection.test")
+            record = await self._record(link)
+            entry, base_dir = ConnectionEntry(name=link, type=record.type, config=record.config), self._data_dir
+        else:
+            demand(principal, "connection.edit")
+            entry, base_dir = link[0], self.base_dir(link[1])
+        facts = self.facts(entry, base_dir)
+        found: dict[str, Any] = await self._bench.do("browse", BROWSE_S, request=dict(request), **facts)
+        return found
 
     def facts(self, entry: ConnectionEntry, base_dir: Path) -> dict[str, Any]:
         """What the workbench needs to make a connection. Raises `ConfigError` for a reference written wrongly."""

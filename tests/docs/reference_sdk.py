@@ -18,7 +18,7 @@ SECTIONS = {
               "AsyncTransform", "StatefulTransform", "State", "Step", "Remembering", "StateForm", "Sink",
               "QueryOutcome"],
     "What a sink says": ["WriteOutcome", "Ok", "Retry", "Reject", "Unknown"],
-    "Connections": ["Connection", "ConnectionTest"],
+    "Connections": ["Connection", "ConnectionTest", "Browse", "BrowseRequest", "Choice", "Choices"],
     "Labels": ["NodeSpec", "ConnectionSpec", "Port", "OUT"],
     "Configs": ["Config", "setting", "Secret", "Expression", "Template"],
     "Surroundings": ["NodeContext", "ConnectionContext", "Clock", "NoticeBoard", "Checkpoint"],

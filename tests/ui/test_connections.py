@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -112,3 +114,48 @@ def test_a_connection_is_made_tested_used_and_kept_from_deletion(watched, data: 
     expect(row(page, "plantdb").get_by_test_id("connection-users")).to_contain_text("into-the-database")
     row(page, "plantdb").get_by_test_id("connection-delete").click()
     expect(page.get_by_test_id("alert").locator("visible=true")).to_contain_text("is used by into-the-database")
+
+
+@pytest.fixture(scope="module")
+def plant() -> Iterator[int]:
+    """Port of a small OPC UA server."""
+    script = Path(__file__).parents[2] / "plugins" / "flowhost-opcua" / "tests" / "asyncua_plant.py"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    command = [sys.executable, str(script), json.dumps({"port": port, "items": 30})]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            assert "ready" in server.stdout.readline()
+            yield port
+        finally:
+            server.kill()
+
+
+def test_tags_are_picked_from_the_tree_of_the_server(watched, plant: int) -> None:
+    page: Page = watched.open("/")
+    page.get_by_test_id("new-flow-empty").or_(page.get_by_test_id("new-flow")).locator("visible=true").first.click()
+    page.get_by_test_id("new-name").fill("Tags")
+    page.get_by_test_id("new-do").click()
+    page.wait_for_url("**/edit")
+    expect(page.get_by_test_id("empty-hint")).to_be_visible(timeout=PATIENCE_MS)
+    page.locator("[data-testid=palette-item][data-type='opcua.subscribe']").last.drag_to(
+        page.get_by_test_id("canvas"), target_position={"x": 300, "y": 200}
+    )
+    page.locator("#fe-connection").select_option("+")
+    page.get_by_test_id("link-name").fill("plc")
+    fill(page, "endpoint", f"opc.tcp://127.0.0.1:{plant}")
+    page.locator("#fe-config-security").locator("visible=true").select_option('"none"')
+    page.get_by_test_id("link-save").click()
+    expect(page.locator("#fe-connection")).to_have_value("plc", timeout=PATIENCE_MS)
+    field(page, "items").get_by_test_id("pick").click()
+    tree = page.get_by_test_id("pick-tree")
+    tree.get_by_text("Line1", exact=True).click(timeout=PATIENCE_MS)
+    tree.get_by_text("Line1.Speed", exact=True).click(timeout=PATIENCE_MS)
+    page.get_by_test_id("pick-search").fill("tag2")
+    tree.get_by_text("Tag29", exact=True).click(timeout=PATIENCE_MS)
+    page.get_by_test_id("pick-take").click()
+    page.wait_for_function("window.__flowhost.draft.pending.length === 0")
+    nodes = [item["node"] for item in page.evaluate("window.__flowhost.draft.doc.nodes.subscribe.config.items")]
+    assert nodes == ["nsu=http://flowhost.test/line;s=Line1.Speed", "nsu=http://flowhost.test/line;s=Tag29"]

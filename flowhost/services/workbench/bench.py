@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from flowhost.errors import ConfigError, ConflictError, FlowHostError, HostError, NodeError
@@ -24,6 +25,8 @@ GRACE_S = 3.0
 """How much longer than its deadline a job may be silent before the process counts as stuck, seconds."""
 IDLE_S = 300.0
 """The process ends when nobody has asked for so long, seconds."""
+RETIRE_S = 3.0
+"""How long it may take to end in order, seconds."""
 MAX_JOBS = 32
 
 
@@ -72,7 +75,7 @@ class Workbench:
             self._idle.cancel()
         bench, self._bench = self._bench, None
         if bench is not None:
-            bench.kill()
+            bench.retire()
             await asyncio.to_thread(bench.wait)
 
     async def _ready(self) -> _Bench:
@@ -96,7 +99,7 @@ class Workbench:
 
     def _retire(self) -> None:
         if self._bench is not None and not self._jobs:
-            self._bench.kill()
+            self._bench.retire()
 
 
 class _Bench:
@@ -144,9 +147,23 @@ class _Bench:
         if self._process.poll() is None:
             self._process.kill()
 
+    def retire(self) -> None:
+        """Let it end by itself: it closes its links first, and has a second for that."""
+        self.is_over = True
+        threading.Thread(target=self._close_stdin, name="workbench-retires", daemon=True).start()
+
+    def _close_stdin(self) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+
     def wait(self) -> None:
-        """Until it has ended; blocks."""
-        self._process.wait()
+        """Until it has ended, with force after a while; blocks."""
+        try:
+            self._process.wait(RETIRE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def _write(self, line: bytes) -> None:
         assert self._process.stdin is not None

@@ -37,8 +37,8 @@ class Desk:
 
     def __init__(self, catalog: Catalog, tell: Callable[[str], None]) -> None:
         self._tell = tell
-        links = Links(catalog)
-        self._jobs: dict[str, Job] = {"test": links.test}
+        self._links = Links(catalog)
+        self._jobs: dict[str, Job] = {"test": self._links.test, "browse": self._links.browse}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, line: bytes) -> None:
@@ -46,6 +46,10 @@ class Desk:
         task = asyncio.create_task(self._do(json.loads(line)), name="job")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Let go of what is open, politely: a link that just breaks looks like a fault at the other end."""
+        await self._links.close()
 
     async def _do(self, order: Mapping[str, Any]) -> None:
         answer = await self._answer(order)
@@ -106,6 +110,7 @@ async def _serve(catalog: Catalog, out: Any) -> None:
     threading.Thread(target=read, name="orders", daemon=True).start()
     tell('{"n": 0}')
     await over.wait()
+    await desk.close()
     os._exit(0)
 
 

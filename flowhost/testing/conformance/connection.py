@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import pytest
 from typing_extensions import override
 
 from flowhost.errors import NodeError, TemporaryError
-from flowhost.sdk import Connection
+from flowhost.sdk import Browse, BrowseRequest, Connection
 from flowhost.testing.conformance.life import LifeConformance
 from flowhost.testing.conformance.source import check_notices
 from flowhost.testing.conformance.stage import PATIENCE_S, Stage, ended, opened
@@ -22,7 +23,12 @@ class ConnectionConformance(LifeConformance):
     """Give `connection_type`, `connection_config` and, to test lost links, a `target` with `cut` and `restore`.
 
     A connection that finds out about a lost link only when it is used needs `use`.
+
+    Attributes:
+        lists: names that fields give as `choices_from`; they are looked at if the connection has `browse`.
     """
+
+    lists: ClassVar[Sequence[str]] = ()
 
     async def use(self, connection: Connection[Any]) -> None:
         """One small request, as a node makes it; raises `NodeError` while the link is down."""
@@ -98,6 +104,24 @@ class ConnectionConformance(LifeConformance):
         await connection.close()
         assert isinstance(text, str), "test() returns a sentence"
         assert text.strip(), "test() returns a sentence"
+
+    @pytest.mark.asyncio
+    async def test_pick_lists_keep_to_what_is_asked(self, stage: Stage, target: Any) -> None:  # noqa: ARG002
+        """`browse()` answers in time, gives no more than the limit, and finds nothing where nothing fits."""
+        connection = stage.new_connection()
+        if not isinstance(connection, Browse) or not self.lists:
+            pytest.skip("the connection has no browse(), or the test names no `lists`")
+        await opened(connection)
+        try:
+            for what in self.lists:
+                async with asyncio.timeout(10):
+                    few = await connection.browse(BrowseRequest(what=what, limit=3))
+                    none = await connection.browse(BrowseRequest(what=what, search="zz no such thing zz"))
+                assert len(few.items) <= 3, f"{what}: more than the limit"
+                assert all(one.value or one.opens for one in few.items), f"{what}: nothing to pick and nothing below"
+                assert not none.items, f"{what}: a search found what does not fit"
+        finally:
+            await connection.close()
 
     async def _use_until(self, connection: Connection[Any], condition: Any, what: str) -> None:
         deadline = time.monotonic() + self.patience_s

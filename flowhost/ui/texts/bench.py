@@ -24,6 +24,18 @@ BENCH_WORDS: dict[str, str] = {
     "link_not_kept": "The flow could not take it; look at the message at the bottom of the canvas.",
     "link_of_flow": "This flow's own",
     "link_of_host": "Shared by all flows",
+    # pick lists
+    "pick_button": "Look what there is",
+    "pick_title": "Pick: {field}",
+    "pick_search": "Search",
+    "pick_looking": "Looking …",
+    "pick_nothing": "Nothing here.",
+    "pick_again": "Look again",
+    "pick_open": "Open",
+    "pick_take": "Take it",
+    "pick_take_many": "Take these {count}",
+    "pick_names": "Names there are at the target",
+    # state of a connection
     "link_state_up": "Connected",
     "link_state_down": "Not connected",
     "link_state_idle": "Not in use",

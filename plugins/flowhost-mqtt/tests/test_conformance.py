@@ -66,6 +66,8 @@ class MqttConformance:
 
 
 class TestBroker(MqttConformance, ConnectionConformance):
+    lists = ("topics",)
+
     async def use(self, connection: Connection[Any]) -> None:
         assert isinstance(connection, MqttBroker)
         if not connection.link.alive:

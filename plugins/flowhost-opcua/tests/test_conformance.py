@@ -97,6 +97,8 @@ class OpcUaConformance:
 
 
 class TestConnection(OpcUaConformance, ConnectionConformance):
+    lists = ("nodes",)
+
     async def use(self, connection: Connection[Any]) -> None:
         assert isinstance(connection, OpcUaConnection)
         async with asyncio.timeout(0.2):

@@ -138,6 +138,8 @@ class Polling(SourceConformance):
 class Using(ConnectionConformance):
     """The connection, used for a small question."""
 
+    lists = ("tables",)
+
     async def use(self, connection: Connection[Any]) -> None:
         assert isinstance(connection, DatabaseConnection)
         try:

@@ -30,7 +30,8 @@ from flowhost.sdk import (
 )
 
 PUBLIC = """
-OUT AsyncTransform AuthenticationError Checkpoint Clock CodeWriter Config ConfigError Connection
+OUT AsyncTransform AuthenticationError Browse BrowseRequest Checkpoint Choice Choices Clock CodeWriter
+Config ConfigError Connection
 ConnectionContext ConnectionSpec ConnectionTest Emit EvaluationError Expression Function InlineTransform
 Message MessageError MessageTransform Meta Node NodeContext NodeError NodeSpec NotConnectedError NoticeBoard
 Ok Outputs PermanentError Port Quality QueryOutcome Reject Rejected Remembering Retry Secret Settlement Sink Source

@@ -135,6 +135,26 @@ async def test_tests_say_in_words_what_they_find_and_show_no_secret(
     assert "FLOWHOST_SECRET_NOT_SET" in unset.text
 
 
+async def test_forms_see_what_there_is_at_the_target(host: Host, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "plant.db") as database:
+        database.execute("create table orders (id integer primary key, machine text)")
+    await host.connections.create(ME, "plantdb", "sql.database", url(tmp_path / "plant.db"))
+
+    async def look(**args: object) -> dict[str, object]:
+        answer = await host.asks.answer(ME, "browse", {"connection": "plantdb", "list": "tables", **args})
+        return answer["value"] if answer["ok"] else answer
+
+    assert [item["value"] for item in (await look())["items"]] == ["orders"]
+    columns = await look(list="columns", config={"table": "orders"})
+    assert [item["value"] for item in columns["items"]] == ["id", "machine"]
+    assert "name the table first" in (await look(list="columns"))["error"]
+    own = {"type": "sql.database", "config": {"url": "sqlite:////no/such/folder/x.db"}}
+    assert "/no/such/folder" in (await look(own=own))["error"]
+    assert "no connection 'other'" in (await look(connection="other"))["error"]
+    assert "shows no lists" in (await look(own={"type": "modbus.client", "config": {"host": "127.0.0.1"}}))["error"]
+    assert (await host.asks.answer(ME, "browse", {"connection": 7}))["place"] == "connection"
+
+
 async def test_who_may_not(host: Host) -> None:
     viewer = Principal("vera", frozenset({"viewer"}))
     await host.connections.create(ME, "db", "sql.database", {"url": "sqlite:///x.db"})
@@ -145,6 +165,7 @@ async def test_who_may_not(host: Host) -> None:
         host.connections.delete(viewer, "db"),
         host.connections.test(viewer, "db"),
         host.connections.try_out(viewer, "sql.database", {}),
+        host.connections.browse(viewer, "db", {"what": "tables"}),
     ):
         with pytest.raises(ForbiddenError):
             await refused

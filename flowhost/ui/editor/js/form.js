@@ -12,6 +12,8 @@ import { kindOf, parseValue, shownValue } from "./fieldkinds.js";
  * @param {(place: string) => object[]} context.problemsAt
  * @param {Record<string, string>} context.words
  * @param {boolean} context.mayEdit
+ * @param {(fact: object, wanted: {many: boolean, taken: string[], take: (values: string[]) => void}) => void} [context.pick]
+ *   opens the list of what there is at the target
  */
 export function field(fact, context) {
   const { path, words } = context;
@@ -53,7 +55,8 @@ function secret(fact, { id, set, path, words, mayEdit }) {
   return input;
 }
 
-function line(kind, fact, { id, value, set, path, mayEdit, suggest }) {
+function line(kind, fact, context) {
+  const { id, value, set, path, mayEdit, suggest } = context;
   const input = el(kind.long ? "textarea" : "input", `fh-input${kind.mono ? " fe-mono" : ""}`, {
     id, disabled: !mayEdit, spellcheck: "false", autocomplete: "off", rows: kind.long ? Math.min(8, Math.max(2, String(value ?? "").split("\n").length)) : null,
     inputmode: kind.number ? "decimal" : null, placeholder: placeholder(fact), "aria-describedby": fact.docs ? `${id}-help` : null,
@@ -64,7 +67,14 @@ function line(kind, fact, { id, value, set, path, mayEdit, suggest }) {
     if (!Object.is(typed, value) && JSON.stringify(typed) !== JSON.stringify(value)) set(path, typed);
   });
   if (kind.expression) suggest?.(input, fact);
-  return input;
+  const picks = picker(fact, context, false, [], ([picked]) => set(path, picked));
+  return picks ? el("div", "fe-row", {}, input, picks) : input;
+}
+
+/** The button that shows what there is at the target; null where nothing is known of that. */
+function picker(fact, { pick, mayEdit, words }, many, taken, take) {
+  if (!fact.choices_from || !pick || !mayEdit) return null;
+  return iconButton("manage_search", words.pick_button, () => pick(fact, { many, taken, take }), { "data-testid": "pick" });
 }
 
 function choice(kind, fact, { id, value, set, path, mayEdit, words }) {
@@ -83,7 +93,8 @@ function flag(kind, fact, { id, value, set, path, mayEdit, words }) {
 }
 
 /** A list of plain values: one line each. */
-function rows(kind, fact, { id, value, set, path, mayEdit, words }) {
+function rows(kind, fact, context) {
+  const { id, value, set, path, mayEdit, words } = context;
   const list = Array.isArray(value) ? value : value === undefined ? [] : [value];
   const store = (items) => set(path, items.length ? items : undefined);
   const lines = list.map((item, index) => {
@@ -101,11 +112,13 @@ function rows(kind, fact, { id, value, set, path, mayEdit, words }) {
     const typed = parseValue(kind.item, more.value);
     if (typed !== undefined) store([...list, typed]);
   });
-  return el("div", "fe-rows", {}, ...lines, mayEdit ? el("div", "fe-row", {}, more) : null);
+  const picks = picker(fact, context, true, list, (picked) => store([...list, ...picked]));
+  return el("div", "fe-rows", {}, ...lines, mayEdit ? el("div", "fe-row", {}, more, picks) : null);
 }
 
 /** Names with a value each, as `map.set` has them. */
-function pairs(kind, fact, { id, value, set, path, mayEdit, words }) {
+function pairs(kind, fact, context) {
+  const { id, value, set, path, mayEdit, words } = context;
   const entries = Object.entries(value ?? {});
   const rowsMade = entries.map(([name, item], index) => {
     const key = el("input", "fh-input", { id: index === 0 ? id : null, disabled: !mayEdit, spellcheck: "false", "aria-label": words.pair_name });
@@ -124,6 +137,9 @@ function pairs(kind, fact, { id, value, set, path, mayEdit, words }) {
     const gone = mayEdit ? iconButton("close", words.remove_row, () => set(path, without(entries, name))) : null;
     return el("div", "fe-row fe-pair", {}, key, input, gone);
   });
+  const named = (name) => (/^[A-Za-z_]\w*$/.test(name) ? `payload.${name}` : `payload[${JSON.stringify(name)}]`);
+  const picks = picker(fact, context, true, entries.map(([name]) => name), (picked) => set(path, { ...value, ...Object.fromEntries(picked.map((name) => [name, named(name)])) }));
+  if (picks) rowsMade.push(el("div", "fe-row", {}, el("span", "fe-help fh-grow", {}, words.pick_names), picks));
   return el("div", "fe-rows", {}, ...rowsMade, mayEdit ? newPair(kind, entries, { id: entries.length ? null : id, set, path, words }) : null);
 }
 
@@ -143,18 +159,20 @@ function newPair(kind, entries, { id, set, path, words }) {
 function objects(kind, fact, context) {
   const { value, set, path, mayEdit, words } = context;
   const list = Array.isArray(value) ? value : [];
+  const inner = fact.fields.find((one) => one.choices_from);
   const blocks = list.map((item, index) => {
     const plain = item === null || typeof item !== "object";
-    const change = (inner, changed) => set(path, list.with(index, plain ? changed : edited(item, inner.slice(path.length + 1), changed)));
+    const change = (at, changed) => set(path, list.with(index, plain ? changed : edited(item, at.slice(path.length + 1), changed)));
     const body = plain
-      ? [line({ shape: "line" }, { name: fact.name }, { ...context, id: null, value: item, path: [...path, String(index)], set: change })]
-      : fact.fields.map((inner) => field(inner, { ...context, path: [...path, String(index), inner.name], value: item[inner.name], set: change }));
+      ? [line({ shape: "line" }, { ...inner, name: fact.name }, { ...context, id: null, value: item, path: [...path, String(index)], set: change })]
+      : fact.fields.map((one) => field(one, { ...context, path: [...path, String(index), one.name], value: item[one.name], set: change }));
     const title = plain ? String(index + 1) : summaryOf(item) || String(index + 1);
     const gone = mayEdit ? iconButton("close", words.remove_row, () => set(path, list.length > 1 ? list.toSpliced(index, 1) : undefined)) : null;
     return el("details", "fe-block", { open: list.length === 1 || !plain && !summaryOf(item) }, el("summary", "", {}, el("span", "fe-block-title", {}, title), gone), ...body);
   });
   const add = el("button", "fh-button fh-quiet", { type: "button", onclick: () => set(path, [...list, blank(fact)]) }, icon("add"), words.add_row);
-  return el("div", "fe-rows", { id: context.id }, ...blocks, mayEdit ? add : null);
+  const picks = inner ? picker(inner, context, true, list.map((item) => item?.[inner.name] ?? item), (picked) => set(path, [...list, ...picked.map((one) => ({ [inner.name]: one }))])) : null;
+  return el("div", "fe-rows", { id: context.id }, ...blocks, mayEdit ? el("div", "fe-row", {}, add, picks) : null);
 }
 
 /** Off, on, or on with settings of its own. */

@@ -1,6 +1,7 @@
 // The panel at the right: the form of the open node with its problems, values and help; else the flow itself.
 import { el, icon, iconButton, short, write } from "./dom.js";
 import { field } from "./form.js";
+import { pickFor } from "./picks.js";
 import { linkField } from "./linkfield.js";
 import { LastValues } from "./values.js";
 
@@ -86,7 +87,8 @@ export class Inspector {
     const { words, mayEdit } = editor;
     const problemsAt = (place) => editor.problems.filter((one) => one.place === `nodes.${id}.${place}` || one.place.startsWith(`nodes.${id}.${place}[`));
     const set = (path, value, merge) => editor.setNode(id, path, value, merge);
-    const context = { set, problemsAt, words, mayEdit, suggest: (input, fact) => editor.emit("suggest", { input, fact, node: id }) };
+    const pick = node.connection ? (fact, wanted) => pickFor(editor, id, fact, wanted) : null;
+    const context = { set, problemsAt, words, mayEdit, pick, suggest: (input, fact) => editor.emit("suggest", { input, fact, node: id }) };
     const of = (fact, path, value) => field(fact, { ...context, path, value });
     const name = of({ name: "name", type: "text", docs: "", fields: [], unit: "", default: id }, ["name"], node.name);
     name.querySelector("input").id = "fe-name";

@@ -92,7 +92,7 @@ class BrokerConfig(Config):
 
 
 class SubscribeConfig(Config):
-    topics: tuple[str, ...] = setting(example=["plant/+/temp"], min_length=1, widget="topic")
+    topics: tuple[str, ...] = setting(example=["plant/+/temp"], min_length=1, widget="topic", choices_from="topics")
     """Topic filters: `+` stands for one level, `#` at the end for all below, `$share/group/filter` shares the load."""
     qos: Literal[0, 1, 2] = setting(1)
     """0: at most once. 1: kept by the broker until the flow has delivered it. 2 is made as 1 (duplicates possible)."""

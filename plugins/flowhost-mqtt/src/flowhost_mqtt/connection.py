@@ -11,6 +11,8 @@ from pathlib import Path
 from typing_extensions import override
 
 from flowhost.sdk import (
+    BrowseRequest,
+    Choices,
     Connection,
     ConnectionContext,
     ConnectionSpec,
@@ -19,6 +21,7 @@ from flowhost.sdk import (
     NotConnectedError,
     PermanentError,
 )
+from flowhost_mqtt.browsing import Listening, TopicsSeen
 from flowhost_mqtt.client_ids import lasting_id, passing_id
 from flowhost_mqtt.config import BrokerConfig, SubscribeConfig, TlsConfig
 from flowhost_mqtt.drops import DropWatch
@@ -51,6 +54,7 @@ class MqttBroker(Connection[BrokerConfig]):
         self._tls: ssl.SSLContext | None = None
         self._absent: set[Session] = set()
         self._drops: DropWatch | None = None
+        self._listening: Listening | None = None
 
     @override
     async def open(self) -> None:
@@ -68,6 +72,9 @@ class MqttBroker(Connection[BrokerConfig]):
         drops, self._drops = self._drops, None
         if drops is not None:
             await drops.close()
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            await listening.close()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -86,6 +93,17 @@ class MqttBroker(Connection[BrokerConfig]):
             return f"{self.address} answers, MQTT {session.link.version}{', over TLS' if tls else ', not encrypted'}"
         finally:
             await session.close()
+
+    async def browse(self, request: BrowseRequest) -> Choices:
+        """Topics seen, by a client of its own that listens to everything at QoS 0 until the connection is closed."""
+        if self._listening is None:
+            own_id = passing_id(self.config.client_id or self.context.host_id, self.context.name, "look")
+            versions = self._session.versions if self._session is not None else ("5", "3.1.1")
+            topics = TopicsSeen()
+            plan = replace(self._plan(own_id), versions=versions, filters=("#",))
+            self._listening = Listening(Session(plan, self._tls, _Deaf(), topics), topics)
+            await self._listening.open()
+        return self._listening.topics.choices(request)
 
     @property
     def address(self) -> Address:

@@ -60,7 +60,7 @@ class ClientConfig(Config):
 class Item(Config):
     """One value to follow."""
 
-    node: str = setting(widget="opcua-node", choices_from="browse", example="nsu=http://example.com/line;s=Speed")
+    node: str = setting(widget="opcua-node", choices_from="nodes", example="nsu=http://example.com/line;s=Speed")
     """Node id. The form with the namespace's URI stays right when a server numbers its namespaces anew."""
     topic: str = setting("")
     """Topic and key of the messages. Empty: the text behind `s=`, for other kinds the whole node id."""

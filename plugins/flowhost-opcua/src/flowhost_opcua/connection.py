@@ -11,6 +11,8 @@ from typing_extensions import override
 
 from flowhost.sdk import (
     AuthenticationError,
+    BrowseRequest,
+    Choices,
     Connection,
     ConnectionContext,
     ConnectionSpec,
@@ -103,6 +105,12 @@ class OpcUaConnection(Connection[ClientConfig]):
             return await describe_server(link)
         finally:
             await link.close()
+
+    async def browse(self, request: BrowseRequest) -> Choices:
+        """The server's nodes, a branch at a time or searched."""
+        from flowhost_opcua.browsing import look_around
+
+        return await look_around(await self.link(), request)
 
     async def link(self) -> Link:
         """The live session; waits while there is none.

@@ -53,16 +53,18 @@ class DatabaseConfig(Config):
 class WriteConfig(Config):
     """Writes each message as a row."""
 
-    table: Name = setting(example="measurements")
+    table: Name = setting(example="measurements", choices_from="tables")
     """Table to write into; taken as one name, exactly as written."""
 
     mode: Literal["insert", "upsert"] = setting("insert")
     """`insert` adds a row per message; `upsert` updates the row with the same keys, or adds it."""
 
-    keys: tuple[Name, ...] = setting(default_factory=tuple)
+    keys: tuple[Name, ...] = setting(default_factory=tuple, choices_from="columns")
     """Columns that identify a row: needed by `upsert`, primary key of a table made by `create_table`."""
 
-    columns: dict[Name, Expression] | None = setting(None, example={"tag": "topic", "value": "payload.value"})
+    columns: dict[Name, Expression] | None = setting(
+        None, example={"tag": "topic", "value": "payload.value"}, choices_from="columns"
+    )
     """Value of each column, as an expression. Left out, the payload's fields are the columns."""
 
     create_table: bool | dict[Name, ColumnType] = setting(False)
@@ -104,17 +106,17 @@ class WriteConfig(Config):
 class PollConfig(Config):
     """Reads new rows, in the order of a column that only grows."""
 
-    table: Name | None = setting(None, example="orders")
+    table: Name | None = setting(None, example="orders", choices_from="tables")
     """Table or view to read; one of `table` and `query`."""
 
     query: str | None = setting(None, min_length=1, widget="code")
     """A SELECT instead of a table, such as `SELECT * FROM orders WHERE line = 1`: without ORDER BY and LIMIT, with the
     cursor among its columns."""
 
-    cursor: Name = setting(example="id")
+    cursor: Name = setting(example="id", choices_from="columns")
     """Column that only grows: an increasing number, or the time at which the row was written."""
 
-    tie: Name | None = setting(None, example="id")
+    tie: Name | None = setting(None, example="id", choices_from="columns")
     """Column that tells rows with the same `cursor` apart, such as the primary key; needed where the cursor is a
     time."""
 
@@ -135,10 +137,10 @@ class PollConfig(Config):
     topic: str = setting("")
     """Topic of the messages; left out, the table's name, or the node's for a query."""
 
-    key: Name | None = setting(None, example="machine")
+    key: Name | None = setting(None, example="machine", choices_from="columns")
     """Column that orders messages further on: those of one key stay in order."""
 
-    time: Name | None = setting(None, example="at")
+    time: Name | None = setting(None, example="at", choices_from="columns")
     """Column with the time of the row; left out, the time of reading."""
 
     zone: str = setting("UTC", example="Europe/Berlin", advanced=True)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from typing_extensions import override
 
 from flowhost.sdk import (
+    BrowseRequest,
+    Choices,
     Connection,
     ConnectionContext,
     ConnectionSpec,
@@ -108,6 +110,12 @@ class DatabaseConnection(Connection[DatabaseConfig]):
             raise PermanentError(str(error)) from error
         except DRIVER_ERRORS as error:
             raise dialect.cannot_open(target, error) from error
+
+    async def browse(self, request: BrowseRequest) -> Choices:
+        """Tables, or the columns of the table that is named."""
+        from flowhost_sql.browsing import names
+
+        return await self.run(lambda database: names(database, request))
 
     async def run(self, work: Callable[[Database], T]) -> T:
         """Do work in the database's thread and give back its result.
