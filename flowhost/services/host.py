@@ -23,6 +23,7 @@ from flowhost.services.demo_switches import DemoService, Plant
 from flowhost.services.drafts import DraftService
 from flowhost.services.flows import FlowService
 from flowhost.services.history import HistoryWriter
+from flowhost.services.housekeeping import Housekeeping
 from flowhost.services.keeper import FlowKeeper
 from flowhost.services.letter_files import HostLetters
 from flowhost.services.plugins import PluginService
@@ -119,6 +120,7 @@ class Host:
         await self._bench.close()
         letters, self._letters = self._letters, None
         if letters is not None:
+            await self.housekeeping.close()
             await letters.close()
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
@@ -171,6 +173,7 @@ class Host:
         self.runs = RunService(keeper, store, history, catalog)
         letters = HostLetters(keeper, self._fleet, catalog, self.settings.data_dir)
         self.dead_letters = DeadLetterService(letters)
+        self.housekeeping = Housekeeping(letters, settings.closed_letters_days)
         self.plugins = PluginService(catalog)
         self.system = HostService(
             host_id, self.settings.data_dir, self._fleet, self.not_ready, letters.number_open, self._started
@@ -189,6 +192,7 @@ class Host:
         await keeper.open()
         self._letters = letters
         letters.open()
+        self.housekeeping.open()
         await self.alarms.open()
 
     async def _load_flows(self, store: Store) -> None:

@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     """How old the oldest message waiting for a target may become before that is an alarm, seconds."""
     alarm_messages: int = Field(default=100_000, ge=1)
     """How many messages may wait for one target before that is an alarm."""
+    closed_letters_days: int = Field(default=30, ge=0, le=36_500)
+    """How long dead letters can be read after they were delivered or discarded, days; 0: for ever. Open ones stay."""
     disk_floor_mb: int = Field(default=512, ge=1)
     """So much of the disk stays free of messages, MB, or a twentieth of the disk if that is less."""
     disk_reserve_mb: int = Field(default=16, ge=1)

@@ -77,6 +77,23 @@ class SetState(LetterChange):
 
 
 @dataclass(frozen=True, slots=True)
+class Forget(LetterChange):
+    """Letters that were closed long ago are gone, with their edits.
+
+    Attributes:
+        letters: their numbers.
+    """
+
+    letters: Sequence[int]
+
+    @override
+    def apply(self, connection: apsw.Connection) -> None:
+        numbers = [(letter,) for letter in self.letters]
+        connection.executemany("DELETE FROM dead_edit WHERE letter = ?", numbers)
+        connection.executemany("DELETE FROM dead WHERE id = ?", numbers)
+
+
+@dataclass(frozen=True, slots=True)
 class Follow(LetterChange):
     """Messages of a retried letter have come into a queue, or left one; with the last one to leave it is delivered.
 

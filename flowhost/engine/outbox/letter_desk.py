@@ -1,4 +1,4 @@
-"""Changes dead letters: edits, retries, discards, takes in. Only whoever owns the outbox file has a desk."""
+"""Changes dead letters: edits, retries, discards, takes in, forgets. Only whoever owns the outbox file has a desk."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from flowhost.engine.failure import ORPHANED_STATE, UNDECODABLE
 from flowhost.engine.outbox.changes import Append
 from flowhost.engine.outbox.codec import DamagedRowError, decode_message, encode_message
 from flowhost.engine.outbox.letter import REPLAY, Letter
-from flowhost.engine.outbox.letter_changes import Follow, KeepEdit, LetterChange, SetState, TakeIn
+from flowhost.engine.outbox.letter_changes import Follow, Forget, KeepEdit, LetterChange, SetState, TakeIn
 from flowhost.engine.outbox.letter_requests import (
     DiscardLetters,
     EditLetter,
+    ForgetLetters,
     ImportLetters,
     LetterAnswer,
     LetterRequest,
@@ -89,6 +90,8 @@ class LetterDesk:
                     return await self._discard(request)
                 case ImportLetters():
                     return await self._import(request)
+                case ForgetLetters():
+                    return await self._forget(request)
 
     async def _edit(self, request: EditLetter) -> LetterAnswer:
         found = await self._letters([request.letter])
@@ -154,6 +157,16 @@ class LetterDesk:
             done=[letter.number for letter in numbers.values()],
             skipped=[(letter.number, "it is here already") for letter in known.values()],
         )
+
+    async def _forget(self, request: ForgetLetters) -> LetterAnswer:
+        def read() -> list[int]:
+            with letters_in(self._outbox.path) as reader:
+                return reader.closed_before(request.until_ns, request.most)
+
+        numbers = await asyncio.to_thread(read)
+        if numbers:
+            await self._outbox.change(Forget(numbers))
+        return LetterAnswer(done=numbers)
 
     async def _letters(self, numbers: Sequence[int]) -> list[Letter]:
         def read() -> list[Letter]:

@@ -51,7 +51,19 @@ class ImportLetters(msgspec.Struct, tag=True, frozen=True, kw_only=True):
     letters: Sequence[Letter]
 
 
-LetterRequest: TypeAlias = EditLetter | RetryLetters | DiscardLetters | ImportLetters
+class ForgetLetters(msgspec.Struct, tag=True, frozen=True, kw_only=True):
+    """Remove letters that were delivered or discarded long ago.
+
+    Attributes:
+        until_ns: those closed before this time, nanoseconds UTC.
+        most: so many of them, the first ones.
+    """
+
+    until_ns: int
+    most: int
+
+
+LetterRequest: TypeAlias = EditLetter | RetryLetters | DiscardLetters | ImportLetters | ForgetLetters
 
 
 class LetterAnswer(msgspec.Struct, tag=True, frozen=True, kw_only=True):

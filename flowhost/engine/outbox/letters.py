@@ -126,6 +126,17 @@ class LetterReader:
         """How many letters of a flow somebody has to look at."""
         return self.matching(LetterFilter(flow=flow, states=("dead",)))
 
+    def closed_before(self, until_ns: int, limit: int) -> list[int]:
+        """Numbers of letters that were delivered or discarded before a time and of which no message waits anywhere.
+
+        The newest letter of the file is not among them: its number would be given once more.
+        """
+        statement = (
+            "SELECT id FROM dead WHERE state IN ('delivered', 'discarded') AND changed_ns < ? AND branches = 0 "
+            "AND id < (SELECT max(id) FROM dead) ORDER BY id LIMIT ?"
+        )
+        return [row[0] for row in self._connection.execute(statement, (until_ns, limit))]
+
     def counts(self, wanted: LetterFilter) -> list[LetterCount]:
         """How many there are by flow, node, kind and state."""
         condition, values = wanted.where()

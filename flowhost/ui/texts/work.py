@@ -89,9 +89,13 @@ WORK: dict[str, str] = {
         "Letters that were retried are here until they are delivered. If one fails again, it is open again."
     ),
     "work.empty.delivered.title": "Nothing was delivered by a retry yet",
-    "work.empty.delivered.text": "Letters that were retried and reached their target are kept here.",
+    "work.empty.delivered.text": (
+        "Letters that were retried and reached their target stay here for 30 days, unless the host is set otherwise."
+    ),
     "work.empty.discarded.title": "Nothing was discarded",
-    "work.empty.discarded.text": "Letters that somebody closed are kept here, with the reason.",
+    "work.empty.discarded.text": (
+        "Letters that somebody closed are kept here, with the reason, for 30 days unless the host is set otherwise."
+    ),
     "work.empty.all.title": "No message has ever failed for good",
     "work.empty.all.text": (
         "A message that cannot be delivered and has no wired error port becomes a dead letter: kept on disk with its "

@@ -11,8 +11,15 @@ import pytest
 from flowhost.engine.outbox.changes import Bury
 from flowhost.engine.outbox.codec import decode_message, encode_message
 from flowhost.engine.outbox.letter import REPLAY, Letter
+from flowhost.engine.outbox.letter_changes import CountBranches, SetState
 from flowhost.engine.outbox.letter_desk import ColdReplay, LetterDesk
-from flowhost.engine.outbox.letter_requests import DiscardLetters, EditLetter, ImportLetters, RetryLetters
+from flowhost.engine.outbox.letter_requests import (
+    DiscardLetters,
+    EditLetter,
+    ForgetLetters,
+    ImportLetters,
+    RetryLetters,
+)
 from flowhost.engine.outbox.letters import LetterFilter, letters_in
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.errors import ConflictError, NotConnectedError, NotFoundError
@@ -383,6 +390,32 @@ async def test_edits_keep_the_original_and_refuse_what_is_stale(rig, control, no
         await desk.handle(EditLetter(letter=1, revision=2, message=second, by="bob"))
     answer = await desk.handle(RetryLetters(letters=[1], by="ann"))
     assert answer.skipped == [(1, "it was discarded")]
+
+
+async def test_only_letters_closed_long_ago_are_forgotten(open_box) -> None:
+    box = await open_box()
+    for n in range(8):
+        await box.change(Bury("f", "end", 10 + n, 1, "Reject", "no", 1, encode_message(Message(n)), "t", "k", f"id{n}"))
+    desk = LetterDesk(box, ColdReplay(box, None))
+    await desk.handle(EditLetter(letter=1, revision=0, message=encode_message(Message(9)), by="ann"))
+    await box.change(
+        SetState([1, 2], "delivered", 100, "ann"),
+        SetState([3, 8], "discarded", 100, "ann", "why"),
+        SetState([4], "discarded", 200, "ann", "why"),
+        SetState([5], "retried", 100, "ann"),
+        SetState([6], "discarded", 100, "ann", "why"),
+        CountBranches(6, 1),  # of an earlier retry one message still waits somewhere
+    )
+    assert (await desk.handle(ForgetLetters(until_ns=100, most=9))).done == []
+    assert (await desk.handle(ForgetLetters(until_ns=150, most=2))).done == [1, 2]
+    assert (await desk.handle(ForgetLetters(until_ns=150, most=9))).done == [3]
+    assert (await desk.handle(ForgetLetters(until_ns=150, most=9))).done == []
+    # 4 is younger, 5 on its way, 7 open; 8 is the newest: its number shall not be given again
+    assert [letter.number for letter in letters(box)] == [4, 5, 6, 7, 8]
+    with letters_in(box.path) as reader:
+        assert reader._edits([1]) == {}
+    await box.change(Bury("f", "end", 99, 1, "Reject", "no", 1, encode_message(Message(0)), "t", "k", "id"))
+    assert letters(box)[-1].number == 9
 
 
 async def test_import_takes_all_or_none_and_each_letter_once(open_box, tmp_path: Path) -> None:

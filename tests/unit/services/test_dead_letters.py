@@ -184,6 +184,18 @@ async def test_letter_is_listed_looked_at_edited_and_delivered_once(with_letters
     assert rows(database) == [(0, 5), (1, 7)]
 
 
+@pytest.mark.parametrize("runs", [True, False], ids=["running", "standing still"])
+async def test_closed_letters_go_when_their_time_is_over(with_letters, runs: bool) -> None:
+    host = await with_letters(running=runs, quantities=(5, -1, -2, -3, -4))
+    await host.dead_letters.discard(LOCAL_USER, LetterQuery(ids=("orders:1", "orders:2", "orders:4")), "a test")
+    now_ns, day_ns = time.time_ns(), 86_400 * 10**9
+    assert await host.housekeeping.tidy(now_ns + 29 * day_ns) == 0
+    assert await host.housekeeping.tidy(now_ns + 31 * day_ns) == 2
+    left = await host.dead_letters.list(LOCAL_USER, ALL)
+    assert {(row.id, row.state) for row in left.rows} == {("orders:3", "dead"), ("orders:4", "discarded")}
+    assert await host.housekeeping.tidy(now_ns + 31 * day_ns) == 0
+
+
 async def test_retry_of_a_flow_that_stands_still_is_delivered_at_its_next_start(
     with_letters, open_host, database, until
 ) -> None:
