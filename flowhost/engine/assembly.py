@@ -356,6 +356,7 @@ class Assembler:
             outbox, self._flow.id, node_id, self._journal, trail=self._trail,
             on_lost=self._tell_lost(assembly.counters[node_id]),
         )  # fmt: skip
+        durable.limit_by(policy, Overflow(assembly.counters[node_id], self._boards[node_id]))
         durable.park_with(policy, self._order(node, policy), self._tell_damaged(assembly.counters[node_id]))
         return durable
 

@@ -10,9 +10,10 @@ from typing_extensions import override
 
 from flowhost.engine.journal import Journal
 from flowhost.engine.load import Rides
+from flowhost.engine.outbox.backlog import READ_ROWS
 from flowhost.engine.outbox.changes import Advance, Change
 from flowhost.engine.outbox.codec import DamagedRowError, decode_message
-from flowhost.engine.outbox.durable_edge import READ_CHUNK, DurableEdge
+from flowhost.engine.outbox.durable_edge import DurableEdge
 from flowhost.engine.outbox.letter import REPLAY, Letter
 from flowhost.engine.outbox.letter_changes import Follow, LetterChange, Reopen
 from flowhost.engine.outbox.letter_desk import refusal
@@ -140,7 +141,7 @@ class Replays:
         """The node is gone: what waits to be brought back to it is open again."""
         record = await self._outbox.edge(self._flow.id, REPLAY + node)
         position = record.position
-        while rows := await self._outbox.read(record.number, position, READ_CHUNK):
+        while rows := await self._outbox.read(record.number, position, READ_ROWS):
             position = rows[-1].number
             await self._outbox.change(*self._gone(node, record, [row.data for row in rows], position))
 

@@ -196,7 +196,7 @@ class QueuedStation:
         self.waiting = waiting
         self.edge = edge
         self._counters = counters
-        self._doubtful = 0
+        self._found: DurableEdge | None = None
 
     def tell(self) -> None:
         """Bring the node's state up to date: what it waits for, in words."""
@@ -231,7 +231,7 @@ class QueuedStation:
             while True:
                 await self._serve_new(None)
         doubtful = self.waiting.asks_first
-        self._doubtful = min(self.edge.found, TAKE_AT_MOST) if doubtful else 0
+        self._found = self.edge if doubtful else None
         lot = self.edge.lot
         try:
             if not lot.parks:
@@ -252,10 +252,17 @@ class QueuedStation:
         if not portions:
             return
         batch = Batch(portions)
-        # these may have been on their way when the last run ended
-        batch.unknown.update(range(min(self._doubtful, len(batch.messages))))
-        self._doubtful = max(0, self._doubtful - len(batch.messages))
+        if self._found is not None:
+            self._doubt(batch, self._found)
         self.edge.settle(portions, dead=await self.waiting.bring(batch, shelf))
+
+    @staticmethod
+    def _doubt(batch: Batch, edge: DurableEdge) -> None:
+        """Messages that may have been on their way when the last run ended have to be asked about first."""
+        first = 0
+        for portion in batch.portions:
+            batch.unknown.update(range(first, first + edge.doubtful(portion, TAKE_AT_MOST)))
+            first += len(portion.messages)
 
     async def _serve_left(self, lot: ParkingLot) -> None:
         """What a run with another order has parked comes first, and all waits for it."""

@@ -13,6 +13,7 @@ import apsw
 
 from flowhost.engine.outbox.letter import REPLAY
 from flowhost.engine.outbox.outbox import LOCK_SUFFIX, Outbox
+from flowhost.engine.outbox.progress import COUNT_AHEAD
 from flowhost.engine.outbox.states import HELD, count_held
 from flowhost.engine.outbox.succession import types_key
 from flowhost.errors import HostError
@@ -102,7 +103,7 @@ def _count(connection: apsw.Connection, flow: str) -> Census:
         return Census()
     # the first version had no parked messages
     parked = "(SELECT count(*) FROM parked WHERE parked.edge = edge.id)" if version > 1 else "0"
-    waiting = f"SELECT node, appended - position + {parked} FROM edge WHERE flow = ?"  # noqa: S608 - from above
+    waiting = f"SELECT node, appended - position - {COUNT_AHEAD} + {parked} FROM edge WHERE flow = ?"  # noqa: S608 - from above
     dead = "SELECT count(*) FROM dead WHERE flow = ? AND state = 'dead'"
     queues = {node: number for node, number in connection.execute(waiting, (flow,)) if number}
     return Census(

@@ -39,12 +39,14 @@ class Advance:
         position: id of the last message that is done; never moves back.
         dead: how many of those that leave now are dead letters.
         dropped: how many of them were given up because a limit said so.
+        beyond: first and last ids of messages behind the position that are done as well, and leave now.
     """
 
     edge: int
     position: int
     dead: int = 0
     dropped: int = 0
+    beyond: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from flowhost.engine.outbox.changes import Bury, Orphan
 from flowhost.engine.outbox.codec import DamagedRowError, decode_message, encode_message
 from flowhost.engine.outbox.letter_changes import Follow
 from flowhost.engine.outbox.letter_rows import bury
+from flowhost.engine.outbox.progress import key_of
 
 _SET_ASIDE = "INSERT INTO damaged(flow, node, origin, row, at_ns, reason, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
@@ -38,6 +39,7 @@ def bury_edge(connection: apsw.Connection, change: Orphan) -> None:
         bury(connection, letter)
     connection.execute(f"DELETE FROM m_{change.edge:d}")  # noqa: S608 - a number
     connection.execute("DELETE FROM parked WHERE edge = ?", (change.edge,))
+    connection.execute("DELETE FROM meta WHERE key = ?", (key_of(change.edge),))
     connection.execute("UPDATE edge SET position = appended, dead = dead + ? WHERE id = ?", (number, change.edge))
 
 

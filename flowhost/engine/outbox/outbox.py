@@ -14,7 +14,8 @@ from flowhost.engine.outbox.changes import Change, MakeEdge, Transaction
 from flowhost.engine.outbox.marks import MarksFile
 from flowhost.engine.outbox.opening import open_file
 from flowhost.engine.outbox.pool import WriterPool
-from flowhost.engine.outbox.reader import OutboxReader
+from flowhost.engine.outbox.progress import Progress, key_of
+from flowhost.engine.outbox.reader import OutboxReader, size_of
 from flowhost.engine.outbox.room import Room, Say
 from flowhost.engine.outbox.schema import connect
 from flowhost.engine.outbox.seal import ROW
@@ -40,6 +41,7 @@ class EdgeRecord:
         dropped: messages given up because a limit said so, since the edge was made.
         oldest_ms: when the oldest message still in it came, milliseconds UTC; 0 if it is empty.
         pending_bytes: about how much its messages take.
+        ahead: what is done of those behind the position, as `flowhost.engine.outbox.progress` keeps it.
     """
 
     number: int
@@ -49,6 +51,7 @@ class EdgeRecord:
     dropped: int = 0
     oldest_ms: int = 0
     pending_bytes: int = 0
+    ahead: str = ""
 
 
 class Outbox:
@@ -194,6 +197,25 @@ class Outbox:
         """Rows of an edge behind an id, oldest first; what they hold is still to be checked."""
         return await asyncio.to_thread(self._read, edge, after, limit)
 
+    def read_some(self, edge: int, after: int, last: int, rows: int, size: int) -> tuple[list[Row], bool]:
+        """Rows of an edge behind one id and up to another, oldest first; blocks.
+
+        Args:
+            edge: number of the edge.
+            after: id before the first.
+            last: id of the last.
+            rows: at most so many.
+            size: and about so many bytes.
+
+        Returns:
+            The rows, still to be checked, and whether that are all there are.
+        """
+        if self._writer is None:
+            raise HostError("the outbox is closed")
+        statement = f"SELECT {ROW} FROM m_{edge:d} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"  # noqa: S608 - a number
+        found = [Row(*row) for row in self._reader.some(statement, (after, last, rows), size)]
+        return found, not found or found[-1].number == last or (len(found) < rows and sum(map(size_of, found)) < size)
+
     async def query(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Rows of a reading statement."""
         return await asyncio.to_thread(self._query, statement, values)
@@ -209,6 +231,7 @@ class Outbox:
             self._lock.release()
             raise
         self._left, self._parked = opened.left, opened.parked
+        self._reader = OutboxReader(self._path)
         self._unsaid += opened.findings
         self.room = Room(self._path, space, loop, self._say)
         again = partial(connect, self._path)
@@ -238,8 +261,10 @@ class Outbox:
         if not found:
             return None
         number, position, appended, dead, dropped = found[0]
-        oldest_ms, size = self._head(number, appended - position)
-        return EdgeRecord(number, position, appended, dead, dropped, oldest_ms, size)
+        kept = self._query("SELECT value FROM meta WHERE key = ?", (key_of(number),))
+        ahead = str(kept[0][0]) if kept else ""
+        oldest_ms, size = self._head(number, appended - position - Progress(number, position, ahead).ahead.count)
+        return EdgeRecord(number, position, appended, dead, dropped, oldest_ms, size, ahead)
 
     def _head(self, edge: int, pending: int) -> tuple[int, int]:
         """When the oldest message came, and about how many bytes all of them take, from the first thousand."""

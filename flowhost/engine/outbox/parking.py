@@ -11,11 +11,12 @@ from flowhost.engine.attempt import BEHIND, Again
 from flowhost.engine.batch import Batch, key_of
 from flowhost.engine.edge import Portion
 from flowhost.engine.journal import Journal
-from flowhost.engine.outbox.burial import storable
+from flowhost.engine.outbox.burial import stays_unconfirmed, storable
 from flowhost.engine.outbox.changes import Change, SetAside
 from flowhost.engine.outbox.codec import DamagedRowError, decode_message, encode_message
 from flowhost.engine.outbox.lane import AUTOMATIC, Lane
 from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.outbox.parked_row import ParkedRow
 from flowhost.engine.outbox.parking_changes import Park, ParkOn, Unpark
 from flowhost.engine.outbox.trail import LetterTrail
 from flowhost.engine.snapshot import ParkedKey
@@ -32,50 +33,8 @@ _BY_KEY = (
     "WHERE edge = ? GROUP BY key ORDER BY min(id)"
 )
 _EACH = "SELECT id, key, 1, length(message), at_ms, kind, reason, attempts, id FROM parked WHERE edge = ? ORDER BY id"
+_OLDEST = "SELECT id, key, length(message), at_ms FROM parked WHERE edge = ? ORDER BY id LIMIT ?"
 _COLUMNS = "SELECT id, at_ms, attempts, kind, reason, message FROM parked"
-
-
-class ParkedRow:
-    """A parked message that is being tried; the position of its token.
-
-    Attributes:
-        number: of the row.
-        lane: it belongs to.
-        size: bytes.
-        attempts: how often it was tried before.
-        kind: why it waits.
-        reason: the same in words.
-        stays: it was tried in vain, or not at all.
-        changed: what it waits for has changed, and is to be kept.
-        dead: how many dead letters are told with it.
-        dropped: it was given up, because its row is damaged.
-        follows: what has to be noted of retried letters when it leaves.
-    """
-
-    __slots__ = (
-        "attempts",
-        "changed",
-        "dead",
-        "dropped",
-        "follows",
-        "kind",
-        "lane",
-        "number",
-        "reason",
-        "size",
-        "stays",
-    )
-
-    def __init__(self, number: int, lane: Lane, size: int, attempts: int, kind: str, reason: str) -> None:
-        self.number = number
-        self.lane = lane
-        self.size = size
-        self.attempts = attempts
-        self.kind = kind
-        self.reason = reason
-        self.stays = self.changed = self.dropped = False
-        self.dead = 0
-        self.follows: Sequence[Change] = ()
 
 
 class ParkingLot:
@@ -127,6 +86,9 @@ class ParkingLot:
         self._lanes: dict[str, Lane] = {}
         # rows that have come to their end, but not left the disk yet
         self._ended: set[int] = set()
+        # rows that are being tried; one hand at a time decides about those that are not
+        self._trying: set[int] = set()
+        self._hand = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
 
     # -- state
@@ -167,6 +129,11 @@ class ParkingLot:
     def keys(self) -> int:
         """Keys that wait."""
         return len(self._lanes)
+
+    @property
+    def droppable(self) -> bool:
+        """Whether some of them are not being tried just now."""
+        return self.count > len(self._trying)
 
     @property
     def parks(self) -> bool:
@@ -310,6 +277,10 @@ class ParkingLot:
 
     async def take(self, limit: int) -> Visit | None:
         """The first messages of keys that are due; None if there is nothing to try."""
+        async with self._hand:
+            return await self._take(limit)
+
+    async def _take(self, limit: int) -> Visit | None:
         now = time.monotonic()
         due = sorted((lane for lane in self._lanes.values() if lane.due is not None and lane.due <= now), key=_by_due)
         visit = Visit(self)
@@ -344,6 +315,7 @@ class ParkingLot:
             token.done()
             self._on_damage(str(error))
             return
+        self._trying.add(row.number)
         row.follows = self._trail.leaving([message])
         visit.add(Portion([message], token, row.size, at_ms), row)
 
@@ -351,6 +323,7 @@ class ParkingLot:
         """The messages of a visit have been tried, as far as possible."""
         rows = visit.rows
         rows[-1].dead = dead
+        self._trying.difference_update(row.number for row in rows)
         gone = [row for row in rows if not row.stays]
         for row in gone:
             self._take_out(row)
@@ -361,6 +334,43 @@ class ParkingLot:
             portion.token.done()
         self.origin.paused = False
         self.origin.settled()
+
+    async def drop_oldest(self, number: int, on_dropped: Callable[[int], None]) -> bool:
+        """Give up the oldest messages, none that is being tried; returns once they have left the disk.
+
+        Args:
+            number: how many, at most.
+            on_dropped: told how many they were.
+
+        Returns:
+            Whether there were any.
+        """
+        async with self._hand:
+            ended = set(self._ended)
+            most = number + len(ended) + len(self._trying)
+            rows = await self._outbox.query(_OLDEST, (self._edge, most))
+            gone: list[ParkedRow] = []
+            for only, key, size, at_ms in rows:
+                if only in ended or only in self._trying or len(gone) == number:
+                    continue
+                lane = self._lanes[self._name(key, only if self._order == "none" else 0)]
+                lane.oldest_ms = max(lane.oldest_ms, at_ms)
+                gone.append(ParkedRow(only, lane, size, 0, "", ""))
+                self._take_out(gone[-1])
+        if not gone:
+            return False
+        left = asyncio.Event()
+
+        def committed(_: list[int]) -> None:
+            self._ended.difference_update(row.number for row in gone)
+            self._on_left(len(gone), 0, len(gone), sum(row.size for row in gone))
+            on_dropped(len(gone))
+            left.set()
+
+        change = Unpark(self._edge, [row.number for row in gone], 0, len(gone))
+        self._outbox.submit([change], committed, stays_unconfirmed, (self.origin,))
+        await left.wait()
+        return True
 
     def _take_out(self, row: ParkedRow) -> None:
         lane = row.lane

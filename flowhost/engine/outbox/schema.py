@@ -53,8 +53,9 @@ CREATE TABLE dead_edit(
 """
 """What version 2 adds: when a row came, counters of an edge, parked and damaged rows, more about dead letters.
 
-`edge`: `appended` and `position` are ids, so `appended = position + rows`; of the `position` messages that left,
-`dead` and `dropped` did not reach the node's target. `parked`: messages of a key that waits, in order of id. `damaged`:
+`edge`: `appended` and `position` are ids: all messages up to `position` have left, and those behind it that `meta`
+names (`progress`); with none named, `appended = position + rows`. Of the messages that left, `dead` and `dropped` did
+not reach the node's target. `parked`: messages of a key that waits, in order of id. `damaged`:
 rows that no longer match their checksum. `ledger`: counters of nodes. `dead.causes`: earlier failures of the same
 message, JSON, oldest first. `dead_edit`: revisions of a dead letter's message; `dead.message` stays the original.
 """

@@ -9,6 +9,9 @@ from flowhost.engine.outbox.codec import DamagedRowError, decode_message
 from flowhost.engine.outbox.seal import is_intact
 from flowhost.sdk import Message
 
+TOGETHER_MS = 1_000
+"""Messages that came within this time are as old as the first of them, where nothing is decided by their age."""
+
 
 class Row(NamedTuple):
     """A row as it was read; what it holds need not be what was written.
@@ -31,12 +34,14 @@ class Good(NamedTuple):
 
     Attributes:
         messages: in order.
+        first: number of the first one.
         last: number of the last one.
         size: bytes on disk.
         at_ms: when the first one came, milliseconds UTC.
     """
 
     messages: Sequence[Message]
+    first: int
     last: int
     size: int
     at_ms: int
@@ -72,7 +77,9 @@ class Lost(NamedTuple):
         )
 
 
-def sort_rows(edge: int, rows: Sequence[Row], after: int, end: int | None) -> list[Good | Lost]:
+def sort_rows(
+    edge: int, rows: Sequence[Row], after: int, end: int | None, together_ms: int = TOGETHER_MS
+) -> list[Good | Lost]:
     """What was read of an edge behind a number.
 
     Args:
@@ -80,6 +87,7 @@ def sort_rows(edge: int, rows: Sequence[Row], after: int, end: int | None) -> li
         rows: in order of their number.
         after: number of the message before them.
         end: number of the last message there should be; None if more rows follow that were not read yet.
+        together_ms: messages that came within this time are one stretch.
     """
     sorted_rows: list[Good | Lost] = []
     run: list[tuple[Row, Message]] = []
@@ -90,7 +98,7 @@ def sort_rows(edge: int, rows: Sequence[Row], after: int, end: int | None) -> li
         if run:
             messages = [message for _, message in run]
             size = sum(len(row.data) for row, _ in run)
-            sorted_rows.append(Good(messages, run[-1][0].number, size, run[0][0].at_ms))
+            sorted_rows.append(Good(messages, run[0][0].number, run[-1][0].number, size, run[0][0].at_ms))
             run.clear()
 
     def lose(until: int) -> None:
@@ -105,6 +113,8 @@ def sort_rows(edge: int, rows: Sequence[Row], after: int, end: int | None) -> li
             damaged.append(row)
             continue
         lose(row.number - 1)
+        if run and abs(row.at_ms - run[0][0].at_ms) > together_ms:
+            close_run()
         run.append((row, message))
         last = row.number
     close_run()

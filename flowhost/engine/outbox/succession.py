@@ -14,14 +14,15 @@ from flowhost.engine.outbox.changes import Change, DropNode, KeepMeta, Orphan, S
 from flowhost.engine.outbox.letter import REPLAY
 from flowhost.engine.outbox.orphaned_states import given_up, orphans
 from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.outbox.progress import COUNT_AHEAD
 from flowhost.engine.outbox.states import HELD, STATES, Saved, count_held, read
 from flowhost.sdk import Clock
 
 KIND = "orphaned"
-_LEFT = """
-SELECT id, node, appended - position + (SELECT count(*) FROM parked WHERE parked.edge = edge.id)
+_LEFT = f"""
+SELECT id, node, appended - position - {COUNT_AHEAD} + (SELECT count(*) FROM parked WHERE parked.edge = edge.id)
 FROM edge WHERE flow = ? ORDER BY id
-"""
+"""  # noqa: S608 - text of our own
 
 
 @dataclass(frozen=True)

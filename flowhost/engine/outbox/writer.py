@@ -317,12 +317,8 @@ class OutboxWriter:
         match change:
             case Append(edge, rows):
                 return self._append(edge, rows)
-            case Advance(edge, position, dead, dropped):
-                self._execute(
-                    "UPDATE edge SET position = max(position, ?), dead = dead + ?, dropped = dropped + ? WHERE id = ?",
-                    position, dead, dropped, edge,
-                )  # fmt: skip
-                self._connection.execute(f"DELETE FROM m_{edge:d} WHERE id <= ?", (position,))  # noqa: S608 - a number
+            case Advance():
+                self._advance(change)
             case Bury() | Orphan() | LetterChange():
                 self._apply_to_letters(change)
             case KeepStates(flow, node, rows):
@@ -362,6 +358,16 @@ class OutboxWriter:
                 bury_edge(self._connection, change)
             case LetterChange():
                 change.apply(self._connection)
+
+    def _advance(self, change: Advance) -> None:
+        self._execute(
+            "UPDATE edge SET position = max(position, ?), dead = dead + ?, dropped = dropped + ? WHERE id = ?",
+            change.position, change.dead, change.dropped, change.edge,
+        )  # fmt: skip
+        table = f"m_{change.edge:d}"
+        self._connection.execute(f"DELETE FROM {table} WHERE id <= ?", (change.position,))  # noqa: S608 - a number
+        if change.beyond:
+            self._connection.executemany(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", change.beyond)  # noqa: S608 - a number
 
     def _append(self, edge: int, rows: Any) -> int:
         start = self._tails.get(edge, 0)

@@ -143,8 +143,8 @@ async def test_outbox_false_keeps_the_queue_in_memory(rig, control, node, open_b
 
 
 async def test_a_long_backlog_is_read_from_disk_in_order(rig, control, node, open_box, monkeypatch) -> None:
-    monkeypatch.setattr("flowhost.engine.outbox.durable_edge.READ_AHEAD", 50)
-    monkeypatch.setattr("flowhost.engine.outbox.durable_edge.READ_CHUNK", 30)
+    monkeypatch.setattr("flowhost.engine.outbox.ahead.MOST_MESSAGES", 50)
+    monkeypatch.setattr("flowhost.engine.outbox.backlog.READ_ROWS", 30)
     gate = asyncio.Event()
 
     async def write(messages):
