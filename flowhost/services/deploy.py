@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flowhost.engine.outbox.census import Census, erase, set_aside, take_census
 from flowhost.engine.snapshot import FlowSnapshot
 from flowhost.errors import ConfigError, ConfirmationError
-from flowhost.graph.diff import diff, restarts
+from flowhost.graph.diff import Change, diff, restarts
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.library import NodeLibrary
 from flowhost.graph.lint import lint
@@ -22,6 +23,61 @@ QUEUED = (Sink, AsyncTransform, StatefulTransform)
 """Kinds of nodes that may have a queue on disk before them."""
 FLOWS_S = 5.0
 """A queue whose oldest message is younger is being delivered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollBackPlan:
+    """What making a kept revision the deployed one again would do.
+
+    Attributes:
+        revision: that revision.
+        deployed: the one it replaces.
+        changes: differences from that one.
+        restarts: a running flow starts anew.
+        running: it runs now.
+        orphans: messages by the node they wait before or are held by, which would become dead letters; such a roll-back
+            has to be confirmed.
+    """
+
+    revision: int
+    deployed: int
+    changes: tuple[Change, ...]
+    restarts: bool
+    running: bool
+    orphans: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeletePlan:
+    """What a flow still has; its deletion has to be confirmed unless it has nothing.
+
+    Attributes:
+        stands_still: it does not run and is not to run; others are not deleted.
+        waiting: messages by the node they wait before.
+        held: messages by the node that holds them.
+        dead_letters: open ones.
+        retried: dead letters that are on their way again.
+    """
+
+    stands_still: bool
+    waiting: Mapping[str, int]
+    held: Mapping[str, int]
+    dead_letters: int
+    retried: int
+
+    @property
+    def empty(self) -> bool:
+        """Nothing goes with the flow."""
+        return not (self.waiting or self.held or self.dead_letters or self.retried)
+
+
+async def plan_delete(outbox: Path, flow_id: str, *, stands_still: bool) -> DeletePlan:
+    """Count what a flow has. Raises `HostError`: its file cannot be read."""
+    census = await asyncio.to_thread(take_census, outbox, flow_id)
+    return DeletePlan(
+        stands_still=stands_still, waiting=census.waiting, held=census.held, dead_letters=census.dead_letters,
+        retried=census.retried,
+    )  # fmt: skip
 
 
 async def refuse_faulty(document: FlowDocument, library: NodeLibrary, shared: Mapping[str, str]) -> None:

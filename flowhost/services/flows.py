@@ -13,6 +13,7 @@ from pathlib import Path
 from flowhost.engine.outbox.ledger import read_ledger
 from flowhost.engine.snapshot import LedgerSnapshot
 from flowhost.errors import ConfigError, ConflictError, FlowFileError, HostError, NotFoundError
+from flowhost.graph.diff import diff, restarts
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.jsonform import from_json, to_json
 from flowhost.graph.library import NodeLibrary
@@ -20,13 +21,22 @@ from flowhost.graph.lint import examine
 from flowhost.graph.problem import Problem
 from flowhost.graph.text import load_flow, read_flow
 from flowhost.services.access import Principal, demand
-from flowhost.services.deploy import find_orphans, has_to_restart, refuse_faulty, refuse_orphans, remove_outbox
+from flowhost.services.deploy import (
+    DeletePlan,
+    RollBackPlan,
+    find_orphans,
+    has_to_restart,
+    plan_delete,
+    refuse_faulty,
+    refuse_orphans,
+    remove_outbox,
+)
 from flowhost.services.keeper import FlowKeeper
 from flowhost.services.live import LiveFlow
 from flowhost.services.pictures import detail, ends_of, overview
 from flowhost.services.shared_connections import SharedConnections
 from flowhost.services.views import FlowDetail, FlowOverview, ProblemView
-from flowhost.store import FlowRecord, FlowStore
+from flowhost.store import FlowRecord, FlowStore, RevisionRecord
 
 log = logging.getLogger(__name__)
 
@@ -168,12 +178,33 @@ class FlowService:
         demand(principal, "flow.edit")
         live = self._flow(flow_id)
         async with live.lock:
-            kept = await self._store.revision(flow_id, revision)
-            if kept is None:
-                raise NotFoundError(f"flow {flow_id}: there is no revision {revision}, or it is no longer kept")
+            kept = await self._revision(flow_id, revision)
             save = partial(self._store.deploy, flow_id, revision)
             await self._take_on(live, from_json(kept.document), save, principal.name, confirm=confirm)
         return overview(live)
+
+    async def plan_roll_back(self, principal: Principal, flow_id: str, revision: int) -> RollBackPlan:
+        """What `roll_back` would do. Raises `NotFoundError`."""
+        demand(principal, "flow.read")
+        live = self._flow(flow_id)
+        kept = await self._revision(flow_id, revision)
+        changes = diff(live.record.document, kept.document)
+        return RollBackPlan(
+            revision=revision, deployed=live.record.revision, changes=tuple(changes), restarts=restarts(changes),
+            running=live.run is not None, orphans=await self.orphans(from_json(kept.document)),
+        )  # fmt: skip
+
+    async def plan_delete(self, principal: Principal, flow_id: str) -> DeletePlan:
+        """What would go with a flow. Raises `NotFoundError`."""
+        demand(principal, "flow.read")
+        still = _stands_still(self._flow(flow_id))
+        return await plan_delete(self._keeper.outbox(flow_id), flow_id, stands_still=still)
+
+    async def _revision(self, flow_id: str, number: int) -> RevisionRecord:
+        kept = await self._store.revision(flow_id, number)
+        if kept is None:
+            raise NotFoundError(f"flow {flow_id}: there is no revision {number}, or it is no longer kept")
+        return kept
 
     async def _take(
         self, document: FlowDocument, base_dir: Path | None, by: str, note: str, *, confirm: bool
@@ -271,7 +302,7 @@ class FlowService:
         demand(principal, "flow.edit")
         live = self._flow(flow_id)
         async with live.lock:
-            if live.run is not None or live.desired == "running":
+            if not _stands_still(live):
                 msg = f"flow {flow_id} is running: stop it, then delete it"
                 raise ConflictError(msg)
             kept = await remove_outbox(self._keeper.outbox(flow_id), flow_id, confirm=confirm)
@@ -332,6 +363,10 @@ class FlowService:
         if errors:
             more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
             raise ConfigError(errors[0].message + more, errors[0].place)
+
+
+def _stands_still(live: LiveFlow) -> bool:
+    return live.run is None and live.desired != "running"
 
 
 def _absolute(base_dir: Path | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from nicegui import ui
@@ -70,10 +71,7 @@ class DeployDialog:
         self._problems.clear()
         self._changes.clear()
         with self._problems:
-            for node, count in plan.orphans.items():
-                with Tag("div", "", "fe-problem fe-problem-warning", data_testid="deploy-orphans"):
-                    icon("warning_amber")
-                    Tag("span", t("deploy.orphans", count=count, node=node))
+            orphans_lines(plan.orphans)
             for problem in plan.problems:
                 with Tag("div", "", f"fe-problem fe-problem-{problem.severity}", data_testid="deploy-problem"):
                     icon("error_outline" if problem.severity == "error" else "warning_amber")
@@ -115,6 +113,14 @@ def _lead(plan: DeployPlan) -> str:
     if not plan.running:
         return t("deploy.not_running", revision=plan.deployed)
     return t("deploy.restarts" if plan.restarts else "deploy.no_restart", revision=plan.deployed)
+
+
+def orphans_lines(orphans: Mapping[str, int]) -> None:
+    """Messages that would become dead letters, by node."""
+    for node, count in orphans.items():
+        with Tag("div", "", "fe-problem fe-problem-warning", data_testid="deploy-orphans"):
+            icon("warning_amber")
+            Tag("span", t("deploy.orphans", count=count, node=node))
 
 
 def change_line(change: Change) -> None:

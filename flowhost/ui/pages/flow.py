@@ -10,6 +10,7 @@ from flowhost.errors import NotFoundError
 from flowhost.services.views import FlowOverview, NodeTypeView
 from flowhost.ui import format as fmt
 from flowhost.ui.caller import caller
+from flowhost.ui.delete_dialog import DeleteDialog
 from flowhost.ui.flow_panel import FlowPanel
 from flowhost.ui.flow_sums import sums_line
 from flowhost.ui.graph_view import GraphView, describe
@@ -18,11 +19,13 @@ from flowhost.ui.live import FlowNow, Live
 from flowhost.ui.node_panel import NodePanel
 from flowhost.ui.operate import FlowSwitch
 from flowhost.ui.overview_sums import Figure
+from flowhost.ui.rights import guard
 from flowhost.ui.shell import Alert, frame, not_found
 from flowhost.ui.sparkline import Sparkline
 from flowhost.ui.state_mark import StateMark
-from flowhost.ui.tags import Tag, link
+from flowhost.ui.tags import Button, Tag, link
 from flowhost.ui.texts import t
+from flowhost.ui.versions_dialog import VersionsDialog
 
 
 def register(live: Live) -> None:
@@ -130,6 +133,7 @@ class FlowHead(Tag):
                     self._state = StateMark(flow.state, data_testid="flow-state")
                     self._switch = FlowSwitch(live, flow, self.show, self._failed)
                     link(t("editor.open"), f"/flows/{flow.id}/edit", "fh-button fh-edit").put("data-testid", "edit")
+                    self._more(live, flow)
                 self._facts = RunFacts(flow)
             with Tag("div", "", "fh-flow-figures"):
                 self._in = Figure(t("flow.figures.in"), t("sum.per_s"), t("hint.rate"))
@@ -145,6 +149,12 @@ class FlowHead(Tag):
         with self:
             self._alert = Alert()
         self.show(flow)
+
+    def _more(self, live: Live, flow: FlowOverview) -> None:
+        """Its versions, and its end."""
+        versions, delete = VersionsDialog(live, flow.id), DeleteDialog(live, flow.id, flow.name)
+        Button(t("flow.versions"), "history", versions.open, data_testid="flow-versions")
+        guard(Button(t("flow.delete"), "delete_outline", delete.open, data_testid="flow-delete"), "flow.edit")
 
     def show(self, flow: FlowOverview) -> None:
         """Bring it up to date."""

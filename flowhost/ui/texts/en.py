@@ -83,6 +83,8 @@ TEXTS: dict[str, str] = WORK | {
     "flow.stop": "Stop",
     "flow.starting": "Starting…",
     "flow.stopping": "Stopping…",
+    "flow.versions": "Versions",
+    "flow.delete": "Delete…",
     "flow.start_named": "Start {name}",
     "flow.stop_named": "Stop {name}",
     "flow.start_failed": "{name} did not start. {detail}",
@@ -440,6 +442,48 @@ TEXTS: dict[str, str] = WORK | {
     "new.no_name": "Type a name with at least one letter or digit.",
     "overview.empty.new": "Or draw one yourself:",
     # history
+    "versions.text": "Open a version to see what changed with it, and to go back to it.",
+    "versions.title": "Go back to revision {number}?",
+    "versions.roll_back": "Go back to this one…",
+    "versions.not_running": (
+        "It takes the place of revision {revision}, with the changes below. The flow is not running; what is on the "
+        "canvas stays as it is."
+    ),
+    "versions.restarts": (
+        "It takes the place of revision {revision}, with the changes below. The flow starts anew; what waits on disk "
+        "is kept, and what is on the canvas stays as it is."
+    ),
+    "versions.no_restart": (
+        "It takes the place of revision {revision}, with the changes below. Nothing restarts; what is on the canvas "
+        "stays as it is."
+    ),
+    "versions.do": "Go back",
+    "versions.anyway": "Go back all the same",
+    "versions.back": "All versions",
+    "versions.busy": "Going back…",
+    "delete.title": "Delete {name}?",
+    "delete.runs": "The flow runs: stop it first. Then this dialog says what would go with it.",
+    "delete.empty": (
+        "Nothing waits in it and no dead letter is open. Its versions go with it; its runs stay in the history. "
+        "This cannot be undone."
+    ),
+    "delete.holds": (
+        "It still has messages. Start it and let them be delivered, or see to the dead letters; or delete it all the "
+        "same: the file that holds them is then moved aside and kept. Its versions go with it; its runs stay in the "
+        "history. This cannot be undone."
+    ),
+    "delete.waiting": "{count} messages wait before {node}",
+    "delete.held": "{count} messages are held by {node}",
+    "delete.dead": "{count} open dead letters",
+    "delete.retried": "{count} retried dead letters are on their way",
+    "delete.kept": "The flow is deleted. What it held is kept in {path}",
+    "delete.work": "Open the work list",
+    "delete.cancel": "Cancel",
+    "delete.do": "Delete",
+    "delete.anyway": "Delete all the same",
+    "delete.busy": "Deleting…",
+    "delete.leave": "To the overview",
+    "rights.flow_edit": "Your role may not change flows: ask an engineer.",
     "history.title": "Versions of this flow",
     "history.text": "Restoring puts a version on the canvas; nothing runs with it until you deploy.",
     "history.number": "Revision {number}",

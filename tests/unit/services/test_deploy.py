@@ -78,6 +78,8 @@ async def test_messages_before_a_removed_node_have_to_be_given_up_by_name(backlo
 
 
 async def test_a_flow_with_messages_is_deleted_only_knowingly_and_its_file_is_kept(backlog: Host) -> None:
+    plan = await backlog.flows.plan_delete(LOCAL_USER, "line")
+    assert (plan.waiting, plan.held, plan.dead_letters, plan.stands_still) == ({"keep": 20, "go": 20}, {}, 0, True)
     with pytest.raises(ConfirmationError, match="40 messages waiting before"):
         await backlog.flows.delete(LOCAL_USER, "line")
     assert [row.id for row in await backlog.flows.list(LOCAL_USER)] == ["line"]
@@ -89,7 +91,22 @@ async def test_a_flow_with_messages_is_deleted_only_knowingly_and_its_file_is_ke
     assert await backlog.flows.list(LOCAL_USER) == ()
     # a flow of the same id begins with nothing
     await backlog.flows.import_file(LOCAL_USER, WITHOUT)
+    assert (await backlog.flows.plan_delete(LOCAL_USER, "line")).empty
     assert await backlog.flows.delete(LOCAL_USER, "line") is None
+
+
+async def test_what_a_roll_back_orphans_is_known_before(host: Host, backlog: Host) -> None:
+    await backlog.flows.import_file(LOCAL_USER, WITHOUT, confirm=True)
+    await backlog.flows.import_file(LOCAL_USER, AWAY)
+    plan = await backlog.flows.plan_roll_back(LOCAL_USER, "line", 2)
+    assert (plan.revision, plan.deployed, plan.running, plan.restarts) == (2, 3, False, True)
+    assert plan.orphans == {"go": 20}
+    assert ("nodes", "go") in [change.place[:2] for change in plan.changes if change.kind == "removed"]
+    with pytest.raises(ConfirmationError, match=r"20 at go\)"):
+        await backlog.flows.roll_back(LOCAL_USER, "line", 2)
+    assert (await backlog.flows.roll_back(LOCAL_USER, "line", 2, confirm=True)).revision == 2
+    with pytest.raises(NotFoundError, match="no revision 9"):
+        await backlog.flows.plan_roll_back(LOCAL_USER, "line", 9)
 
 
 async def test_open_dead_letters_are_no_less_than_messages(backlog: Host) -> None:
