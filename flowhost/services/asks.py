@@ -34,6 +34,11 @@ class Asks:
             "connection.test": self._test,
             "connection.try": self._try,
             "browse": self._browse,
+            "expression.words": self._words,
+            "expression": self._expression,
+            "sample": self._sample,
+            "case.keep": self._keep,
+            "cases": self._cases,
         }
 
     async def answer(self, principal: Principal, what: Any, args: Any) -> dict[str, Any]:
@@ -88,6 +93,23 @@ class Asks:
         }  # fmt: skip
         link = name if entry is None else (entry, take(args, "flow", str, ""))
         return await self._host.connections.browse(who, link, request)
+
+    async def _words(self, who: Principal, _: Args) -> Any:
+        return await self._host.samples.words(who)
+
+    async def _expression(self, who: Principal, args: Args) -> Any:
+        message, template = take(args, "message", dict, None), args.get("template") is True
+        return await self._host.samples.evaluate(who, take(args, "text", str), message, template=template)
+
+    async def _sample(self, who: Principal, args: Args) -> Any:
+        given, advance = take(args, "given", dict), take(args, "advance", str, "")
+        return await self._host.samples.run(who, take(args, "flow", str), given, advance)
+
+    async def _keep(self, who: Principal, args: Args) -> Any:
+        return str(await self._host.samples.keep(who, take(args, "flow", str), take(args, "case", dict)))
+
+    async def _cases(self, who: Principal, args: Args) -> Any:
+        return await self._host.samples.cases(who, take(args, "flow", str))
 
 
 def take(args: Args, name: str, kind: type, default: Any = ...) -> Any:

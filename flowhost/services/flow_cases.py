@@ -47,8 +47,13 @@ def read_cases(path: Path, flow: FlowDocument, library: NodeLibrary) -> list[dic
     if not isinstance(cases, list) or not cases:
         raise FlowFileError("must be a list of tests, each {name, given, expect}", str(path))
     for index, case in enumerate(cases):
-        _CaseCheck(flow, library).check(case, f"{path}[{index}]")
+        check_case(case, flow, library, f"{path}[{index}]")
     return cases
+
+
+def check_case(case: Any, flow: FlowDocument, library: NodeLibrary, place: str) -> None:
+    """Refuse a test that does not fit its flow. Raises `ConfigError`."""
+    _CaseCheck(flow, library).check(case, place)
 
 
 class _CaseCheck:

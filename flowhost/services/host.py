@@ -28,6 +28,7 @@ from flowhost.services.keeper import FlowKeeper
 from flowhost.services.letter_files import HostLetters
 from flowhost.services.plugins import PluginService
 from flowhost.services.runs import RunService
+from flowhost.services.samples import SampleService
 from flowhost.services.settings import Settings
 from flowhost.services.shared_connections import SharedConnections
 from flowhost.services.system import HostService
@@ -60,6 +61,7 @@ class Host:
         plugins: what is installed.
         system: the host itself.
         asks: answers forms and editors.
+        samples: tries drafts and expressions out.
         connections: those that flows share: list, make, change, test.
         demo: switches of the demo's plant; only a host that was given a plant has it.
         plant: the demo's plant, or None.
@@ -71,6 +73,7 @@ class Host:
     drafts: DraftService
     connections: ConnectionService
     asks: Asks
+    samples: SampleService
     runs: RunService
     dead_letters: DeadLetterService
     plugins: PluginService
@@ -169,6 +172,7 @@ class Host:
             store.connections, shared, keeper, self.flows, self.drafts, catalog, self._bench, host_id,
             settings.data_dir,
         )  # fmt: skip
+        self.samples = SampleService(self.drafts, self.connections, shared, catalog, self._bench, settings.data_dir)
         self.asks = Asks(self)
         self.runs = RunService(keeper, store, history, catalog)
         letters = HostLetters(keeper, self._fleet, catalog, self.settings.data_dir)

@@ -80,7 +80,7 @@ class FlowHarness:
         self.clock = VirtualClock()
         self.events: list[RunEvent] = []
         options = RunOptions(base_dir=base_dir, environ=environ or {}, clock=self.clock, on_event=self.events.append)
-        stand_ins = StandIns(library)
+        stand_ins = self._stand_ins(library)
         self._flow = flow
         self._parts = Assembler(stand_ins.replace_in(flow), stand_ins, options).build()
         self._freeze_inputs()
@@ -143,6 +143,11 @@ class FlowHarness:
             raise ConfigError("is no sink of this flow; only sinks record what arrives", f"nodes.{sink}")
         return recorder.received
 
+    def recorded(self, node_id: str) -> Sequence[Message] | None:
+        """What has arrived at a node that records; None for one that does not."""
+        node = self._parts.nodes.get(node_id)
+        return node.received if isinstance(node, Recorder) else None
+
     def snapshot(self) -> FlowSnapshot:
         """Figures of every node and queue at this moment; `balanced()` tells whether the ledger adds up."""
         for segment in self._parts.segments:
@@ -164,7 +169,13 @@ class FlowHarness:
 
     def _freeze_inputs(self) -> None:
         for segment in self._parts.segments:
-            self._parts.pump.add_segment(FreezingSegment(segment))
+            self._parts.pump.add_segment(self._wrapped(segment))
+
+    def _wrapped(self, segment: Segment) -> Segment:
+        return FreezingSegment(segment)
+
+    def _stand_ins(self, library: NodeLibrary) -> StandIns:
+        return StandIns(library)
 
 
 class FreezingSegment:

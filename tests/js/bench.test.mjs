@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Asks } from "../../flowhost/ui/editor/js/asks.js";
+import { completions, pathsOf, wordAt } from "../../flowhost/ui/editor/js/complete.js";
+import { asMessages } from "../../flowhost/ui/editor/js/samples.js";
 import { changedAt } from "../../flowhost/ui/editor/js/paths.js";
 
 const words = { line_lost: "no line", no_answer: "no answer" };
@@ -36,4 +38,32 @@ test("values are changed by path and never in place", () => {
   assert.deepEqual(changedAt(before, ["config", "topics", "0"], undefined).config.topics, ["q"]);
   assert.deepEqual(changedAt({}, ["config", "a", "b"], 1), { config: { a: { b: 1 } } });
   assert.deepEqual(before, kept);
+});
+
+test("what could come next is known by name, field and function", () => {
+  const known = { names: ["payload", "topic"], functions: [{ name: "coalesce", signature: "coalesce(a)", summary: "first" }], paths: pathsOf({ value: 1, deep: { "odd name": 2 }, temperature: 3 }) };
+  const texts = (word) => completions(word, known).map((one) => one.text);
+  assert.deepEqual(texts("pay")[0], "payload.value");
+  assert.ok(texts("pay").includes('payload.deep["odd name"]'));
+  assert.deepEqual(texts("payload.te"), ["payload.temperature"]);
+  assert.deepEqual(texts("temp"), ["payload.temperature"]);
+  assert.deepEqual(texts("coa"), ["coalesce("]);
+  assert.deepEqual(texts("zz"), []);
+});
+
+test("words are found outside of quotes, and within the braces of a template", () => {
+  assert.deepEqual(wordAt("1 + payload.va", 14), { word: "payload.va", start: 4 });
+  assert.equal(wordAt("topic == 'pay", 13), null);
+  assert.deepEqual(wordAt("x == 'a' and pay", 16), { word: "pay", start: 13 });
+  assert.equal(wordAt("uns/top", 7, true), null);
+  assert.deepEqual(wordAt("uns/{top", 8, true), { word: "top", start: 5 });
+  assert.equal(wordAt("uns/{topic}/pay", 15, true), null);
+});
+
+test("what was typed as a sample becomes messages", () => {
+  assert.deepEqual(asMessages('{"value": 1}'), [{ payload: { value: 1 } }]);
+  assert.deepEqual(asMessages('{"topic": "a", "payload": 1}'), [{ topic: "a", payload: 1 }]);
+  assert.deepEqual(asMessages('[{"payload": 1}, {"payload": 2}]'), [{ payload: 1 }, { payload: 2 }]);
+  assert.deepEqual(asMessages("[1, 2]"), [{ payload: [1, 2] }]);
+  assert.throws(() => asMessages("{"));
 });

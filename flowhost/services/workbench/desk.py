@@ -18,6 +18,7 @@ from typing import Any
 from flowhost.catalog import Catalog, load_catalog
 from flowhost.errors import ConfigError, FlowHostError
 from flowhost.services.workbench.links import Links
+from flowhost.services.workbench.samples import Samples
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,11 @@ class Desk:
     def __init__(self, catalog: Catalog, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._links = Links(catalog)
-        self._jobs: dict[str, Job] = {"test": self._links.test, "browse": self._links.browse}
+        samples = Samples(catalog)
+        self._jobs: dict[str, Job] = {
+            "test": self._links.test, "browse": self._links.browse, "evaluate": samples.evaluate,
+            "sample": samples.run, "cases": samples.cases,
+        }  # fmt: skip
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, line: bytes) -> None:
@@ -85,6 +90,8 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s [bench] %(message)s")
+    # a message of a sample that fails is part of the answer, no fault of the host
+    logging.getLogger("flowhost.run").setLevel(logging.CRITICAL)
     catalog = load_catalog()
     asyncio.run(_serve(catalog, out))
     os._exit(0)  # a driver's thread that hangs must not keep this process alive

@@ -209,9 +209,10 @@ export class Editor extends EventTarget {
     if (this.mayEdit) this.emit("quickadd", { spot, wired });
   }
 
-  /** Values of these nodes are wanted. */
-  watch(nodes) {
-    this.link.watch(nodes);
+  /** Values of these nodes are wanted by a part of the page; each part speaks for itself. */
+  watch(nodes, part = "form") {
+    this.wanted = { ...this.wanted, [part]: nodes };
+    this.link.watch([...new Set(Object.values(this.wanted).flat())]);
   }
 
   /** What lint says of the draft, and the outputs each config gives. */

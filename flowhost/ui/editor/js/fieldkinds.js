@@ -20,7 +20,7 @@ export function kindOf({ type, widget, fields = [] }) {
 
 function scalar(type) {
   if (type === "text") return { shape: "line" };
-  if (type === "template") return { shape: "line", mono: true };
+  if (type === "template") return { shape: "line", mono: true, template: true };
   if (type === "expression") return { shape: "line", mono: true, expression: true };
   if (type === "number") return { shape: "line", number: true };
   if (type === "whole number") return { shape: "line", number: true, whole: true };

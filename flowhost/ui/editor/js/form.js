@@ -66,7 +66,7 @@ function line(kind, fact, context) {
     const typed = parseValue(kind, input.value);
     if (!Object.is(typed, value) && JSON.stringify(typed) !== JSON.stringify(value)) set(path, typed);
   });
-  if (kind.expression) suggest?.(input, fact);
+  if (kind.expression || kind.template) suggest?.(input, kind);
   const picks = picker(fact, context, false, [], ([picked]) => set(path, picked));
   return picks ? el("div", "fe-row", {}, input, picks) : input;
 }
@@ -135,21 +135,23 @@ function pairs(kind, fact, context) {
       if (typed !== undefined && JSON.stringify(typed) !== JSON.stringify(item)) set([...path, name], typed);
     });
     const gone = mayEdit ? iconButton("close", words.remove_row, () => set(path, without(entries, name))) : null;
+    if (kind.item.expression || kind.item.template) context.suggest?.(input, kind.item);
     return el("div", "fe-row fe-pair", {}, key, input, gone);
   });
   const named = (name) => (/^[A-Za-z_]\w*$/.test(name) ? `payload.${name}` : `payload[${JSON.stringify(name)}]`);
   const picks = picker(fact, context, true, entries.map(([name]) => name), (picked) => set(path, { ...value, ...Object.fromEntries(picked.map((name) => [name, named(name)])) }));
   if (picks) rowsMade.push(el("div", "fe-row", {}, el("span", "fe-help fh-grow", {}, words.pick_names), picks));
-  return el("div", "fe-rows", {}, ...rowsMade, mayEdit ? newPair(kind, entries, { id: entries.length ? null : id, set, path, words }) : null);
+  return el("div", "fe-rows", {}, ...rowsMade, mayEdit ? newPair(kind, entries, { id: entries.length ? null : id, set, path, words, suggest: context.suggest }) : null);
 }
 
-function newPair(kind, entries, { id, set, path, words }) {
+function newPair(kind, entries, { id, set, path, words, suggest }) {
   const key = el("input", "fh-input", { id, placeholder: words.pair_name, "aria-label": words.pair_name, spellcheck: "false" });
   const input = el("input", `fh-input${kind.item.mono ? " fe-mono" : ""}`, { placeholder: words.pair_value, "aria-label": words.pair_value, spellcheck: "false" });
   const add = () => {
     const [name, typed] = [key.value.trim(), parseValue(kind.item, input.value)];
     if (name && typed !== undefined && !entries.some(([known]) => known === name)) set([...path, name], typed);
   };
+  if (kind.item.expression || kind.item.template) suggest?.(input, kind.item);
   commitOn(input, add);
   commitOn(key, add);
   return el("div", "fe-row fe-pair", {}, key, input);

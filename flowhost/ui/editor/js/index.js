@@ -8,6 +8,10 @@ import { Minimap } from "./minimap.js";
 import { Palette } from "./palette.js";
 import { QuickAdd } from "./quickadd.js";
 import { KeySheet } from "./keysheet.js";
+import { DebugPanel } from "./debug.js";
+import { Dock } from "./dock.js";
+import { Expressions } from "./expressions.js";
+import { Samples } from "./samples.js";
 import { SharedLinks } from "./sharedlinks.js";
 import { Search } from "./search.js";
 
@@ -22,14 +26,20 @@ export default {
     const frame = el("div", "fh-graph fe-frame", { "data-testid": "canvas", tabindex: "0", role: "application", "aria-label": facts.words.canvas });
     const panel = el("aside", "fe-panel", { "aria-label": facts.words.panel });
     const bar = el("div", "fe-bar", { role: "toolbar", "aria-label": facts.words.bar });
-    root.append(bar, el("div", "fe-body", {}, palette, frame, panel));
+    const dock = el("section", "fe-dock", { "aria-label": facts.words.dock });
+    root.append(bar, el("div", "fe-body", {}, palette, el("div", "fe-middle", {}, frame, dock), panel));
     const editor = new Editor(frame, facts);
     this.editor = editor;
     new SharedLinks(editor, root);
+    new Expressions(editor);
     this.parts = [
       new Palette(palette, editor, facts.categories), new Bar(bar, editor, (name, detail) => this.$emit(name, detail)),
       new Inspector(panel, editor), new QuickAdd(editor), new Minimap(editor), new KeySheet(editor), new Search(editor),
     ];
+    editor.dock = new Dock(dock, editor, [
+      { name: "sample", icon: "science", label: facts.words.dock_sample, part: new Samples(editor) },
+      { name: "debug", icon: "bug_report", label: facts.words.dock_debug, part: new DebugPanel(editor) },
+    ]);
     frame.append(tools(editor), emptyHint(editor), hintLine(editor));
     editor.on("tell", (text) => toast(frame, text));
     this.unbind = bindKeys(editor, root);

@@ -11,7 +11,7 @@ export class Inspector {
   /** @param {HTMLElement} root @param {import("./editor.js").Editor} editor */
   constructor(root, editor) {
     Object.assign(this, { root, editor });
-    this.values = new LastValues(editor);
+    this.values = editor.values = new LastValues(editor);
     editor.on("open", () => this.#build());
     editor.on("change", () => this.#later());
     editor.on("problems", () => this.#later());
@@ -88,7 +88,7 @@ export class Inspector {
     const problemsAt = (place) => editor.problems.filter((one) => one.place === `nodes.${id}.${place}` || one.place.startsWith(`nodes.${id}.${place}[`));
     const set = (path, value, merge) => editor.setNode(id, path, value, merge);
     const pick = node.connection ? (fact, wanted) => pickFor(editor, id, fact, wanted) : null;
-    const context = { set, problemsAt, words, mayEdit, pick, suggest: (input, fact) => editor.emit("suggest", { input, fact, node: id }) };
+    const context = { set, problemsAt, words, mayEdit, pick, suggest: (input, kind) => editor.emit("suggest", { input, kind, node: id }) };
     const of = (fact, path, value) => field(fact, { ...context, path, value });
     const name = of({ name: "name", type: "text", docs: "", fields: [], unit: "", default: id }, ["name"], node.name);
     name.querySelector("input").id = "fe-name";
