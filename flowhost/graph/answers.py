@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from flowhost.graph.delivery import DeliveryPolicy, has_queue
 from flowhost.graph.document import NodeEntry
@@ -72,6 +72,14 @@ class Answers:
         policy = self.policy
         limited = self.waits_in_memory or policy.max_messages is not None or policy.max_bytes is not None
         return has_queue(self.node_type) and policy.when_full == "drop_oldest" and limited
+
+    @property
+    def overtakes(self) -> Literal["", "live_first", "none"]:
+        """What of its policy lets a message pass an earlier one of its key; empty where nothing does."""
+        policy = self.policy
+        if not has_queue(self.node_type) or policy.order_kept(self.node_type) != "none":
+            return ""
+        return "live_first" if policy.backlog == "live_first" else "none"
 
     @property
     def makes_ids(self) -> bool:

@@ -33,7 +33,7 @@ class PathGuarantee:
         level: from the origin to the target.
         received: from the moment on at which FlowHost has taken a message over; better than `level` where the origin
             cannot bring again what FlowHost did not see.
-        reasons: why it is no better; first those that concern `level`.
+        reasons: why it is no better: first those that concern `level`, last those that only concern order.
     """
 
     source: str
@@ -123,5 +123,5 @@ def _promise(way: Way, sink: Answers) -> PathGuarantee:
         failed=way.failed,
         level="best effort" if way.missed else received,
         received=received,
-        reasons=tuple(dict.fromkeys((*way.missed, *losses, *doubles))),
+        reasons=tuple(dict.fromkeys((*way.missed, *losses, *doubles, *way.unordered))),
     )

@@ -38,6 +38,7 @@ class Way:
         losses: why a kill can lose them.
         doubles: why one can count twice, whatever follows.
         new_ids: why one that comes again may have another id.
+        unordered: why one can overtake an earlier one of its key.
         repeats: one can come again here.
         backed: what is lost further on is brought again, by the origin or from disk.
     """
@@ -49,6 +50,7 @@ class Way:
     losses: tuple[Reason, ...] = ()
     doubles: tuple[Reason, ...] = ()
     new_ids: tuple[Reason, ...] = ()
+    unordered: tuple[Reason, ...] = ()
     repeats: bool = False
     backed: bool = False
 
@@ -69,6 +71,7 @@ class Way:
             losses=_joined(self.losses, other.losses),
             doubles=_joined(self.doubles, other.doubles),
             new_ids=_joined(self.new_ids, other.new_ids),
+            unordered=_joined(self.unordered, other.unordered),
         )
 
 
@@ -94,7 +97,7 @@ def enter(way: Way, node: Answers) -> Way:
     """Messages come to a node that is not disabled."""
     way = replace(way, route=(*way.route, node.entry.id))
     losses = list(_losses_at(way, node))
-    way = replace(way, losses=_joined(way.losses, losses))
+    way = replace(way, losses=_joined(way.losses, losses), unordered=_joined(way.unordered, tuple(_disorder_at(node))))
     if node.outbox:
         way = replace(way, repeats=True, backed=True)
     if node.makes_ids:
@@ -143,6 +146,16 @@ def _losses_at(way: Way, node: Answers) -> Iterator[Reason]:
     if node.drops_oldest:
         text = "when its queue is full, the oldest messages are given up, counted as dropped"
         yield reason(node, text, remedy="use `when_full: block`")
+
+
+def _disorder_at(node: Answers) -> Iterator[Reason]:
+    """How messages overtake each other in the queue before a node."""
+    if node.overtakes == "live_first":
+        text = "after an outage new messages go before those that waited: order is given up"
+        yield reason(node, text, remedy="take out `backlog: live_first`")
+    elif node.overtakes == "none":
+        text = "a message that has to be tried again is overtaken by later ones of its key: order is given up"
+        yield reason(node, text, remedy="take out `order: none`")
 
 
 def _held(way: Way, node: Answers) -> Way:

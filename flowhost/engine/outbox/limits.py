@@ -10,7 +10,7 @@ from flowhost.graph.delivery import DeliveryPolicy
 PART = 10
 """Of a queue that drops its oldest so many parts may be on their way at once: what is on its way is not dropped."""
 LIVE_WAITS_FOR = 100
-"""Messages of the backlog given out at once where new ones go before them."""
+"""Messages of the backlog given out at once where new ones go before them; no more than may leave in a second."""
 
 
 class Limits(NamedTuple):
@@ -21,6 +21,7 @@ class Limits(NamedTuple):
         max_bytes: bound; None for none.
         on_dropped: told how many were given up to make room; None lets producers wait.
         live_first: what comes in goes before what has waited.
+        backlog: messages of the backlog given out at once then.
         exact_age: messages are given out so that the age of each is known, not about.
     """
 
@@ -28,6 +29,7 @@ class Limits(NamedTuple):
     max_bytes: int | None = None
     on_dropped: Callable[[int], None] | None = None
     live_first: bool = False
+    backlog: int = LIVE_WAITS_FOR
     exact_age: bool = False
 
     @classmethod
@@ -38,6 +40,7 @@ class Limits(NamedTuple):
             policy.max_bytes,
             on_dropped if policy.when_full == "drop_oldest" else None,
             live_first=policy.backlog == "live_first",
+            backlog=max(1, min(LIVE_WAITS_FOR, int(policy.drain_per_s or LIVE_WAITS_FOR))),
             exact_age=policy.expire_after_s is not None,
         )
 
@@ -68,7 +71,7 @@ class Limits(NamedTuple):
     def portion(self, limit: int, *, live: bool) -> tuple[int, int | None]:
         """How many messages to give out at once where `limit` are asked for, and how many bytes; None for any."""
         if self.live_first and not live:
-            limit = min(limit, LIVE_WAITS_FOR)
+            limit = min(limit, self.backlog)
         if not self.drops:
             return limit, None
         if self.max_messages is not None:

@@ -172,6 +172,8 @@ NO_IDS = ("a", "set `ids: true`")
 TWICE = ("z", "set `once: true`")
 UNTOLD = ("z", "set `told: true`")
 DROPPED = ("z", "use `when_full: block`")
+LIVE = ("z", "take out `backlog: live_first`")
+OUT_OF_TURN = ("z", "take out `order: none`")
 MEMORY = ("z", "take out `outbox: false`")
 
 ENDS = {
@@ -193,6 +195,9 @@ ENDS = {
     "oldest dropped": ("", "", "when_full: drop_oldest, max_messages: 9", BEST, BEST, [DROPPED]),
     "oldest dropped in memory": ("", "", "when_full: drop_oldest, outbox: false", BEST, BEST, [DROPPED]),
     "blocked when full": ("", "", "max_messages: 9", ONCE, ONCE, []),
+    "new before old": ("", "", "backlog: live_first", ONCE, ONCE, [LIVE]),
+    "out of turn": ("", "", "order: none", ONCE, ONCE, [OUT_OF_TURN]),
+    "out of turn, but nowhere to put it": ("", "", "order: none, outbox: false", ONCE, ONCE, []),
     "given up is a dead letter, not lost": ("", "", "expire_after_s: 5, retry: {max_tries: 3}", ONCE, ONCE, []),
 }  # fmt: skip
 
