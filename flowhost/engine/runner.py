@@ -171,6 +171,11 @@ class FlowRunner:
             raise NotFoundError(f"flow {self._parts.flow.id} keeps no dead letters: it runs without an outbox")
         return await self._parts.letters.desk.handle(request)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether last values are collected."""
+        return self._watching
+
     def watch(self, on: bool) -> None:
         """Collect last values for the following snapshots, or stop doing so."""
         self._watching = on

@@ -1,7 +1,8 @@
 """What host and worker say to each other: typed msgspec frames with a length in front, over one stream.
 
-A worker sends `Hello` first, then `Status` twice a second (which is also its heartbeat), `Happened` and `Ended` as they
-come, one `Answer` to each `StartFlow` and one `Reply` to each `Ask`. Nothing here depends on how the stream came about.
+A worker sends `Hello` first, then `Status` twice a second or more (which is also its heartbeat), `Happened` and `Ended`
+as they come, one `Answer` to each `StartFlow` and one `Reply` to each `Ask`. Nothing here depends on how the stream
+came about.
 """
 
 from __future__ import annotations

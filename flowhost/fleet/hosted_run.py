@@ -126,6 +126,11 @@ class HostedRun:
         if self._runner is not None:
             self._runner.watch(on)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody looks at its last values."""
+        return self._runner is not None and self._runner.is_watched
+
     def snapshot(self) -> FlowSnapshot | None:
         """Figures now; None before the flow was built."""
         return None if self._runner is None else self._runner.snapshot()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Mapping
 
 import msgspec
 
@@ -34,6 +35,8 @@ from flowhost.graph.library import NodeLibrary
 
 log = logging.getLogger(__name__)
 
+WATCHED_S = 0.2
+"""Figures of a run that somebody looks at are told this often, seconds."""
 HOST_LOST_DRAIN_S = 0.3
 """Nobody is left to tell: what can be finished in this time is, seconds."""
 BACKLOG_LIMIT = 8 * 1024 * 1024
@@ -41,7 +44,7 @@ BACKLOG_LIMIT = 8 * 1024 * 1024
 
 
 class WorkerSession:
-    """Calls the host, takes orders, tells figures twice a second, until told to end or left alone."""
+    """Calls the host, takes orders, tells figures twice a second or more, until told to end or left alone."""
 
     def __init__(self, port: int, token: str, library: NodeLibrary) -> None:
         self._port = port
@@ -101,15 +104,22 @@ class WorkerSession:
 
     async def _pulse(self) -> None:
         while True:
-            self._send_status()
+            self._send_status(self._runs)
             for run in list(self._runs.values()):
                 run.beat()
-            await asyncio.sleep(HEARTBEAT_S)
+            beat = time.monotonic() + HEARTBEAT_S
+            # runs that somebody looks at are told of more often than the heart beats
+            while watched := {number: run for number, run in self._runs.items() if run.is_watched}:
+                await asyncio.sleep(max(0.0, min(WATCHED_S, beat - time.monotonic())))
+                if time.monotonic() >= beat:
+                    break
+                self._send_status(watched)
+            await asyncio.sleep(max(0.0, beat - time.monotonic()))
 
-    def _send_status(self) -> None:
+    def _send_status(self, told: Mapping[int, HostedRun]) -> None:
         assert self._writer is not None
         behind = self._writer.transport.get_write_buffer_size() > BACKLOG_LIMIT
-        runs = [] if behind else [RunStatus(n, s) for n, run in self._runs.items() if (s := _figures(run)) is not None]
+        runs = [] if behind else [RunStatus(n, s) for n, run in told.items() if (s := _figures(run)) is not None]
         try:
             self._send(Status(time.monotonic_ns(), runs))
         except (msgspec.MsgspecError, OverflowError, ValueError, TypeError) as error:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from flowhost.engine.snapshot import FlowSnapshot, NodeSnapshot, NodeTotals, RunEvent, ValueSnapshot
-from flowhost.graph.document import FlowDocument, Wire
+from flowhost.graph.document import FlowDocument
 from flowhost.graph.library import NodeLibrary
 from flowhost.sdk import Sink, Source
 from flowhost.services.live import LiveFlow
@@ -60,7 +60,7 @@ def overview(live: LiveFlow) -> FlowOverview:
         on_disk=_on_disk(snapshot) if snapshot else 0,
         sums=_sums(figures, _counted(snapshot)),
         spark=tuple(live.spark),
-        last_values=_values(snapshot)[:VALUES_SHOWN] if snapshot else (),
+        last_values=_values(snapshot, VALUES_SHOWN) if snapshot else (),
         last_error=_last_error(live),
         run_id=live.last_run,
         started_at=live.started_at,
@@ -77,7 +77,7 @@ def detail(live: LiveFlow, library: NodeLibrary) -> FlowDetail:
         overview=overview(live),
         document=live.document,
         nodes=views if live.run else tuple(_at_rest(view, interrupted=live.state == "starting") for view in views),
-        wires=tuple(_wire(wire, live) for wire in live.document.wires),
+        wires=_wires(live),
         connections=_connections(snapshot) if snapshot and live.run is not None else (),
         problems=live.problems,
         guarantees=live.guarantees or (),
@@ -293,9 +293,9 @@ def _last_error(live: LiveFlow) -> str:
     return next(iter(ailing or errors), live.text if live.state == "failed" else "")
 
 
-def _values(snapshot: FlowSnapshot) -> tuple[ValueView, ...]:
+def _values(snapshot: FlowSnapshot, most: int | None = None) -> tuple[ValueView, ...]:
     newest_first = sorted(snapshot.values, key=lambda value: value.time_ns, reverse=True)
-    return tuple(_value(value) for value in newest_first)
+    return tuple(_value(value) for value in newest_first[:most])
 
 
 def _value(value: ValueSnapshot) -> ValueView:
@@ -333,15 +333,30 @@ def _moving(kind: Kind) -> str:
     return "made" if kind == "source" else "in"
 
 
-def _wire(wire: Wire, live: LiveFlow) -> WireView:
+def _wires(live: LiveFlow) -> tuple[WireView, ...]:
     """Only nodes are counted: what a target takes in is the wire's where it has no other."""
-    into = Counter(other.target for other in live.document.wires)
-    rate = live.rate(frozenset([wire.target]), "in")
-    if into[wire.target] > 1:
-        rate = min(rate, live.rate(frozenset([wire.source]), "out"))
-    snapshot = live.snapshot
-    waiting = sum(edge.pending for edge in snapshot.edges if edge.node == wire.target) if snapshot else 0
-    return WireView(source=wire.source, port=wire.port, target=wire.target, rate_per_s=rate, pending=waiting)
+    wires, snapshot = live.document.wires, live.snapshot
+    into = Counter(wire.target for wire in wires)
+    waiting: Counter[str] = Counter()
+    for edge in snapshot.edges if snapshot else ():
+        waiting[edge.node] += edge.pending
+    rates = {
+        (node, counter): live.rate(frozenset([node]), counter)
+        for wire in wires
+        for node, counter in ((wire.target, "in"), (wire.source, "out"))
+    }
+    return tuple(
+        WireView(
+            source=wire.source,
+            port=wire.port,
+            target=wire.target,
+            rate_per_s=min(rates[wire.target, "in"], rates[wire.source, "out"])
+            if into[wire.target] > 1
+            else rates[wire.target, "in"],
+            pending=waiting[wire.target],
+        )
+        for wire in wires
+    )
 
 
 def _connections(snapshot: FlowSnapshot) -> tuple[ConnectionView, ...]:

@@ -50,6 +50,11 @@ class Served:
         self.port = int(found[1])
         return found[0]
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()

@@ -34,7 +34,10 @@ export function iconButton(name, label, onclick, attributes = {}) {
 
 /** Write a text, if it differs. */
 export function write(target, text) {
-  if (target.textContent !== text) target.textContent = text;
+  const own = target.firstChild;
+  if (own === null) {
+    if (text) target.textContent = text;
+  } else if (own.data !== text) own.data = text;
 }
 
 /** Whether keys typed now belong to a field. */

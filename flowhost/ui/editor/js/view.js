@@ -1,12 +1,13 @@
 // Draws the scene: cards for what is in sight, wires as one SVG, a map from far away. Measured in docs/adr.
 import { Camera } from "./camera.js";
 import { Card } from "./card.js";
-import { el, rate, shape, short } from "./dom.js";
+import { el, rate, shape, short, write } from "./dom.js";
 import { between, overlap, wirePath, wireSpot } from "./geometry.js";
 import { drawMap } from "./map.js";
 
 const FAR = 0.4; // below this a map is drawn instead of cards
 const AHEAD = 250; // cards are made this far outside of sight, pixels
+const NEAR = 40; // figures are written this far outside of sight, pixels
 const CARDS_PER_FRAME = 40;
 
 export class View {
@@ -48,12 +49,8 @@ export class View {
   status({ of, all = false, gone = [] }) {
     if (all) this.figures.clear();
     for (const key of gone) this.figures.delete(key);
-    for (const [key, figures] of Object.entries(of)) {
-      this.figures.set(key, figures);
-      if (key.startsWith("n:")) this.cards.get(key.slice(2))?.status(figures);
-      else if (key.startsWith("w:")) this.#label(this.paths.get(key.slice(2)), figures);
-    }
-    if (this.camera.k < FAR) this.#soon();
+    for (const [key, figures] of Object.entries(of)) this.figures.set(key, figures);
+    this.#soon(this.camera.k < FAR);
   }
 
   /** What is selected, may be wired, is edited by others or has problems. */
@@ -94,10 +91,14 @@ export class View {
     this.#soon();
   }
 
-  #soon() {
+  #soon(whole = true) {
+    this.stale ||= whole;
     this.waiting ??= requestAnimationFrame(() => {
       this.waiting = undefined;
-      this.#render();
+      const all = this.stale;
+      this.stale = false;
+      if (all) this.#render();
+      else this.#renderFigures();
     });
   }
 
@@ -113,6 +114,7 @@ export class View {
       const sight = this.camera.sight(AHEAD);
       this.#renderCards(sight);
       this.#renderWires(sight);
+      this.#renderFigures();
     }
     this.onRender?.();
   }
@@ -136,10 +138,22 @@ export class View {
         card = new Card(item, types[item.node.type], this.words);
         this.cards.set(item.id, card);
         this.plane.append(card.root);
-        const figures = this.figures.get(`n:${item.id}`);
-        if (figures) card.status(figures);
       } else if (card.item !== item) this.#update(card, item);
       this.#markCard(card, item.id);
+    }
+  }
+
+  /** Figures of what is in sight: those nobody can read are not worth a repaint. */
+  #renderFigures() {
+    const near = this.camera.sight(NEAR);
+    for (const [id, card] of this.cards) {
+      const figures = this.figures.get(`n:${id}`);
+      const { x, y, w, h } = card.item;
+      if (figures && card.shown !== figures && overlap(near, [x, y, w, h])) card.status(figures);
+    }
+    for (const [text, path] of this.paths) {
+      const figures = this.figures.get(`w:${text}`);
+      if (figures && path.shown !== figures && overlap(near, reach(path.wire))) this.#label(path, figures);
     }
   }
 
@@ -185,8 +199,7 @@ export class View {
       if (path.label) path.label.hidden = !seen;
       if (!seen) continue;
       if (path.wire !== wire) this.#bend(path, wire);
-      const near = selected.has(wire.source) || selected.has(wire.target);
-      path.root.classList.toggle("fh-wire-near", near);
+      path.root.classList.toggle("fh-wire-near", selected.has(wire.source) || selected.has(wire.target));
       path.root.classList.toggle("fe-wire-selected", chosen === wire.text);
     }
   }
@@ -197,7 +210,6 @@ export class View {
     this.svg.append(root);
     this.paths.set(wire.text, path);
     this.#bend(path, wire);
-    this.#label(path, this.figures.get(`w:${wire.text}`));
     return path;
   }
 
@@ -208,7 +220,7 @@ export class View {
   }
 
   #label(path, figures) {
-    if (!path || !figures) return;
+    path.shown = figures;
     path.root.classList.toggle("fh-wire-flows", figures.rate > 0);
     path.root.classList.toggle("fh-wire-waits", figures.pending > 0);
     const text = figures.rate > 0 ? `${rate(figures.rate)}${this.words.per_s}` : "";
@@ -219,8 +231,8 @@ export class View {
       this.plane.append(path.label);
       this.#placeLabel(path);
     }
-    path.label.children[0].textContent = text;
-    path.label.children[1].textContent = waiting;
+    write(path.label.children[0], text);
+    write(path.label.children[1], waiting);
   }
 
   #placeLabel(path) {
