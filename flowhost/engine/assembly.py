@@ -393,7 +393,8 @@ class Assembler:
         if memories is None:
             return
         waiting = assembly.queued.keys() - assembly.durable.keys()
-        land = Landscape(assembly.plan.routes, assembly.durable.keys(), memories.nodes, waiting)
+        fleeting = {source.node_id for source in assembly.sources if not source.comes_again}
+        land = Landscape(assembly.plan.routes, assembly.durable.keys(), memories.nodes, waiting, fleeting)
         starts = {*(source.node_id for source in assembly.sources), *assembly.durable, *memories.nodes}
         rides = rides_by_start(land, starts)
         for node_id in memories.nodes:

@@ -18,6 +18,8 @@ class Rides(IntEnum):
     before it, a message that comes again after a crash would be appended again; after it, it would be lost. Where the
     same batch also waits for somebody in memory (a request, a sink without outbox), queues of sinks are served at once
     all the same: there a repetition keeps its id. Nodes that hold messages could not tell it from a new one.
+
+    Appends of a batch nobody brings again ride, too, where it ends in several queues: it is in all of them or in none.
     """
 
     NONE = 0

@@ -18,12 +18,14 @@ class Landscape:
         queues: nodes behind a queue on disk: batches of others end there, batches of its own begin there.
         remembering: nodes whose state is saved.
         waiting: nodes a batch waits for in memory.
+        fleeting: sources that cannot bring a batch again.
     """
 
     routes: Routes
     queues: Collection[str]
     remembering: Collection[str]
     waiting: Collection[str]
+    fleeting: Collection[str] = ()
 
 
 def rides_by_start(land: Landscape, starts: Collection[str]) -> Mapping[str, Rides]:
@@ -48,9 +50,18 @@ def rides_by_start(land: Landscape, starts: Collection[str]) -> Mapping[str, Rid
 
 def rides_in(land: Landscape, nodes: Collection[str]) -> Rides:
     """Which appends ride behind these nodes."""
-    if not any(node in land.remembering for node in nodes):
-        return Rides.NONE
-    return Rides.HELD if any(node in land.waiting for node in nodes) else Rides.ALL
+    waits = any(node in land.waiting for node in nodes)
+    if any(node in land.remembering for node in nodes):
+        return Rides.HELD if waits else Rides.ALL
+    # a part of a batch in one queue would be all that is left of it: nobody brings it again for the other
+    forks = not waits and any(node in land.fleeting for node in nodes) and landings(land, nodes) > 1
+    return Rides.ALL if forks else Rides.NONE
+
+
+def landings(land: Landscape, nodes: Collection[str]) -> int:
+    """How many wires lead from these nodes into queues on disk."""
+    wires = [target for (node, _), targets in land.routes.items() if node in nodes for target in targets]
+    return sum(target in land.queues for target in wires)
 
 
 def reach(land: Landscape, start: str) -> Iterator[str]:

@@ -14,7 +14,11 @@ from flowhost.engine.journal import MOST_ROWS, Journal, Origin
 from flowhost.engine.kept_positions import KeptPositions
 from flowhost.engine.load import Line, Rides
 from flowhost.engine.outbox.changes import Append, KeepOrigin
+from flowhost.engine.outbox.codec import decode_message
+from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.token import JointToken, Token
+from flowhost.errors import NotConnectedError
+from flowhost.sdk import Config, Emit, Message, NodeSpec, Source
 
 
 class Disk:
@@ -251,3 +255,62 @@ def test_every_cut_leaves_a_state_that_fits_together(actions) -> None:
         assert len({position[n] for n in pair if n in position}) <= 1
     for place, numbers in zip(places, opened, strict=True):
         assert place.left == numbers
+
+
+async def test_a_batch_nobody_brings_again_comes_into_all_its_queues_or_into_none(
+    rig, control, node, tmp_path, eventually
+) -> None:
+    """Cut off after every number of transactions."""
+
+    class Fleeting(Source[Config]):
+        spec = NodeSpec(id="t.fleeting", title="s", summary="s", category="debug")
+        Config = Config
+        replayable = False
+
+        async def run(self, emit: Emit) -> None:
+            for number in range(5):
+                await emit([Message(3 * number + n) for n in range(3)])
+            await asyncio.Event().wait()
+
+    async def away(_messages: Any) -> None:
+        raise NotConnectedError("gone")
+
+    rig.library.nodes["t.fleeting"] = Fleeting
+    control.write = away
+    flow = rig.flow(
+        node("src", "t.fleeting"), node("odd", "filter", where="payload % 2 == 1"), node("a", "t.sink"),
+        node("b", "t.sink"), node("c", "t.sink"),
+        wires="src -> a, src -> b, src -> odd, odd -> c, odd -> a",
+    )  # fmt: skip
+    found = []
+    for takes in range(8):
+        box = CutOff(tmp_path / f"{takes}.db", pytest.fail)
+        await box.open()
+        runner = await rig.runner(flow, outbox=box)
+        await runner.start()
+        box.takes = takes
+        await eventually(lambda: runner.snapshot().nodes["c"].in_ == 7 or box.takes < 0)  # noqa: B023
+        await runner.stop(0)
+        rows = {}
+        for name in "abc":
+            edge = await box.edge("f", name)
+            rows[name] = [decode_message(row.data).payload for row in await box.read(edge.number, 0, 100)]
+        await box.close()
+        assert rows["b"] == list(range(len(rows["b"])))
+        assert rows["c"] == [n for n in rows["b"] if n % 2], f"after {takes} transactions"
+        assert sorted(rows["a"]) == sorted([*rows["b"], *rows["c"]]), f"after {takes} transactions"
+        found.append(len(rows["b"]))
+    assert found[0] == 0, "it was cut off before the first batch"
+    assert found[-1] == 15, "and after the last one"
+    assert len(set(found)) > 3, found
+
+
+class CutOff(Outbox):
+    """Takes so many more transactions, then none: what a kill at that moment leaves on disk."""
+
+    takes = 10**9
+
+    def submit(self, *arguments: Any, **options: Any) -> None:
+        self.takes -= 1
+        if self.takes >= 0:
+            super().submit(*arguments, **options)
