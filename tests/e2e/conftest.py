@@ -167,6 +167,10 @@ class Broker:
     def kill(self) -> None:
         self.end(signal.SIGKILL)
 
+    def kept(self) -> bytes:
+        """What it would know again after its death."""
+        return (self._config.parent / "mosquitto.db").read_bytes()
+
     def end(self, number: int) -> None:
         """Send it a signal and wait for its end."""
         if self._process is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import statistics
 import time
@@ -48,9 +49,13 @@ def test_nothing_lost_or_doubled_over_restarts_of_the_broker(
     table.await_probe(publisher)
     publisher.start()
     back_s: list[float] = []
+    forgotten: set[int] = set()
     for how in chance.sample([*ENDS] * times, 2 * times):
         time.sleep(chance.uniform(0.3, 1.2))
         broker.end(ENDS[how])
+        # mosquitto confirms before it saves: what it confirmed in its last moment may be lost by itself. What the flow
+        # has confirmed is in the table: a sink of this machine has no queue
+        forgotten |= publisher.confirmed() - table.numbers().keys() - kept_by(broker)
         # the last one is away for longer than a first pause between attempts
         time.sleep(4 if len(back_s) == 2 * times - 1 else chance.uniform(0.1, 0.8))
         before = table.last()
@@ -63,17 +68,24 @@ def test_nothing_lost_or_doubled_over_restarts_of_the_broker(
     publisher.stop()
     publisher.settle()
     expected = publisher.confirmed()
-    table.await_parts(len(expected), said=lambda: run.err)
+    table.await_these(expected - forgotten, said=lambda: run.err)
     assert run.end(signal.SIGINT) == 0, run.err
     report = run.report()
     numbers = table.numbers()
-    lost, doubled = len(expected - numbers.keys()), sum(count - 1 for count in numbers.values())
-    print(f"seed {seed}: {times} stopped, {times} killed, {len(expected)} parts, {lost} lost, {doubled} doubled; rows "
-          f"again after {statistics.median(back_s):.2f} s (median), {max(back_s):.2f} s (longest)")  # fmt: skip
+    missing = expected - numbers.keys()
+    lost, doubled = len(missing - forgotten), sum(count - 1 for count in numbers.values())
+    print(f"seed {seed}: {times} stopped, {times} killed, {len(expected)} parts, {lost} lost, {doubled} doubled, "
+          f"{len(missing & forgotten)} lost by the broker of {len(forgotten)} confirmed but not saved; rows again "
+          f"after {statistics.median(back_s):.2f} s (median), {max(back_s):.2f} s (longest)")  # fmt: skip
     assert (lost, doubled) == (0, 0), f"seed {seed}"
     assert statistics.median(back_s) <= RECONNECTED_WITHIN_S, f"seed {seed}"
     assert report["ledger"]["balanced"]
     assert not [problem for problem in report["problems"] if problem["kind"] == "gap"]
+
+
+def kept_by(broker: Any) -> set[int]:
+    """Parts the broker has on disk for the flow."""
+    return {int(seq) for seq in re.findall(rb'\{"seq": (\d+)\}', broker.kept())}
 
 
 def test_what_a_broker_as_shipped_loses_is_told(

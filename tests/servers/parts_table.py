@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,9 @@ class PartsTable:
             number += 1
             time.sleep(0.2)
 
-    def await_parts(self, number: int, seconds: float = 60.0, said: Callable[[], Any] = str) -> None:
-        """Wait until so many parts are in it."""
+    def await_these(self, parts: Set[int], seconds: float = 60.0, said: Callable[[], Any] = str) -> None:
+        """Wait until all of these parts are in it."""
         deadline = time.monotonic() + seconds
-        while self.different() < number:
-            assert time.monotonic() < deadline, f"{self.different()} of {number} parts after {seconds} s; {said()}"
-            time.sleep(0.05)
+        while missing := parts - self.numbers().keys():
+            assert time.monotonic() < deadline, f"{sorted(missing)[:20]} missing after {seconds} s; {said()}"
+            time.sleep(0.1)
