@@ -116,6 +116,7 @@ class FlowRunner:
         else:
             self._state = "draining"
         text = ""
+        begun = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(drain_s) as self._deadline:
                 await self._stop_sources()
@@ -124,7 +125,7 @@ class FlowRunner:
             text = "stopped with messages still on their way"
         self._deadline = None
         self._state = "draining"
-        await self._close()
+        await self._close(begun + (drain_s or 0.0) - asyncio.get_running_loop().time())
         self._text = self._text if self._failed else text
         self._state = "failed" if self._failed else "ended" if over else "stopped"
 
@@ -212,12 +213,13 @@ class FlowRunner:
         parts = self._parts
         return self._flush_on_stop or all(parts.counters[s.node_id].state == "ended" for s in parts.sources)
 
-    async def _close(self) -> None:
+    async def _close(self, left_s: float) -> None:
+        """Close everything; sources may use what the drain has left of its time, to see their last words taken."""
         parts = self._parts
         if parts.letters is not None:
             await self._within(parts.letters.desk.close())
-        for source in parts.sources:
-            await self._within(source.finish())
+        limit_s = max(CLOSE_TIMEOUT_S, left_s)
+        await asyncio.gather(*(self._within(source.finish(), limit_s) for source in parts.sources))
         await self._tasks.cancel_all()
         for waiting in self._parts.waiting_nodes():
             await self._within(waiting.close())
@@ -234,12 +236,12 @@ class FlowRunner:
             parts.books.close()
         self._sources_over.set()
 
-    async def _within(self, closing: Awaitable[None]) -> None:
+    async def _within(self, closing: Awaitable[None], limit_s: float = CLOSE_TIMEOUT_S) -> None:
         try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            async with asyncio.timeout(limit_s):
                 await closing
         except TimeoutError:
-            text = f"closing took longer than {CLOSE_TIMEOUT_S:g} s and was left"
+            text = f"closing took longer than {limit_s:.0f} s and was left"
             self._parts.history.add("warning", text)
 
     # -- while running

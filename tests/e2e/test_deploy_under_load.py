@@ -1,6 +1,10 @@
 """R22: stops and deployments while messages pour in: none lost, none doubled even raw, none out of order, none slow.
 
 The target has no inbox key here (messages carry no id of their own), so a message sent twice would be two rows.
+
+The broker keeps its sessions in memory: one that writes its whole file at every packet may fall behind by more than the
+drain time at this rate, and sends again what it has not read the acknowledgement of. That a broker which is behind gets
+to read them within that time is shown with a frozen one, in the tests of `mqtt.subscribe`.
 """
 
 from __future__ import annotations
@@ -91,14 +95,6 @@ def plants() -> Iterator[Callable[[int], Plant]]:
         plant.stop()
 
 
-def without_autosave(broker: Any) -> None:
-    """A broker that writes its file at every message reads acknowledgements seconds late, and repeats at each start."""
-    broker.kill()
-    config = broker._config.read_text()
-    broker._config.write_text(config.replace("autosave_on_changes true\nautosave_interval 1\n", ""))
-    broker.start()
-
-
 def rows(table: Path) -> list[tuple[int, str]]:
     with closing(sqlite3.connect(table, timeout=30)) as db:
         try:
@@ -116,20 +112,19 @@ async def until(condition: Callable[[], Any], what: str, within_s: float = 120.0
 
 @pytest.mark.parametrize("times", [8, pytest.param(50, marks=pytest.mark.long)])
 async def test_stops_and_deployments_under_load_lose_and_double_nothing(
-    times: int, tmp_path: Path, broker: Any, plants: Callable[[int], Plant]
+    times: int, tmp_path: Path, fast_broker: Any, plants: Callable[[int], Plant]
 ) -> None:
     seed = random.randrange(10**6)
     chance = random.Random(seed)
     table = tmp_path / "parts.db"
-    await asyncio.to_thread(without_autosave, broker)
     host = Host(await asyncio.to_thread(load_settings, data_dir=tmp_path / "data", shutdown_drain_s=1))
     await host.start()
     try:
-        await host.flows.import_file(LOCAL_USER, FLOW.format(port=broker.port, table=table, revision=1))
+        await host.flows.import_file(LOCAL_USER, FLOW.format(port=fast_broker.port, table=table, revision=1))
         await host.flows.start(LOCAL_USER, "parts")
-        plant = await asyncio.to_thread(plants, broker.port)
+        plant = await asyncio.to_thread(plants, fast_broker.port)
         await until(lambda: rows(table), "rows arrive")
-        took = await stop_and_deploy(host, times, chance, FLOW, broker.port, table)
+        took = await stop_and_deploy(host, times, chance, FLOW, fast_broker.port, table)
         published = await asyncio.to_thread(plant.stop)
         # what came before the first subscription stood was nobody's
         await until(lambda: rows(table)[-1][0] >= published - MACHINES, "the last parts arrive")

@@ -230,7 +230,7 @@ async def test_tls_trusts_only_the_named_ca_and_carries_messages(
     assert received == [big, b"end"]
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    await source.close()
+    await asyncio.wait_for(source.close(), 8)  # half closed, over TLS too: the broker ends it
 
 
 async def test_a_second_client_with_our_id_is_named(until: Any, connect: Any, broker: Mosquitto, board: Board,

@@ -245,6 +245,32 @@ async def test_abandoned_messages_come_again_in_the_next_life(
     await until(lambda: again.payloads == [1, 2])
 
 
+async def test_a_broker_that_is_behind_reads_the_last_acknowledgements(
+    until: Any, start: Any, new_probe: Any, broker: Mosquitto
+) -> None:
+    """Something unread in our socket must not reset the connection: that takes from the broker what it has not read."""
+    first = await start(topics=["t"], qos=1)
+    probe: Probe = new_probe(broker.port)
+    for number in range(8):
+        probe.publish("t", b"%d" % number)
+    await until(lambda: first.payloads == list(range(8)))
+    first.task.cancel()  # it reads no more, so what is published now stays in our socket
+    await asyncio.gather(first.task, return_exceptions=True)
+    for number in range(8, 16):
+        probe.publish("t", b"%d" % number)
+    broker.freeze()
+    try:
+        await first.confirm()
+        closing = asyncio.create_task(first.node.close())
+        assert not (await asyncio.wait([closing], timeout=1.5))[0], "it waits for a broker that is behind"
+    finally:
+        broker.thaw()
+    await asyncio.wait_for(closing, 8)
+    second = await start(topics=["t"], qos=1)
+    await until(lambda: 15 in second.payloads)
+    assert second.payloads == list(range(8, 16))
+
+
 async def test_a_broker_that_comes_back_is_used_again_and_a_lost_session_is_a_gap(
     until: Any, start: Any, new_probe: Any, broker: Mosquitto, board: Board
 ) -> None:

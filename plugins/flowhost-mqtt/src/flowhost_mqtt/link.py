@@ -175,17 +175,22 @@ class Link:
         self._paused = False
         self._wire.resume()
 
-    async def close(self) -> None:
-        """Say good-bye and close; what is written leaves first, for at most a second."""
-        if self.alive:
-            self._client.disconnect()
-            self._wire.flush()
-            try:
-                async with asyncio.timeout(1.0):
-                    await self._wire.drained()
-            except TimeoutError:
-                log.info("the broker did not take the last %d bytes before the link was closed", self._wire.backlog)
-        self.abort("closed")
+    async def close(self, within_s: float = 2.0) -> None:
+        """Say good-bye and close: once the broker has read all that was written, or after this many seconds."""
+        try:
+            if self.alive:
+                self._client.disconnect()
+                async with asyncio.timeout(within_s):
+                    await self._wire.hang_up()
+        except TimeoutError:
+            log.info(
+                "the broker did not read to the end within %g s (%d bytes had not even left); messages whose "
+                "acknowledgement it has not read come again",
+                within_s,
+                self._wire.backlog,
+            )
+        finally:
+            self.abort("closed")
 
     def abort(self, reason: str) -> None:
         """End the link at once; everybody who waits is told."""

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 FIRST_DELAY_S = 0.5
 SETTLED_S = 5.0
 """A link that lived shorter does not reset the back-off: somebody else may be using our client id."""
+READ_TO_THE_END_S = 10.0
+"""How long a broker that is behind may take to read our last acknowledgements; what it has not read comes again."""
 
 
 class SessionOwner(Protocol):
@@ -130,7 +132,7 @@ class Session:
         link, self._link = self._link, None
         self._presence.left(self)
         if link is not None:
-            await link.close()
+            await link.close(READ_TO_THE_END_S if self.plan.filters else 2.0)
 
     @property
     def link(self) -> Link:

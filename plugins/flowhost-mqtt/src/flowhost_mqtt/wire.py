@@ -26,6 +26,7 @@ class Wire:
         self._on_bytes: Callable[[bytes], None] | None = None
         self._on_end: Callable[[str], None] | None = None
         self._drained: asyncio.Future[None] | None = None
+        self._over: asyncio.Future[None] = self._loop.create_future()
         self._flush_planned = False
         self._writing = False
         self._reading = False
@@ -94,6 +95,22 @@ class Wire:
                 self._drained = self._loop.create_future()
             await asyncio.shield(self._drained)
 
+    async def hang_up(self) -> None:
+        """Send what is queued, end our half, and throw away what still comes until the other side has closed as well.
+
+        A socket that is closed with bytes unread is reset, and a reset takes from the other side what it has not read
+        yet: the last acknowledgements. The caller bounds the time, and closes.
+        """
+        self._on_bytes = _discard
+        self.resume()
+        self.flush()
+        await self.drained()
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            return  # it has gone already
+        await asyncio.shield(self._over)
+
     def close(self) -> None:
         """Close the socket; queued bytes are given up."""
         if self.closed:
@@ -104,6 +121,8 @@ class Wire:
         self._reading = self._writing = False
         self._sock.close()
         self._wake()
+        if not self._over.done():
+            self._over.set_result(None)
 
     def _flush_planned_now(self) -> None:
         self._flush_planned = False
@@ -205,6 +224,10 @@ async def _ready(fd: int, *, write: bool) -> None:
 def _set(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _discard(data: bytes) -> None:
+    """What comes after our good-bye was not acknowledged: the broker sends it again."""
 
 
 def _words(error: OSError) -> str:
