@@ -23,6 +23,7 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from servers.ledger import audit
 
 from flowhost.services.access import LOCAL_USER
 from flowhost.services.host import Host
@@ -129,6 +130,7 @@ async def test_stops_and_deployments_under_load_lose_and_double_nothing(
         # what came before the first subscription stood was nobody's
         await until(lambda: rows(table)[-1][0] >= published - MACHINES, "the last parts arrive")
         await host.flows.stop(LOCAL_USER, "parts")
+        audit(await host.flows.detail(LOCAL_USER, "parts"), settled=True, wires=[("parts", "row"), ("row", "table")])
         await judge(host, table, published, took, seed)
     finally:
         await host.stop()
@@ -155,6 +157,7 @@ async def stop_and_deploy(
             assert row.state in ("starting", "running")
         more = before + chance.randint(20, 200)
         await until(lambda more=more: len(rows(table)) >= more, f"parts arrive after {action} {number}")
+        audit(await host.flows.detail(LOCAL_USER, "parts"))
     return took
 
 

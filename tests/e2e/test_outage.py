@@ -12,12 +12,14 @@ from typing import Any, LiteralString
 import psutil
 import psycopg
 import pytest
+from servers.ledger import audit
 from servers.mqtt_parts import Parts
 from servers.postgres import PostgresServer, running_postgres
 
 from flowhost.services.access import LOCAL_USER
 from flowhost.services.host import Host
 from flowhost.services.settings import load_settings
+from flowhost.services.views import FlowDetail
 
 FLOW = """
 flowhost: 1
@@ -101,8 +103,10 @@ class Buffered:
         return any((alarm.kind, alarm.subject) == ("connection_down", "mes") for alarm in alarms)
 
     async def pending(self) -> int:
-        detail = await self._host.flows.detail(LOCAL_USER, "buffered")
-        return detail.overview.pending
+        return (await self.detail()).overview.pending
+
+    async def detail(self) -> FlowDetail:
+        return await self._host.flows.detail(LOCAL_USER, "buffered")
 
     def hang_up(self) -> None:
         """Close the test's own connection; the next question makes a new one."""
@@ -214,6 +218,7 @@ async def test_an_outage_of_the_database_is_bridged(
         return not await buffered.alarmed()
 
     await until(alarm_is_over, "the alarm is over", 30)
+    audit(await buffered.detail(), settled=True)
     overloaded = os.getloadavg()[0] / (os.cpu_count() or 1) > OVERLOADED
     assert alarm_s <= (60 if overloaded else ALARM_WITHIN_S)
     assert drained >= PER_SECOND * (TIMES_OVERLOADED if overloaded else TIMES_INTAKE)

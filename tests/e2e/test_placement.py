@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from servers.ledger import audit
 from servers.postgres import running_postgres
 
 from flowhost.services.access import LOCAL_USER
@@ -85,6 +86,7 @@ async def booked(host: Host) -> list[tuple[int, int, int]]:
     """What came to each target, what it confirmed and what waits, over all runs."""
     found = []
     for page in await pages(host):
+        audit(page)
         totals = next(node.totals for node in page.nodes if node.id == "table")
         assert totals is not None
         found.append((totals.in_total, totals.out, totals.pending))
