@@ -1,0 +1,73 @@
+"""S9: 300 strings that want to run, in every name, value, topic, note and error text: none does, on any page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from browsing.editing import PATIENCE_MS, Canvas, Served, Watched
+from browsing.hostile import HOSTILE, RAN, hostile_flow
+from browsing.large_flow import put_flow
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def address(served: Served, tmp_path: Path) -> str:
+    put_flow(tmp_path, hostile_flow(), running=True)
+    return served.start()
+
+
+def ran(page: Page) -> int:
+    found: int = page.evaluate(f"window.{RAN} || 0")
+    return found
+
+
+def test_nothing_runs_on_the_pages(watched: Watched) -> None:
+    page = watched.page
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    assert len(set(HOSTILE)) == 300
+    looks: dict[str, Callable[[], None]] = {
+        "/": lambda: expect(page.get_by_test_id("flow-row").first).to_be_visible(timeout=PATIENCE_MS),
+        "/flows/large": lambda: page.wait_for_timeout(2500),
+        "/runs": lambda: page.wait_for_timeout(500),
+        "/runs/1": lambda: page.wait_for_timeout(1500),
+        "/work": lambda: page.get_by_test_id("worklist-row").first.click(timeout=PATIENCE_MS),
+        "/plugins": lambda: page.wait_for_timeout(500),
+        "/connections": lambda: page.wait_for_timeout(500),
+    }
+    for path, look in looks.items():
+        page.goto(watched.address + path)
+        look()
+        page.wait_for_timeout(500)
+        assert (path, ran(page), dialogs) == (path, 0, [])
+
+
+def test_nothing_runs_in_the_editor(watched: Watched) -> None:
+    canvas = Canvas(watched.open("/flows/large/edit"))
+    page = canvas.page
+    ready = "number => Object.keys(window.__flowhost?.draft?.doc?.nodes ?? {}).length > number"
+    page.wait_for_function(ready, arg=300, timeout=PATIENCE_MS)
+    seen: set[str] = set()
+    for x in range(0, 5400, 900):
+        for y in range(0, 1800, 700):
+            page.evaluate(f"window.__flowhost.view.camera.set({-x}, {-y}, 1)")
+            page.wait_for_timeout(60)
+            seen |= set(page.locator("[data-testid=node]").evaluate_all("all => all.map(one => one.dataset.node)"))
+    assert len(seen) == 303
+    page.evaluate("window.__flowhost.view.camera.set(200, 100, 1)")
+    for node_id in ("source", "broken", "told", "n0"):
+        canvas.node(node_id).click()
+        page.wait_for_timeout(1200)
+        canvas.node(node_id).hover()
+    assert ran(page) == 0
+
+
+def test_they_do_run_where_text_is_taken_for_markup(chromium: Browser) -> None:
+    page = chromium.new_page()
+    page.set_content("<title>t</title>" + "".join(f"<div>{text}</div>" for text in HOSTILE[:75]))
+    page.wait_for_function(f"window.{RAN} >= 10", timeout=PATIENCE_MS)
+    page.close()
