@@ -17,7 +17,7 @@ WAYS_TO_RUN = (
     f"<svg><script>{RUN}</script></svg>",
     f'<svg><animate onbegin="{RUN}" attributeName=x dur=1s>',
     f'<body onload="{RUN}">',
-    f'<iframe srcdoc="<script>parent.{RUN.removeprefix("window.")}</script>"></iframe>',
+    f'<iframe srcdoc="<script>{RUN.replace("window", "parent")}</script>"></iframe>',
     f'<details open ontoggle="{RUN}">',
     f'<video><source onerror="{RUN}"></video>',
     f'<input autofocus onfocus="{RUN}">',
