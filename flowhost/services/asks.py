@@ -39,6 +39,7 @@ class Asks:
             "sample": self._sample,
             "case.keep": self._keep,
             "cases": self._cases,
+            "template.make": self._make,
         }
 
     async def answer(self, principal: Principal, what: Any, args: Any) -> dict[str, Any]:
@@ -110,6 +111,14 @@ class Asks:
 
     async def _cases(self, who: Principal, args: Args) -> Any:
         return await self._host.samples.cases(who, take(args, "flow", str))
+
+    async def _make(self, who: Principal, args: Args) -> Any:
+        template, name, area = take(args, "template", str), take(args, "name", str), take(args, "area", str, "")
+        connections, values = take(args, "connections", dict), take(args, "values", dict)
+        start = args.get("start") is True
+        return asdict(
+            await self._host.templates.make(who, template, name.strip(), area.strip(), connections, values, start=start)
+        )
 
 
 def take(args: Args, name: str, kind: type, default: Any = ...) -> Any:

@@ -131,9 +131,27 @@ class FlowService:
         """
         demand(principal, "flow.edit")
         document = from_json({"flowhost": 1, "id": flow_id, "name": name, "area": area, "nodes": {}, "wires": []})
+        self._refuse_known(flow_id)
+        return overview(await self._take(document, None, principal.name, "", confirm=False))
+
+    async def add(self, principal: Principal, document: FlowDocument) -> FlowOverview:
+        """A new flow that can run.
+
+        Raises:
+            ConfigError: lint finds an error; names the place. Nothing was made.
+            ConflictError: there is a flow of this id.
+        """
+        demand(principal, "flow.edit")
+        self._refuse_known(document.id)
+        found = await asyncio.to_thread(examine, document, self._library, os.environ, self._shared.types)
+        errors = [problem for problem in found.problems if problem.severity == "error"]
+        if errors:
+            raise ConfigError(errors[0].message, errors[0].place)
+        return overview(await self._take(document, None, principal.name, "", confirm=False))
+
+    def _refuse_known(self, flow_id: str) -> None:
         if flow_id in self._keeper.flows:
             raise ConflictError(f"there is a flow {flow_id!r} already: choose another name")
-        return overview(await self._take(document, None, principal.name, "", confirm=False))
 
     async def deploy(
         self, principal: Principal, document: FlowDocument, note: str = "", *, confirm: bool = False

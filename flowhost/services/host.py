@@ -21,6 +21,7 @@ from flowhost.services.data_folder import DataFolder
 from flowhost.services.dead_letters import DeadLetterService
 from flowhost.services.demo_switches import DemoService, Plant
 from flowhost.services.drafts import DraftService
+from flowhost.services.flow_templates import TemplateService
 from flowhost.services.flows import FlowService
 from flowhost.services.history import HistoryWriter
 from flowhost.services.housekeeping import Housekeeping
@@ -61,6 +62,7 @@ class Host:
         plugins: what is installed.
         system: the host itself.
         asks: answers forms and editors.
+        templates: whole flows that only have to be told a few things.
         samples: tries drafts and expressions out.
         connections: those that flows share: list, make, change, test.
         demo: switches of the demo's plant; only a host that was given a plant has it.
@@ -74,6 +76,7 @@ class Host:
     connections: ConnectionService
     asks: Asks
     samples: SampleService
+    templates: TemplateService
     runs: RunService
     dead_letters: DeadLetterService
     plugins: PluginService
@@ -173,6 +176,7 @@ class Host:
             settings.data_dir,
         )  # fmt: skip
         self.samples = SampleService(self.drafts, self.connections, shared, catalog, self._bench, settings.data_dir)
+        self.templates = TemplateService(self.flows, catalog)
         self.asks = Asks(self)
         self.runs = RunService(keeper, store, history, catalog)
         letters = HostLetters(keeper, self._fleet, catalog, self.settings.data_dir)

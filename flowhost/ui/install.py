@@ -12,7 +12,7 @@ from nicegui import ui
 
 from flowhost.ui import letter_import
 from flowhost.ui.live import Live
-from flowhost.ui.pages import connections, demo, editor, errors, flow, overview, plugins, runs, work
+from flowhost.ui.pages import connections, demo, editor, errors, flow, overview, plugins, runs, templates, work
 from flowhost.ui.texts import t
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def install(app: FastAPI, host: Host, *, storage_secret: str | None = None) -> N
     """
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
     live = Live(host)
-    for page in (errors, overview, editor, flow, work, runs, connections, plugins):
+    for page in (errors, overview, editor, flow, work, runs, connections, templates, plugins):
         page.register(live)
     letter_import.add_routes(app, live)
     if live.is_demo:

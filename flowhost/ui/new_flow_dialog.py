@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-
 from nicegui import ui
 
 from flowhost.errors import FlowHostError
+from flowhost.services.flow_templates import id_of
 from flowhost.ui.caller import caller
 from flowhost.ui.live import Live
 from flowhost.ui.shell import Alert
@@ -57,9 +55,3 @@ class NewFlowDialog:
             self._alert.say(str(error))
             return
         ui.navigate.to(f"/flows/{flow_id}/edit")
-
-
-def id_of(name: str) -> str:
-    """A flow id made of a name: `Linie 1: Zähler` becomes `linie-1-zahler`."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:60]

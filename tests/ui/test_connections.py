@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,11 +49,11 @@ def address(data: Path) -> Iterator[str]:
             server.wait(30)
 
 
-def field(page: Page, name: str) -> Locator:
+def field(page: Page | Locator, name: str) -> Locator:
     return page.locator(f"[data-testid=field][data-field='{name}']").locator("visible=true").first
 
 
-def fill(page: Page, name: str, text: str) -> None:
+def fill(page: Page | Locator, name: str, text: str) -> None:
     box = field(page, name).locator("input, textarea").first
     box.fill(text)
     box.press("Enter")
@@ -159,3 +160,60 @@ def test_tags_are_picked_from_the_tree_of_the_server(watched, plant: int) -> Non
     page.wait_for_function("window.__flowhost.draft.pending.length === 0")
     nodes = [item["node"] for item in page.evaluate("window.__flowhost.draft.doc.nodes.subscribe.config.items")]
     assert nodes == ["nsu=http://flowhost.test/line;s=Line1.Speed", "nsu=http://flowhost.test/line;s=Tag29"]
+
+
+def test_a_template_gets_a_flow_running(watched, plant: int, data: Path) -> None:
+    """From the overview to rows in a database, as somebody does it who begins."""
+    page: Page = watched.open("/")
+    page.get_by_test_id("templates-empty").or_(page.get_by_test_id("templates")).locator("visible=true").first.click()
+    page.locator("[data-testid=template][data-template=opcua-to-sql]").get_by_test_id("template-use").click()
+    dialog = page.get_by_test_id("template-dialog")
+    plc, database = (dialog.locator(f"[data-slot={slot}]") for slot in ("plc", "database"))
+    new = dialog.get_by_test_id("template-new-connection")
+    # the server: made and tested right here
+    expect(dialog).to_be_visible()
+    begin_new(plc, new)
+    page.get_by_test_id("link-name").fill("line1-plc")
+    fill(page.get_by_test_id("link-dialog"), "endpoint", f"opc.tcp://127.0.0.1:{plant}")
+    page.get_by_test_id("link-dialog").locator("#fe-config-security").select_option('"none"')
+    page.get_by_test_id("link-test").click()
+    expect(page.get_by_test_id("link-result")).to_have_attribute("data-ok", "true", timeout=PATIENCE_MS)
+    page.get_by_test_id("link-save").click()
+    expect(plc).to_have_value("line1-plc", timeout=PATIENCE_MS)
+    begin_new(database, new)
+    page.get_by_test_id("link-name").fill("results")
+    # left without Enter: the click on Save takes it over
+    field(page.get_by_test_id("link-dialog"), "url").locator("input").fill(f"sqlite:///{data}/results.db")
+    page.get_by_test_id("link-save").click()
+    expect(database).to_have_value("results", timeout=PATIENCE_MS)
+    # what is missing is said at its field
+    page.get_by_test_id("template-make").click()
+    items = dialog.locator("[data-field='values.config.items']")
+    expect(items.locator(".fe-problem")).to_be_visible(timeout=PATIENCE_MS)
+    items.get_by_test_id("pick").click()
+    page.get_by_test_id("pick-search").fill("tag")
+    page.get_by_test_id("pick-tree").get_by_text("Tag7", exact=True).click(timeout=PATIENCE_MS)
+    page.get_by_test_id("pick-take").click()
+    page.get_by_test_id("template-make").click()
+    page.wait_for_url("**/flows/opc-ua-line-to-database/edit", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("flow-state")).to_have_text(re.compile("Running"), timeout=PATIENCE_MS)
+    deadline = time.monotonic() + 30
+    while not rows(data / "results.db"):
+        assert time.monotonic() < deadline, "no row came"
+        page.wait_for_timeout(100)
+    assert rows(data / "results.db")[0][:2] == ("Tag7", 7.0)
+
+
+def begin_new(choice: Locator, button: Locator) -> None:
+    if choice.count():
+        choice.select_option("+")
+    else:
+        button.first.click()
+
+
+def rows(path: Path) -> list[tuple[object, ...]]:
+    try:
+        with sqlite3.connect(path) as database:
+            return database.execute("select tag, value from telemetry").fetchall()
+    except sqlite3.OperationalError:
+        return []

@@ -1,4 +1,4 @@
-"""The connection dialog for pages without a flow."""
+"""Dialogs for pages without a flow: connections, and flows made of templates."""
 
 from __future__ import annotations
 
@@ -20,20 +20,31 @@ log = logging.getLogger(__name__)
 
 
 class LinkDialog(Element, component=Path(__file__).parent / "link_dialog.js"):
-    """Makes and changes connections of the host.
+    """Makes and changes connections of the host, and makes flows of templates.
 
     Args:
         asks: answers its questions.
         may_edit: without it everything can be looked at and tested where that is allowed, and nothing changed.
-        on_saved: told the flows that were started anew.
+        on_saved: told the flows that were started anew when a connection was saved.
+        on_made: told what became of a template, see `flowhost.services.flow_templates.MadeFlow`.
     """
 
-    def __init__(self, asks: Asks, *, may_edit: bool, on_saved: Callable[[list[str]], Any]) -> None:
+    def __init__(
+        self,
+        asks: Asks,
+        *,
+        may_edit: bool,
+        on_saved: Callable[[list[str]], Any] | None = None,
+        on_made: Callable[[Mapping[str, Any]], Any] | None = None,
+    ) -> None:
         super().__init__()
         self._asks = asks
         self.props["facts"] = json.dumps({"words": {**WORDS, **BENCH_WORDS}, "mayEdit": may_edit})
         self.on("ask", lambda event: self._on_ask(event.args))
-        self.on("saved", lambda event: on_saved([str(name) for name in event.args or []]))
+        if on_saved is not None:
+            self.on("saved", lambda event: on_saved([str(name) for name in event.args or []]))
+        if on_made is not None:
+            self.on("made", lambda event: on_made(event.args) if isinstance(event.args, dict) else None)
 
     def create(self) -> None:
         """Open it for a new connection."""
@@ -42,6 +53,10 @@ class LinkDialog(Element, component=Path(__file__).parent / "link_dialog.js"):
     def edit(self, link: Mapping[str, Any]) -> None:
         """Open it for one there is."""
         _ = self.run_method("edit", link)
+
+    def use(self, template: Mapping[str, Any]) -> None:
+        """Open it for a template."""
+        _ = self.run_method("use", template)
 
     def _on_ask(self, frame: Any) -> None:
         if isinstance(frame, dict):

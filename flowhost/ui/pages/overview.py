@@ -98,6 +98,7 @@ class Overview(Tag):
             search.put("aria-label", t("overview.search")).put("placeholder", t("overview.search"))
             search.on("input", self._on_search, throttle=0.15, js_handler="(e) => emit(e.target.value)")
             Button(t("overview.import"), "upload_file", self._import.open, data_testid="import")
+            Button(t("templates.button"), "auto_awesome", _to_templates, data_testid="templates")
             Button(t("new.button"), "add", self._new.open, "fh-primary", data_testid="new-flow")
 
     def _choice(self, name: str) -> Tag:
@@ -120,12 +121,14 @@ class Overview(Tag):
     def _empty_state(self) -> Tag:
         box = empty_state("account_tree", t("overview.empty.title"), t("overview.empty.text"))
         with box:
+            Tag("p", t("overview.empty.template"))
+            Button(t("templates.button"), "auto_awesome", _to_templates, "fh-primary", data_testid="templates-empty")
             Tag("p", t("overview.empty.demo"))
             Tag("code", t("overview.empty.demo_command"), "fh-command")
             Tag("p", t("overview.empty.import"))
             Button(t("overview.import"), "upload_file", self._import.open)
             Tag("p", t("overview.empty.new"))
-            Button(t("new.button"), "add", self._new.open, "fh-primary", data_testid="new-flow-empty")
+            Button(t("new.button"), "add", self._new.open, data_testid="new-flow-empty")
         return box
 
     def _on_search(self, event: GenericEventArguments) -> None:
@@ -154,6 +157,10 @@ class Overview(Tag):
 
     def _imported(self, flow: FlowOverview) -> None:
         self.show([*(other for other in self._flows if other.id != flow.id), flow])
+
+
+def _to_templates() -> None:
+    ui.navigate.to("/templates")
 
 
 def belongs(flow: FlowOverview, choice: str) -> bool:

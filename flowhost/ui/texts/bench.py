@@ -86,6 +86,12 @@ BENCH_WORDS: dict[str, str] = {
     "debug_none_fit": "No message fits the filter.",
     "debug_copy": "Copy {path}",
     "debug_copied": "Copied: {path}",
+    # templates
+    "template_name": "Name of the flow",
+    "template_area": "Area",
+    "template_make": "Make the flow",
+    "template_start": "Start it at once",
+    "template_connect_first": "Choose a connection first: the list comes from what it leads to.",
     # state of a connection
     "link_state_up": "Connected",
     "link_state_down": "Not connected",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from flowhost.ui.texts.connections import CONNECTION_WORDS
 from flowhost.ui.texts.work import WORK
 
-TEXTS: dict[str, str] = WORK | {
+OTHERS = WORK | CONNECTION_WORDS
+"""Those of pages that have a catalogue of their own."""
+
+TEXTS: dict[str, str] = OTHERS | {
     # frame
     "app.name": "FlowHost",
     "nav.label": "Pages",
@@ -51,7 +55,7 @@ TEXTS: dict[str, str] = WORK | {
     "overview.empty.text": (
         "A flow brings values in from the plant, works on them and delivers them to MES, ERP or a database."
     ),
-    "overview.empty.demo": "See one running: stop this host and start a simulated bottling line with",
+    "overview.empty.demo": "Or see one running: stop this host and start a simulated bottling line with",
     "overview.empty.demo_command": "flowhost demo",
     "overview.empty.import": "Or bring a flow file (flow.yaml) of your own:",
     "overview.errors_hover": "{count}, the newest: {last}",
@@ -386,33 +390,6 @@ TEXTS: dict[str, str] = WORK | {
     "kinds.transform": "transform",
     "kinds.sink": "target",
     "kinds.unknown": "unknown",
-    # connections
-    "connections.title": "Connections",
-    "connections.text": (
-        "Made once, used by name in any flow. Passwords are never kept here: a field names a "
-        "secret, and the host puts it in when a flow starts."
-    ),
-    "connections.new": "New connection",
-    "connections.empty.title": "No connections yet",
-    "connections.empty.text": (
-        "A connection leads to a PLC, a broker, a database or a service. Make one and press Test, before any flow "
-        "depends on it. A flow may also bring its own."
-    ),
-    "connections.test": "Test",
-    "connections.testing": "Trying…",
-    "connections.edit": "Settings",
-    "connections.look": "Look",
-    "connections.delete": "Delete",
-    "connections.state.up": "Connected",
-    "connections.state.down": "Not connected",
-    "connections.state.idle": "Not in use",
-    "connections.state.unknown": "Unknown",
-    "connections.worked": "Tested at {time}: {text}",
-    "connections.failed": "Test failed at {time}: {text}",
-    "connections.used_by": "Used by",
-    "connections.unused": "No flow uses it.",
-    "connections.changed": "Changed by {name} at {time}",
-    "connections.restarted": "Started anew with the changed connection: {flows}",
     # editor
     "editor.tab": "{name} · Editor",
     "editor.crumb": "Editor",
@@ -440,6 +417,7 @@ TEXTS: dict[str, str] = WORK | {
     "new.cancel": "Cancel",
     "new.do": "Create",
     "new.no_name": "Type a name with at least one letter or digit.",
+    "overview.empty.template": "Begin with a ready-made one, which only asks what it connects:",
     "overview.empty.new": "Or draw one yourself:",
     # history
     "versions.text": "Open a version to see what changed with it, and to go back to it.",

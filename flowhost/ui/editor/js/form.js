@@ -74,7 +74,9 @@ function line(kind, fact, context) {
 /** The button that shows what there is at the target; null where nothing is known of that. */
 function picker(fact, { pick, mayEdit, words }, many, taken, take) {
   if (!fact.choices_from || !pick || !mayEdit) return null;
-  return iconButton("manage_search", words.pick_button, () => pick(fact, { many, taken, take }), { "data-testid": "pick" });
+  const open = () => pick(fact, { many, taken, take });
+  if (!many) return iconButton("manage_search", words.pick_button, open, { "data-testid": "pick" });
+  return el("button", "fh-button fh-quiet fe-pick", { type: "button", "data-testid": "pick", onclick: open }, icon("manage_search"), words.pick_button);
 }
 
 function choice(kind, fact, { id, value, set, path, mayEdit, words }) {

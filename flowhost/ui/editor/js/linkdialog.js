@@ -29,7 +29,7 @@ export class LinkDialog {
    */
   async open(link, mayEdit, done) {
     this.close();
-    Object.assign(this, { link: { running: [], ...link, config: structuredClone(link.config ?? {}) }, mayEdit, done, problems: [], tested: link.tested ?? null });
+    Object.assign(this, { link: { running: [], ...link, config: structuredClone(link.config ?? {}) }, mayEdit, done, problems: [], tested: link.tested ?? null, touched: false, tried: false, fault: "", place: "" });
     this.isNew = !link.name;
     this.before = JSON.stringify([this.link.name, this.link.type, this.link.config]);
     this.box = el("dialog", "fe-dialog fl-dialog", { "data-testid": "link-dialog", "aria-label": this.#title() });
@@ -72,21 +72,39 @@ export class LinkDialog {
     return this.types?.find((type) => type.type === this.link.type);
   }
 
+  /** The frame stays as it is: a button that is redrawn between press and release would not be clicked. */
+  #frame() {
+    const { words } = this;
+    this.title = el("h2");
+    this.form = el("div", "fl-form");
+    this.result = el("div", "fl-result", { role: "status", "data-testid": "link-result" });
+    this.warning = el("div");
+    this.tester = el("button", "fh-button", { type: "button", "data-testid": "link-test", onclick: () => this.#test() }, icon("network_check"), words.link_test);
+    this.saver = el("button", "fh-button fh-primary", { type: "button", hidden: !this.mayEdit, "data-testid": "link-save", onclick: () => this.#save() }, icon("check"), el("span", "", {}, words.link_save));
+    this.box.append(
+      el("div", "fe-dialog-head", {}, this.title, iconButton("close", words.close, () => this.#leave())), this.form, this.result, this.warning,
+      el("div", "fh-dialog-buttons", {}, this.tester, el("span", "fh-grow"), el("button", "fh-button fh-quiet", { type: "button", onclick: () => this.#leave() }, words.link_cancel), this.saver),
+    );
+  }
+
   #draw() {
     if (!this.box) return;
     const { words, link } = this;
-    const focused = this.box.contains(document.activeElement) ? document.activeElement.id : "";
-    const opened = this.box.querySelector("details.fe-more")?.open ?? false;
-    const scroll = this.box.querySelector(".fl-form")?.scrollTop ?? 0;
-    this.box.replaceChildren(
-      el("div", "fe-dialog-head", {}, el("h2", "", {}, this.#title()), iconButton("close", words.close, () => this.#leave())),
-      el("div", "fl-form", {}, ...(this.types ? this.#form(opened) : [el("p", "fh-sub", {}, words.link_loading)])),
-      this.#result(), this.#warning(), this.#buttons(),
-    );
-    this.box.querySelector(".fl-form").scrollTop = scroll;
+    if (!this.box.childElementCount) this.#frame();
+    const focused = this.form.contains(document.activeElement) ? document.activeElement.id : "";
+    const opened = this.form.querySelector("details.fe-more")?.open ?? false;
+    const scroll = this.form.scrollTop;
+    this.title.textContent = this.#title();
+    this.form.replaceChildren(...(this.types ? this.#form(opened) : [el("p", "fh-sub", {}, words.link_loading)]));
+    this.form.scrollTop = scroll;
+    this.#result();
+    this.#warning();
+    this.tester.disabled = !link.type || this.testing || this.saving;
+    this.saver.disabled = !link.type || this.saving;
+    this.saver.lastChild.textContent = this.saving ? words.link_saving : words.link_save;
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-    else if (link.type && !this.touched) this.box.querySelector("input")?.focus();
-    this.touched = true;
+    else if (link.type && this.types && !this.touched) this.form.querySelector("input")?.focus();
+    this.touched ||= Boolean(this.types);
   }
 
   #form(opened) {
@@ -146,30 +164,19 @@ export class LinkDialog {
   }
 
   #result() {
-    const { words, tested } = this;
-    const box = el("div", "fl-result", { role: "status", "data-testid": "link-result" });
-    if (this.testing) box.append(icon("autorenew", "fh-spin"), words.link_testing);
-    else if (tested) {
-      box.dataset.ok = String(tested.ok);
-      box.append(icon(tested.ok ? "check" : "error_outline"), el("span", "", {}, tested.text));
-    }
-    return box;
+    const { words, tested, result } = this;
+    delete result.dataset.ok;
+    if (this.testing) return result.replaceChildren(icon("autorenew", "fh-spin"), words.link_testing);
+    if (!tested) return result.replaceChildren();
+    result.dataset.ok = String(tested.ok);
+    result.replaceChildren(icon(tested.ok ? "check" : "error_outline"), el("span", "", {}, tested.text));
   }
 
   #warning() {
     const { words, link } = this;
-    if (this.fault && this.place !== "name") return el("div", "fe-problem fe-problem-error", { role: "alert", "data-testid": "link-fault" }, icon("error_outline"), el("span", "", {}, this.fault));
-    if (this.mayEdit && link.running.length) return el("p", "fe-help", { "data-testid": "link-restarts" }, words.link_restarts.replace("{flows}", link.running.join(", ")));
-    return "";
-  }
-
-  #buttons() {
-    const { words } = this;
-    const test = el("button", "fh-button", { type: "button", disabled: !this.link.type || this.testing || this.saving, "data-testid": "link-test", onclick: () => this.#test() }, icon("network_check"), words.link_test);
-    const save = this.mayEdit
-      ? el("button", "fh-button fh-primary", { type: "button", disabled: !this.link.type || this.saving, "data-testid": "link-save", onclick: () => this.#save() }, icon(this.saving ? "autorenew" : "check", this.saving ? "fh-spin" : ""), this.saving ? words.link_saving : words.link_save)
-      : null;
-    return el("div", "fh-dialog-buttons", {}, test, el("span", "fh-grow"), el("button", "fh-button fh-quiet", { type: "button", onclick: () => this.#leave() }, words.link_cancel), save);
+    if (this.fault && this.place !== "name") this.warning.replaceChildren(el("div", "fe-problem fe-problem-error", { role: "alert", "data-testid": "link-fault" }, icon("error_outline"), el("span", "", {}, this.fault)));
+    else if (this.mayEdit && link.running.length) this.warning.replaceChildren(el("p", "fe-help", { "data-testid": "link-restarts" }, words.link_restarts.replace("{flows}", link.running.join(", "))));
+    else this.warning.replaceChildren();
   }
 
   #say(error) {

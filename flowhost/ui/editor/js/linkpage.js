@@ -1,19 +1,23 @@
-// The connection dialog on a page without a flow: its questions go over the page's own line.
+// Dialogs of pages without a flow, for connections and templates: their questions go over the page's own line.
 import { Asks } from "./asks.js";
 import { LinkDialog } from "./linkdialog.js";
+import { TemplateDialog } from "./templatedialog.js";
 
 export default {
   props: { facts: String },
-  emits: ["ask", "saved"],
+  emits: ["ask", "saved", "made"],
   template: `<div class="fl-host"></div>`,
   mounted() {
     const { words, mayEdit } = JSON.parse(this.facts);
     this.mayEdit = mayEdit;
     this.asks = new Asks((frame) => (this.$emit("ask", { n: frame.n, what: frame.what, args: frame.args }), true), words);
-    this.dialog = new LinkDialog(this.$el, words, (what, args) => this.asks.ask(what, args));
+    const ask = (what, args) => this.asks.ask(what, args);
+    this.dialog = new LinkDialog(this.$el, words, ask);
+    this.templates = new TemplateDialog(this.$el, words, ask);
   },
   unmounted() {
     this.dialog.close();
+    this.templates.close();
   },
   methods: {
     /** What the host says to a question. */
@@ -26,6 +30,10 @@ export default {
         await this.asks.ask("connection.create", { name, type, config });
         this.$emit("saved", []);
       });
+    },
+    /** Make a flow of a template. */
+    use(template) {
+      this.templates.open(template, (made) => this.$emit("made", made));
     },
     /** Look at one, or change it. */
     edit(link) {

@@ -1,0 +1,163 @@
+// A template told what it connects and which values it takes; the flow is made and may run at once.
+import { el, icon, iconButton } from "./dom.js";
+import { field } from "./form.js";
+import { LinkDialog } from "./linkdialog.js";
+import { pick } from "./pickdialog.js";
+
+export class TemplateDialog {
+  /** @param {HTMLElement} host @param {Record<string, string>} words @param {(what: string, args: object) => Promise<any>} ask */
+  constructor(host, words, ask) {
+    Object.assign(this, { host, words, ask, links: new LinkDialog(host, words, ask) });
+  }
+
+  /** @param {object} template as the host describes it @param {(made: {id: string}) => void} done */
+  async open(template, done) {
+    this.close();
+    Object.assign(this, { template, done, known: [], chosen: {}, fault: "", place: "" });
+    this.values = Object.fromEntries(template.fields.filter((one) => one.value !== null).map((one) => [one.path, one.value]));
+    const { words } = this;
+    this.box = el("dialog", "fe-dialog fl-dialog", { "data-testid": "template-dialog", "aria-label": template.title });
+    this.form = el("div", "fl-form");
+    this.warning = el("div");
+    this.start = el("input", "", { type: "checkbox", checked: true, "data-testid": "template-start" });
+    this.name = el("input", "fh-input", { id: "ft-name", "data-testid": "template-name", spellcheck: "false", autocomplete: "off" });
+    this.name.value = template.title;
+    this.area = el("input", "fh-input", { id: "ft-area", spellcheck: "false", placeholder: "plant1/line1" });
+    this.maker = el("button", "fh-button fh-primary", { type: "button", "data-testid": "template-make", onclick: () => this.#make() }, icon("check"), el("span", "", {}, words.template_make));
+    this.box.append(
+      el("div", "fe-dialog-head", {}, el("h2", "", {}, template.title), iconButton("close", words.close, () => this.close())), this.form, this.warning,
+      el("div", "fh-dialog-buttons", {}, el("label", "fl-choice", {}, this.start, words.template_start), el("span", "fh-grow"), el("button", "fh-button fh-quiet", { type: "button", onclick: () => this.close() }, words.link_cancel), this.maker),
+    );
+    this.host.append(this.box);
+    this.box.showModal();
+    this.#draw();
+    await this.#learn();
+    // the only one there is will be the one that is meant
+    for (const { slot, type } of template.connections) this.chosen[slot] ??= this.known.find((one) => one.type === type)?.name;
+    this.#draw();
+  }
+
+  close() {
+    this.links.close();
+    this.box?.remove();
+    this.box = null;
+  }
+
+  async #learn() {
+    try {
+      this.known = await this.ask("connections", {});
+    } catch (error) {
+      this.fault = error.message;
+    }
+  }
+
+  #draw() {
+    if (!this.box) return;
+    const { template, words } = this;
+    const focused = this.form.contains(document.activeElement) ? document.activeElement.id : "";
+    const scroll = this.form.scrollTop;
+    const labelled = (id, label, input) => el("div", "fe-field", {}, el("div", "fe-field-head", {}, el("label", "fe-label", { for: id }, label)), input);
+    this.form.replaceChildren(
+      el("p", "fh-panel-summary", {}, template.summary),
+      ...template.connections.map((one) => this.#slot(one)),
+      ...template.fields.map((one) => this.#field(one)),
+      labelled("ft-name", words.template_name, this.name), labelled("ft-area", words.template_area, this.area),
+    );
+    this.form.scrollTop = scroll;
+    const placed = this.form.querySelector(".fe-problem") !== null;
+    this.warning.replaceChildren(...(this.fault && !placed ? [el("div", "fe-problem fe-problem-error", { role: "alert", "data-testid": "template-fault" }, icon("error_outline"), el("span", "", {}, this.fault))] : []));
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+
+  #problemsAt(place) {
+    return this.fault && (this.place === place || this.place.startsWith(`${place}[`) || this.place.startsWith(`${place}.`)) ? [{ severity: "error", message: this.fault }] : [];
+  }
+
+  #slot({ slot, title, type }) {
+    const { words, chosen } = this;
+    const fitting = this.known.filter((one) => one.type === type);
+    const input = el(
+      "select", "fh-input", { id: `ft-${slot}`, "data-testid": "template-connection", "data-slot": slot },
+      el("option", "", { value: "" }, words.choose), ...fitting.map(({ name }) => el("option", "", { value: name, selected: name === chosen[slot] }, name)), el("option", "", { value: "+" }, words.new_connection),
+    );
+    input.addEventListener("change", () => {
+      if (input.value === "+") return (this.#create(slot, type), (input.value = chosen[slot] ?? ""));
+      chosen[slot] = input.value;
+      this.#clear();
+    });
+    const result = el("div", "fl-result", { role: "status" });
+    const test = chosen[slot] ? iconButton("network_check", words.link_test, () => this.#test(chosen[slot], result)) : null;
+    const fresh = fitting.length ? null : el("button", "fh-button", { type: "button", "data-testid": "template-new-connection", onclick: () => this.#create(slot, type) }, icon("add"), words.link_new);
+    const problems = this.#problemsAt(`connections.${slot}`).map((one) => el("div", "fe-problem fe-problem-error", { role: "alert" }, icon("error_outline"), one.message));
+    return el("div", `fe-field${problems.length ? " fe-wrong" : ""}`, {}, el("div", "fe-field-head", {}, el("label", "fe-label", { for: `ft-${slot}` }, title, el("span", "fe-required", {}, "*"))), el("div", "fe-row", {}, fresh ?? input, test), ...problems, result);
+  }
+
+  #field({ node, connection, path, fact }) {
+    const { words } = this;
+    const set = (at, value) => {
+      this.values[path] = changed(this.values[path], at.slice(1), value);
+      this.#clear();
+    };
+    const link = () => this.chosen[connection];
+    const open = (one, wanted) => {
+      if (!link()) return ((this.fault = words.template_connect_first), (this.place = `connections.${connection}`), this.#draw());
+      const config = Object.fromEntries(this.template.fields.filter((other) => other.connection === connection).map((other) => [other.fact.name, this.values[other.path]]));
+      const look = (under, search) => this.ask("browse", { connection: link(), list: one.choices_from, under, search, config });
+      pick(this.host, { title: words.pick_title.replace("{field}", one.name), look, ...wanted }, words);
+    };
+    const made = field(fact, { path: [path], value: this.values[path], set, problemsAt: (place) => this.#problemsAt(place), words, mayEdit: true, pick: connection ? open : null });
+    made.dataset.field = path.split(".").slice(1).join(".");
+    made.querySelector(".fe-label").prepend(`${node}: `);
+    return made;
+  }
+
+  #clear() {
+    Object.assign(this, { fault: "", place: "" });
+    this.#draw();
+  }
+
+  #create(slot, type) {
+    this.links.open({ name: "", type, config: {}, fixed: true, suggested: slot }, true, async ({ name, config }) => {
+      await this.ask("connection.create", { name, type, config });
+      this.chosen[slot] = name;
+      await this.#learn();
+      this.#clear();
+    });
+  }
+
+  async #test(name, result) {
+    result.replaceChildren(icon("autorenew", "fh-spin"), this.words.link_testing);
+    let found;
+    try {
+      found = await this.ask("connection.test", { name });
+    } catch (error) {
+      found = { ok: false, text: error.message };
+    }
+    result.dataset.ok = String(found.ok);
+    result.replaceChildren(icon(found.ok ? "check" : "error_outline"), el("span", "", {}, found.text));
+  }
+
+  async #make() {
+    document.activeElement?.blur?.();
+    this.maker.disabled = true;
+    const { template, chosen, values } = this;
+    const connections = Object.fromEntries(Object.entries(chosen).filter(([, name]) => name));
+    try {
+      const made = await this.ask("template.make", { template: template.id, name: this.name.value, area: this.area.value, connections, values, start: this.start.checked });
+      this.done(made);
+    } catch (error) {
+      Object.assign(this, { fault: error.message, place: error.place ?? "" });
+      this.maker.disabled = false;
+      this.#draw();
+    }
+  }
+}
+
+/** The value with a part of it changed; without a path, the other value. */
+function changed(value, [key, ...rest], after) {
+  if (key === undefined) return after;
+  if (Array.isArray(value)) return value.with(Number(key), changed(value[Number(key)], rest, after));
+  const { [key]: before, ...others } = value ?? {};
+  const inner = changed(before, rest, after);
+  return inner === undefined ? others : { ...others, [key]: inner };
+}
