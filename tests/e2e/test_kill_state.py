@@ -101,7 +101,7 @@ def test_sums_are_right_after_any_number_of_kills(
     seed = random.randrange(10**6)
     chance = random.Random(seed)
     (tmp_path / "flow.yaml").write_text(FLOW.format(broker=fast_broker.port))
-    command = ("run", "flow.yaml", "--data", "state", "--json")
+    command = ("run", "flow.yaml", "--data", "state", "--json", "--drain", "60s")
     running = program(*command)
     # the session has to be there before the first part counts
     probes = iter(range(1, 10**6))
@@ -113,7 +113,7 @@ def test_sums_are_right_after_any_number_of_kills(
         wait(lambda: table.steps() >= before + chance.randint(50, 2000), "steps arrive again", 90)  # noqa: B023
         if number == soft:
             # a run that ends in between gives out what is open; the next one goes on with the rest
-            running.end(signal.SIGINT, 60)
+            running.end(signal.SIGINT, 90)
         else:
             running.process.kill()
             running.process.wait(10)
@@ -121,7 +121,7 @@ def test_sums_are_right_after_any_number_of_kills(
     published = parts.stop()
     wait(lambda: table.steps() >= published - MACHINES, "all steps are there", 240)
     running.says("running summed", 60)
-    assert running.end(signal.SIGINT, 60) == 0, running.err
+    assert running.end(signal.SIGINT, 90) == 0, running.err
     report = running.report()
     print(f"seed {seed}: {kills} kills, {published} parts, {table.ask('SELECT count(*) FROM spans')[0][0]} spans")
     audit(report, settled=True, wires=[("parts", "timed"), ("timed", "once"), ("step", "steps"), ("span", "spans")])
