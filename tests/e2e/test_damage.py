@@ -1,10 +1,16 @@
-"""R17: a damaged outbox. No message is ever delivered other than it was written, and what is lost is counted."""
+"""R17: a damaged outbox. No message is ever delivered other than it was written, and what is lost is counted.
+
+Also when the process that mends the file is killed, any number of times.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -82,6 +88,7 @@ class Found:
     lost: dict[str, int] = field(default_factory=dict)
     letters: int = 0
     states: int = 0
+    parked: int = 0
     seconds: float = 0.0
 
 
@@ -135,6 +142,7 @@ async def look(folder: Path) -> Found:
         with suppress(DamagedRowError):
             assert decode_message(message).payload == payload("letter", decode_message(message).payload["number"])
             found.letters += 1
+    ((found.parked,),) = await box.query("SELECT count(*) FROM parked")
     for key, value in await box.query("SELECT key, value FROM state WHERE node = 'mid'"):
         with suppress(Exception):
             assert decode(value) == [0, {"n": int(key[1:])}]
@@ -232,3 +240,54 @@ async def test_no_wrong_payload_and_every_loss_is_counted(in_file: int, in_log: 
         trial, suffix = (closed, "") if number % 2 else (killed, "-wal")
         await trial.run(trial.cut(suffix))
     print(f"slowest start {max(closed.slowest, killed.slowest):.2f} s")
+
+
+OPEN = """
+import asyncio, pathlib, sys
+from flowhost.engine.outbox.outbox import Outbox
+
+async def open_and_stay():
+    print("begins", flush=True)
+    await Outbox(pathlib.Path(sys.argv[1]), print).open()
+    print("is open", flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(open_and_stay())
+"""
+
+
+def killed_while_opening(folder: Path, after_s: float | None) -> float:
+    """Open the file in a process of its own and kill -9 that, after so long or once it is open; how long it had."""
+    with subprocess.Popen([sys.executable, "-c", OPEN, str(folder / NAME)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "begins\n"
+        began = time.monotonic()
+        if after_s is None:
+            assert other.stdout.readline() == "is open\n"
+        else:
+            time.sleep(after_s)
+        other.kill()
+    return time.monotonic() - began
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 is a Unix test")
+@pytest.mark.parametrize(("files", "kills"), [(3, 4), pytest.param(25, 10, marks=pytest.mark.long)])
+async def test_what_is_mended_is_the_same_over_kills_of_whoever_mends(files: int, kills: int, tmp_path: Path) -> None:
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for number in range(files):
+        trial = Trial(await make(tmp_path / f"base{number}", in_log=True), tmp_path, chance)
+        case = Path(shutil.copytree(trial.base, tmp_path / f"case{number}"))
+        for _ in range(12):
+            trial.flip("")(case)
+        calm = await look(Path(shutil.copytree(case, tmp_path / f"calm{number}")))
+        takes_s = await asyncio.to_thread(
+            killed_while_opening, Path(shutil.copytree(case, tmp_path / f"timed{number}")), None
+        )
+        for _ in range(kills):
+            await asyncio.to_thread(killed_while_opening, case, chance.uniform(0, takes_s))
+        found = await look_twice(case)
+        figures = [(f.numbers, f.lost, f.letters, f.states, f.parked) for f in (calm, found)]
+        assert figures[0] == figures[1], f"seed {seed}, file {number}"
+        print(f"opened in {takes_s:.2f} s, killed {kills} times: {sum(found.lost.values())} lost, {calm.told[:1]}")
