@@ -1,4 +1,7 @@
-"""What differs between two versions of a flow, by property; where things stand on the canvas is no difference."""
+"""What differs between two versions of a flow, by property; where things stand on the canvas is no difference.
+
+Notes and frames are: what they say and hold, not where they stand.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ ChangeKind = Literal["added", "removed", "changed"]
 
 _OBJECTS = ("nodes", "connections", "tables", "sagas")
 """Parts whose entries are things of their own: added or removed as one."""
-_WORDS = ("name", "area", "description")
+_WORDS = ("name", "area", "description", "layout")
 """Changes of these are for people only; nothing has to run anew."""
 
 
@@ -42,9 +45,11 @@ def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
     """The differences from `old` to `new`, both in the form of `flowhost.graph.jsonform`, in file order."""
     found: list[Change] = []
     for key in dict.fromkeys([*old, *new]):
-        if key in ("layout", "flowhost", "id"):
+        if key in ("flowhost", "id"):
             continue
-        if key == "wires":
+        if key == "layout":
+            found += _layout(old.get(key) or {}, new.get(key) or {})
+        elif key == "wires":
             found += _wires(old.get(key, ()), new.get(key, ()))
         elif key in _OBJECTS:
             found += _objects((key,), old.get(key) or {}, new.get(key) or {})
@@ -61,6 +66,21 @@ def restarts(changes: list[Change]) -> bool:
 def _for_people(change: Change) -> bool:
     place = change.place
     return place[0] in _WORDS or (len(place) == 3 and place[0] == "nodes" and place[2] == "name")
+
+
+def _layout(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for part in ("notes", "groups"):
+        yield from _objects(("layout", part), _said(old.get(part)), _said(new.get(part)))
+
+
+def _said(entries: Any) -> dict[str, Any]:
+    """Notes or frames without their places."""
+    if not isinstance(entries, dict):
+        return {}
+    inner = {name: entry if isinstance(entry, dict) else {} for name, entry in entries.items()}
+    return {
+        name: {key: part for key, part in entry.items() if key not in ("at", "size")} for name, entry in inner.items()
+    }
 
 
 def _wires(old: Any, new: Any) -> Iterator[Change]:

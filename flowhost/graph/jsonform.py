@@ -24,7 +24,7 @@ def to_json(document: FlowDocument) -> dict[str, Any]:
         "tables": document.tables,
         "sagas": document.sagas,
         "exchange": document.exchange,
-        "layout": document.layout,
+        "layout": {name: part for name, part in document.layout.items() if part != {}},
     }
     data = {
         "flowhost": FORMAT,

@@ -22,7 +22,7 @@ Spot: TypeAlias = tuple[float, float]
 Index: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 FREE_ROOTS = ("name", "area", "description", "connections", "tables", "sagas", "exchange", "layout")
-"""Parts of a flow that `set` and `unset` may change as a whole or in parts."""
+"""Parts of a flow that `set` and `unset` may change as a whole or in parts; of the layout only parts, and no places."""
 NODE_PARTS = ("name", "connection", "config", "delivery", "disabled")
 """Parts of a node they may change; its type is what it is: delete it and add another."""
 MAX_DEPTH = 64
@@ -56,13 +56,13 @@ class AddNode(
 
 
 class DeleteNode(msgspec.Struct, tag_field="op", tag="del_node", frozen=True, forbid_unknown_fields=True):
-    """A node goes, with its wires and its place on the canvas."""
+    """A node goes, with its wires and its place on the canvas; a frame that holds nothing else goes too."""
 
     id: str
 
 
 class RenameNode(msgspec.Struct, tag_field="op", tag="rename_node", frozen=True, forbid_unknown_fields=True):
-    """A node gets another id; its wires follow. What waits before it on disk belongs to the old id."""
+    """A node gets another id; its wires and its frame follow. What waits before it on disk belongs to the old id."""
 
     id: str
     to: str
@@ -173,7 +173,14 @@ def _delete_node(draft: Draft, op: DeleteNode) -> tuple[Draft, list[Op]]:
         else:
             kept.append(wire)
     nodes = {name: entry for name, entry in draft["nodes"].items() if name != op.id}
-    return _placed({**draft, "nodes": nodes, "wires": kept}, {op.id: None}), back
+    changed = _placed({**draft, "nodes": nodes, "wires": kept}, {op.id: None})
+    for group_id, members in _groups_with(draft, op.id):
+        path = ["layout", "groups", group_id]
+        left = [name for name in members if name != op.id]
+        out: Op = Set([*path, "nodes"], left) if left else Unset(path)
+        changed, again = _APPLY[type(out)](changed, out)
+        back += again
+    return changed, back
 
 
 def _rename_node(draft: Draft, op: RenameNode) -> tuple[Draft, list[Op]]:
@@ -188,6 +195,8 @@ def _rename_node(draft: Draft, op: RenameNode) -> tuple[Draft, list[Op]]:
     nodes = {renamed(name): entry for name, entry in draft["nodes"].items()}
     wires = [wire_text(renamed(a), port, renamed(b)) for a, port, b in map(wire_ends, draft["wires"])]
     changed = {**draft, "nodes": nodes, "wires": wires}
+    for group_id, members in _groups_with(draft, op.id):
+        changed = _with(changed, ["layout", "groups", group_id, "nodes"], [renamed(name) for name in members])
     spot = _places(draft).get(op.id)
     return _placed(changed, {op.id: None, op.to: spot}), [RenameNode(op.to, op.id)]
 
@@ -268,7 +277,7 @@ def _check_path(draft: Draft, path: Sequence[str]) -> None:
         _node(draft, path[1])
         if path[2] in NODE_PARTS:
             return
-    elif path and path[0] in FREE_ROOTS and tuple(path[:2]) != ("layout", "nodes"):
+    elif path and path[0] in FREE_ROOTS and (path[0] != "layout" or (len(path) > 1 and path[1] != "nodes")):
         return
     raise OpError(f"{'.'.join(path) or 'the flow itself'} cannot be set")
 
@@ -319,6 +328,15 @@ def _inserted(entries: dict[str, Any], key: str, value: Any, index: int | None) 
 def _places(draft: Draft) -> dict[str, Any]:
     found, depth = _reach(draft, ("layout", "nodes"))
     return found if depth == 2 and isinstance(found, dict) else {}
+
+
+def _groups_with(draft: Draft, node_id: str) -> list[tuple[str, list[Any]]]:
+    """Frames on the canvas that hold this node, with all they hold. A layout written by hand may hold anything."""
+    groups, depth = _reach(draft, ("layout", "groups"))
+    if depth < 2 or not isinstance(groups, dict):
+        return []
+    members = {name: group.get("nodes") for name, group in groups.items() if isinstance(group, dict)}
+    return [(name, held) for name, held in members.items() if isinstance(held, list) and node_id in held]
 
 
 def _placed(draft: Draft, at: Mapping[str, Any]) -> Draft:

@@ -48,7 +48,7 @@ class _Reader:
             connections=self._connections(top),
             nodes=self._nodes(top),
             wires=self._wires(top),
-            layout=self._part(top, "layout", ()),
+            layout=self._layout(top),
             sagas=self._part(top, "sagas", ()),
             exchange=self._part(top, "exchange", ()),
             tables=self._part(top, "tables", ()),
@@ -138,6 +138,36 @@ class _Reader:
             return None
         source, port, target = match.groups()
         return Wire(source=source, port=port or "out", target=target)
+
+    def _layout(self, top: Mapping[str, Any]) -> dict[str, Any]:
+        """Places of nodes, notes and frames have a shape, else the canvas could not draw them; the rest is free."""
+        layout = self._part(top, "layout", ())
+        for name, spot in self._part(layout, "nodes", ("layout",)).items():
+            self._pair(spot, ("layout", "nodes", name))
+        for name, note in self._part(layout, "notes", ("layout",)).items():
+            self._note(note, ("layout", "notes", name))
+        for name, group in self._part(layout, "groups", ("layout",)).items():
+            self._group(group, ("layout", "groups", name))
+        return layout
+
+    def _note(self, value: Any, place: Place) -> None:
+        note = self._mapping(value, place)
+        self._text(note, "text", place)
+        for key in ("at", "size"):
+            if key in note:
+                self._pair(note[key], (*place, key))
+
+    def _group(self, value: Any, place: Place) -> None:
+        group = self._mapping(value, place)
+        self._text(group, "name", place)
+        nodes = group.get("nodes", [])
+        if not isinstance(nodes, list) or not all(isinstance(name, str) for name in nodes):
+            self._say("must be a list of node ids", (*place, "nodes"), "wrong-value")
+
+    def _pair(self, value: Any, place: Place) -> None:
+        pair = value if isinstance(value, list | tuple) else ()
+        if len(pair) != 2 or any(isinstance(n, bool) or not isinstance(n, int | float) for n in pair):
+            self._say(f"must be two numbers, such as [80, 120], not {_written(value)}", place, "wrong-value")
 
     def _part(self, owner: Mapping[str, Any], key: str, place: Place) -> dict[str, Any]:
         value = owner.get(key)

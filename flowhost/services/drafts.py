@@ -15,7 +15,7 @@ from typing import Any
 from flowhost.errors import ConfigError, ConflictError, FlowFileError, NotFoundError
 from flowhost.graph.diff import Change, diff, restarts
 from flowhost.graph.guarantee import PathGuarantee
-from flowhost.graph.jsonform import from_json, same
+from flowhost.graph.jsonform import from_json, same, to_json
 from flowhost.graph.legal import check_legal
 from flowhost.graph.library import NodeLibrary
 from flowhost.graph.lint import examine
@@ -115,6 +115,7 @@ class DeployPlan:
     Attributes:
         changes: differences from the deployed revision.
         problems: what lint says; with an error among them it is refused.
+        moved: things stand elsewhere on the canvas, or something else nobody has to look at differs.
         restarts: a running flow starts anew.
         running: it runs now.
         orphans: messages by the node they wait before that would become dead letters; such a deployment has to be
@@ -127,6 +128,7 @@ class DeployPlan:
     problems: tuple[ProblemView, ...]
     restarts: bool
     running: bool
+    moved: bool = False
     orphans: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -182,7 +184,7 @@ class DraftService:
         record = session.record
         return DraftView(
             flow_id=flow_id, rev=record.rev, base=record.base, deployed=deployed.number, document=record.document,
-            changed=not same(record.document, deployed.document), problems=session.problems,
+            changed=_differs(record.document, deployed.document), problems=session.problems,
             guarantees=session.guarantees, ports=session.ports,
         )  # fmt: skip
 
@@ -261,6 +263,7 @@ class DraftService:
         return DeployPlan(
             rev=session.record.rev, deployed=deployed.number, changes=tuple(changes), problems=session.problems,
             restarts=restarts(changes), running=self._flows.is_running(flow_id), orphans=await self._orphans(session),
+            moved=_differs(session.record.document, deployed.document),
         )  # fmt: skip
 
     async def deploy(
@@ -411,6 +414,14 @@ def _examined(
 def _names_shared(document: Mapping[str, Any], connection: str) -> bool:
     own = document.get("connections") or {}
     return connection not in own and any(node.get("connection") == connection for node in document["nodes"].values())
+
+
+def _differs(draft: Mapping[str, Any], deployed: Mapping[str, Any]) -> bool:
+    """Whether the draft is another file than what is deployed; parts left empty are none."""
+    try:
+        return not same(to_json(from_json(draft)), deployed)
+    except FlowFileError:
+        return True
 
 
 def _revision_view(one: RevisionRecord, before: RevisionRecord | None) -> RevisionView:

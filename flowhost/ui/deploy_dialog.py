@@ -67,7 +67,7 @@ class DeployDialog:
     def _show(self, plan: DeployPlan) -> None:
         errors = [problem for problem in plan.problems if problem.severity == "error"]
         self._lead.set_text(_lead(plan))
-        self._do.put("disabled", True if errors or not plan.changes else None)
+        self._do.put("disabled", True if errors or not (plan.changes or plan.moved) else None)
         self._problems.clear()
         self._changes.clear()
         with self._problems:
@@ -109,7 +109,7 @@ class DeployDialog:
 
 def _lead(plan: DeployPlan) -> str:
     if not plan.changes:
-        return t("deploy.nothing", revision=plan.deployed)
+        return t("deploy.moved" if plan.moved else "deploy.nothing", revision=plan.deployed)
     if not plan.running:
         return t("deploy.not_running", revision=plan.deployed)
     return t("deploy.restarts" if plan.restarts else "deploy.no_restart", revision=plan.deployed)

@@ -61,7 +61,7 @@ function anyOp(draft, random) {
   const pick = (list) => list[Math.floor(random() * list.length)];
   const id = () => pick([...Object.keys(draft.nodes), "a", "x", "y", "z"]);
   const spot = () => pick([null, [Math.floor(random() * 9), Math.floor(random() * 9)]]);
-  const path = () => pick([["name"], ["layout", "groups", "g"], ["nodes", id(), "config", pick(["p", "q"])], ["nodes", id(), "config", "p", "r"], ["nodes", id(), "name"]]);
+  const path = () => pick([["name"], ["layout", "groups", "g"], ["layout", "groups", "g1", "nodes"], ["nodes", id(), "config", pick(["p", "q"])], ["nodes", id(), "config", "p", "r"], ["nodes", id(), "name"]]);
   return pick([
     () => ({ op: "add_node", id: id(), node: { type: "log" }, at: spot(), index: Math.floor(random() * 3) }),
     () => ({ op: "del_node", id: id() }),

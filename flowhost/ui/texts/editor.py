@@ -38,6 +38,16 @@ WORDS: dict[str, str] = {
     "wire_from_sink": "This is a sink: only failed messages leave it, by its error port.",
     "wire_circle": "That would make a circle: messages would run for ever.",
     "wire_twice": "There is such a wire already.",
+    "wire_to": "Wire to: type a name",
+    "wire_port_key": "Tab: another output",
+    "wire_nowhere": "No node can take a wire from here. Add one first.",
+    "wire_none": "No wire begins or ends at the selected node.",
+    "wire_pick_first": "Select the node the wire shall begin at, then press W.",
+    "group_unnamed": "Frame without a name",
+    "group_name": "Name of the frame",
+    "group_nothing": "Select the nodes that the frame shall stand around, then press G.",
+    "note_text": "Text of the note",
+    "select_bar": "What is selected",
     "paste_nothing": "The clipboard holds no nodes. Copy some in a flow first.",
     "paste_connections": "This flow has {names} already, with other settings; the pasted nodes use those.",
     "replaced": "{name} replaced the whole draft.",
@@ -122,8 +132,16 @@ WORDS: dict[str, str] = {
     "Select several: Drag on the ground, or Shift and click\n"
     "Move without the grid: Hold Alt while dragging\n"
     "Put into a wire: Drop a node on it\n"
-    "Take a wire off: Drag it from where it ends",
+    "Lead a wire elsewhere: Click it, then drag one of its ends\n"
+    "Put into a frame: Drop nodes in it\n"
+    "Take out of a frame: Hold Ctrl while dropping\n"
+    "Write into a note or a frame's name: Double-click it",
     "do_quick_add": "Add a node behind the selected one",
+    "do_wire": "Draw a wire from the selected node, or lead the selected wire elsewhere",
+    "do_next_wire": "Select a wire of the node, then its next",
+    "do_note": "Add a note",
+    "do_frame": "Frame around what is selected, or its name",
+    "do_leave_frame": "Take out of the frame, or the frame away",
     "do_delete": "Delete",
     "do_delete_join": "Delete and join what was around it",
     "do_undo": "Undo",
@@ -147,8 +165,11 @@ WORDS: dict[str, str] = {
     "do_leap_down": "Move further down",
     "do_leap_up": "Move further up",
     "do_align_left": "Align left edges",
+    "do_align_center": "Align in a column",
+    "do_align_right": "Align right edges",
     "do_align_top": "Align upper edges",
     "do_align_middle": "Align in a row",
+    "do_align_bottom": "Align lower edges",
     "do_distribute_x": "Same gaps across",
     "do_distribute_y": "Same gaps down",
     "do_auto_layout": "Arrange the whole flow",

@@ -397,6 +397,7 @@ TEXTS: dict[str, str] = OTHERS | {
     # deploy
     "deploy.title": "Deploy",
     "deploy.nothing": "The canvas is the same as revision {revision}, which is deployed.",
+    "deploy.moved": "What runs stays the same as revision {revision}: things only stand elsewhere on the canvas.",
     "deploy.not_running": "Replaces revision {revision}. The flow is not running; Start runs what you deploy.",
     "deploy.restarts": "Replaces revision {revision}. The flow starts anew; what waits on disk is kept.",
     "deploy.no_restart": "Replaces revision {revision}. Nothing restarts.",

@@ -25,7 +25,11 @@ def with_node(**parts: Any) -> dict[str, Any]:
     ("new", "changes", "again"),
     [
         (OLD, [], False),
-        ({**OLD, "layout": {"nodes": {"a": [9, 9]}, "notes": {"n": {"text": "x"}}}}, [], False),
+        ({**OLD, "layout": {"nodes": {"a": [9, 9]}}}, [], False),
+        ({**OLD, "layout": {"notes": {"n": {"text": "x", "at": [1, 1]}},
+                            "groups": {"g": {"name": "G", "nodes": ["a"]}}}},
+         [Change("added", ("layout", "notes", "n"), None, {"text": "x"}),
+          Change("added", ("layout", "groups", "g"), None, {"name": "G", "nodes": ["a"]})], False),
         ({**OLD, "name": "G"}, [Change("changed", ("name",), "F", "G")], False),
         (with_node(name="Start"), [Change("added", ("nodes", "a", "name"), None, "Start")], False),
         (with_node(config={"every_s": 2, "messages": [1, 2]}),
@@ -46,3 +50,11 @@ def test_differences_by_property(new: dict[str, Any], changes: list[Change], aga
     assert found == changes
     assert repr(found) == repr(changes), "1 and 1.0 are told apart"
     assert restarts(found) is again
+
+
+def test_a_note_that_only_moved_is_no_difference() -> None:
+    note = {"text": "x", "at": [1, 1], "size": [9, 9]}
+    old, moved = ({**OLD, "layout": {"notes": {"n": {**note, "at": at}}}} for at in ([1, 1], [5, 5]))
+    assert diff(old, moved) == []
+    said = {**OLD, "layout": {"notes": {"n": {**note, "text": "y"}}}}
+    assert diff(old, said) == [Change("changed", ("layout", "notes", "n", "text"), "x", "y")]

@@ -1,12 +1,13 @@
 // Nodes as text: copied between flows, tabs, browsers and files.
+import { freshId, groupsOf, notesOf } from "./extras.js";
 import { around } from "./geometry.js";
 import { wireEnds, wireText } from "./ops.js";
 
 const MARK = "flowhost-nodes";
 const LIMIT = 2_000_000;
 
-/** Text of some nodes with the wires between them and the connections they name. */
-export function copyText(doc, scene, ids) {
+/** Text of some nodes with the wires between them and the connections they name, of notes, and of frames around them. */
+export function copyText(doc, scene, ids, extras = new Set()) {
   const nodes = {};
   const at = {};
   for (const id of Object.keys(doc.nodes).filter((one) => ids.has(one))) {
@@ -20,7 +21,9 @@ export function copyText(doc, scene, ids) {
   });
   const used = new Set(Object.values(nodes).map((node) => node.connection));
   const connections = Object.fromEntries(Object.entries(doc.connections ?? {}).filter(([name]) => used.has(name)));
-  return JSON.stringify({ [MARK]: 1, nodes, wires, connections, at }, null, 1);
+  const notes = Object.fromEntries([...notesOf(doc)].filter(([id]) => extras.has(`note:${id}`)).map(([id, { text, x, y, w, h }]) => [id, { text, at: [x, y], size: [w, h] }]));
+  const groups = Object.fromEntries([...groupsOf(doc)].filter(([, group]) => group.nodes.every((id) => ids.has(id))).map(([id, { name, nodes }]) => [id, { name, nodes }]));
+  return JSON.stringify({ [MARK]: 1, nodes, wires, connections, at, notes, groups }, null, 1);
 }
 
 /**
@@ -28,7 +31,7 @@ export function copyText(doc, scene, ids) {
  * @param {string} text from the clipboard
  * @param {object} doc the draft
  * @param {[number, number]} spot where their middle shall be
- * @returns {{ops: object[], ids: string[], missing: string[]} | null} null if the text holds no nodes;
+ * @returns {{ops: object[], ids: string[], extras: string[], missing: string[]} | null} null if the text holds no nodes;
  *   `missing` are connections that this flow has under the same name with another config
  */
 export function pasteOps(text, doc, spot) {
@@ -37,7 +40,8 @@ export function pasteOps(text, doc, spot) {
   const taken = new Set(Object.keys(doc.nodes));
   const named = new Map();
   for (const id of Object.keys(copied.nodes)) named.set(id, freeId(id, taken));
-  const boxes = Object.values(copied.at ?? {}).map(([x, y]) => [x, y, 200, 82]);
+  const notes = [...notesOf({ layout: { notes: copied.notes } }).values()];
+  const boxes = [...Object.values(copied.at ?? {}).map(([x, y]) => [x, y, 200, 82]), ...notes.map(({ x, y, w, h }) => [x, y, w, h])];
   const [x, y, w, h] = around(boxes) ?? [0, 0, 0, 0];
   const shift = [spot[0] - x - w / 2, spot[1] - y - h / 2].map((value) => Math.round(value / 8) * 8);
   const ops = [];
@@ -55,7 +59,29 @@ export function pasteOps(text, doc, spot) {
     const [source, port, target] = wireEnds(wire);
     if (named.has(source) && named.has(target)) ops.push({ op: "add_wire", wire: wireText(named.get(source), port, named.get(target)) });
   }
-  return { ops, ids: [...named.values()], missing };
+  const extras = [...pasteNotes(ops, doc, notes, shift), ...pasteFrames(ops, doc, copied, named)];
+  return { ops, ids: [...named.values()], extras, missing };
+}
+
+function pasteNotes(ops, doc, notes, [dx, dy]) {
+  const taken = { ...doc.layout?.notes };
+  return notes.map(({ text, x, y, w, h }) => {
+    const id = freshId(taken, "n");
+    taken[id] = { text };
+    ops.push({ op: "set", path: ["layout", "notes", id], value: { text, at: [x + dx, y + dy], size: [w, h] } });
+    return `note:${id}`;
+  });
+}
+
+function pasteFrames(ops, doc, copied, named) {
+  const taken = { ...doc.layout?.groups };
+  const groups = groupsOf({ nodes: copied.nodes, layout: { groups: copied.groups } });
+  return [...groups.values()].map(({ name, nodes }) => {
+    const id = freshId(taken, "g");
+    taken[id] = { name };
+    ops.push({ op: "set", path: ["layout", "groups", id], value: { name, nodes: nodes.map((node) => named.get(node)) } });
+    return `group:${id}`;
+  });
 }
 
 /** An id like this one that nobody has; it is taken from now on. */

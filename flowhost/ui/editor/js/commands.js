@@ -1,8 +1,9 @@
 // Everything the keyboard and the menus can do, by name; the sheet of keys is made from this list.
 import { inField } from "./dom.js";
-import { align, distribute, heightOf } from "./geometry.js";
-import { arrange } from "./layout.js";
-import { wireEnds } from "./ops.js";
+import { around } from "./geometry.js";
+import { aligned, arrangeAll, distributed, nudge, travel } from "./arranging.js";
+import { addNote, frameSelected, leaveFrames, writeSelected } from "./annotate.js";
+import { nextWire } from "./wirepick.js";
 
 const STEP = 8;
 const LEAP = 40;
@@ -10,15 +11,20 @@ const LEAP = 40;
 /** @type {{name: string, keys: string[], group: string, run: (editor: any, event: KeyboardEvent) => unknown, look?: boolean}[]} */
 export const COMMANDS = [
   { name: "quick_add", keys: ["Tab", "a"], group: "add", run: (e) => e.quickAdd(besideSelection(e), looseEnd(e)) },
+  { name: "wire", keys: ["w"], group: "add", run: (e) => e.emit("wirepick") },
+  { name: "next_wire", keys: ["Shift+w"], group: "select", run: nextWire, look: true },
+  { name: "note", keys: ["n"], group: "add", run: addNote },
+  { name: "frame", keys: ["g"], group: "add", run: frameSelected },
+  { name: "leave_frame", keys: ["Shift+g"], group: "edit", run: leaveFrames },
   { name: "delete", keys: ["Delete", "Backspace"], group: "edit", run: (e) => e.remove() },
   { name: "delete_join", keys: ["Mod+Delete", "Mod+Backspace"], group: "edit", run: (e) => e.remove({ join: true }) },
   { name: "undo", keys: ["Mod+z"], group: "edit", run: (e) => e.undo() },
   { name: "redo", keys: ["Mod+Shift+z", "Mod+y"], group: "edit", run: (e) => e.redo() },
   { name: "duplicate", keys: ["Mod+d"], group: "edit", run: duplicate },
   { name: "disable", keys: ["d"], group: "edit", run: disable },
-  { name: "rename", keys: ["F2"], group: "edit", run: (e) => e.emit("rename", first(e)) },
-  { name: "open", keys: ["Enter"], group: "edit", run: (e) => first(e) && (e.open(first(e)), e.emit("focusform")), look: true },
-  { name: "select_all", keys: ["Mod+a"], group: "select", run: (e) => e.select(e.scene.nodes.keys()), look: true },
+  { name: "rename", keys: ["F2"], group: "edit", run: (e) => writeSelected(e) || e.emit("rename", first(e)) },
+  { name: "open", keys: ["Enter"], group: "edit", run: (e) => (first(e) ? (e.open(first(e)), e.emit("focusform")) : e.mayEdit && writeSelected(e)), look: true },
+  { name: "select_all", keys: ["Mod+a"], group: "select", run: (e) => e.select(e.scene.nodes.keys(), [...e.scene.notes.keys()].map((id) => `note:${id}`)), look: true },
   { name: "select_none", keys: ["Escape"], group: "select", run: (e) => e.gestures.cancel() || (e.select([]), e.open(null)), look: true },
   { name: "go_right", keys: ["ArrowRight"], group: "select", run: (e) => travel(e, "x", 1), look: true },
   { name: "go_left", keys: ["ArrowLeft"], group: "select", run: (e) => travel(e, "x", -1), look: true },
@@ -33,8 +39,11 @@ export const COMMANDS = [
   { name: "leap_down", keys: ["Alt+Shift+ArrowDown"], group: "arrange", run: (e) => nudge(e, 0, LEAP) },
   { name: "leap_up", keys: ["Alt+Shift+ArrowUp"], group: "arrange", run: (e) => nudge(e, 0, -LEAP) },
   { name: "align_left", keys: ["Shift+l"], group: "arrange", run: (e) => aligned(e, "left") },
+  { name: "align_center", keys: ["Shift+c"], group: "arrange", run: (e) => aligned(e, "center") },
+  { name: "align_right", keys: ["Shift+r"], group: "arrange", run: (e) => aligned(e, "right") },
   { name: "align_top", keys: ["Shift+t"], group: "arrange", run: (e) => aligned(e, "top") },
   { name: "align_middle", keys: ["Shift+m"], group: "arrange", run: (e) => aligned(e, "middle") },
+  { name: "align_bottom", keys: ["Shift+b"], group: "arrange", run: (e) => aligned(e, "bottom") },
   { name: "distribute_x", keys: ["Shift+h"], group: "arrange", run: (e) => distributed(e, "x") },
   { name: "distribute_y", keys: ["Shift+v"], group: "arrange", run: (e) => distributed(e, "y") },
   { name: "auto_layout", keys: ["Shift+a"], group: "arrange", run: arrangeAll },
@@ -111,9 +120,8 @@ function first(editor) {
 /** Where a node added by key goes: behind the selected one, else in the middle of what is seen. */
 function besideSelection(editor) {
   const id = first(editor);
-  if (!id) return editor.view.camera.toPlane(editor.view.camera.middle());
-  const { x, y, w } = editor.scene.nodes.get(id);
-  const free = [x + w + 100, y + 26];
+  const { x, y, w } = editor.scene.nodes.get(id) ?? {};
+  const free = id ? [x + w + 104, y + 26] : editor.view.camera.toPlane(editor.view.camera.middle());
   while (editor.scene.within([free[0], free[1] - 26, w, 82]).length) free[1] += 120;
   return free;
 }
@@ -127,13 +135,13 @@ function looseEnd(editor) {
   return { id, port: ports.find((port) => !taken.has(port)) ?? ports[0], forwards: true };
 }
 
-function duplicate(editor) {
-  const bounds = editor.scene.bounds(editor.selected);
+export function duplicate(editor) {
+  const bounds = around([...editor.scene.things(editor.selected, editor.extras).values()]);
   if (bounds) editor.paste(editor.copy(), [bounds[0] + bounds[2] / 2 + 40, bounds[1] + bounds[3] / 2 + 40]);
 }
 
 /** From taking part to blocking, to letting through, and back. */
-function disable(editor) {
+export function disable(editor) {
   const ops = [...editor.selected].map((id) => {
     const path = ["nodes", id, "disabled"];
     const now = editor.draft.doc.nodes[id].disabled;
@@ -142,55 +150,4 @@ function disable(editor) {
     return now === "block" && passes ? { op: "set", path, value: "pass" } : { op: "unset", path };
   });
   editor.commit(ops, "disable");
-}
-
-function nudge(editor, dx, dy) {
-  const at = {};
-  for (const [id, [x, y]] of editor.scene.boxes(editor.selected)) at[id] = [x + dx, y + dy];
-  if (Object.keys(at).length) editor.commit([{ op: "move", at }], "move", `nudge ${[...editor.selected]}`);
-}
-
-function aligned(editor, edge) {
-  const boxes = editor.scene.boxes(editor.selected);
-  if (boxes.size > 1) editor.commit([{ op: "move", at: align(boxes, edge) }], "align");
-}
-
-function distributed(editor, axis) {
-  const at = distribute(editor.scene.boxes(editor.selected), axis);
-  if (Object.keys(at).length) editor.commit([{ op: "move", at }], "align");
-}
-
-function arrangeAll(editor) {
-  const { doc } = editor.draft;
-  const links = doc.wires.map(wireEnds).map(([source, , target]) => [source, target]);
-  const at = arrange(Object.keys(doc.nodes), links, (id) => heightOf(editor.scene.nodes.get(id).ports));
-  if (editor.commit([{ op: "move", at }], "arrange")) editor.view.fit();
-}
-
-/** To the next node in a direction: along the wires first, else the nearest one there. */
-function travel(editor, axis, sign) {
-  const id = first(editor);
-  const { nodes, wires } = editor.scene;
-  if (!id) {
-    const start = [...nodes.values()].sort((a, b) => a.x - b.x || a.y - b.y)[0];
-    return start && go(editor, start.id);
-  }
-  const here = nodes.get(id);
-  if (axis === "x") {
-    const along = [...wires.values()].filter((wire) => (sign > 0 ? wire.source : wire.target) === id);
-    const next = along.map((wire) => nodes.get(sign > 0 ? wire.target : wire.source)).sort((a, b) => a.y - b.y)[0];
-    if (next) return go(editor, next.id);
-  }
-  const away = ({ x, y }) => {
-    const [forward, aside] = axis === "x" ? [(x - here.x) * sign, Math.abs(y - here.y)] : [(y - here.y) * sign, Math.abs(x - here.x)];
-    return forward > 0 ? forward + 2 * aside : Infinity;
-  };
-  const nearest = [...nodes.values()].filter((node) => away(node) < Infinity).sort((a, b) => away(a) - away(b))[0];
-  return nearest && go(editor, nearest.id);
-}
-
-function go(editor, id) {
-  editor.select([id]);
-  if (editor.opened) editor.open(id);
-  editor.view.camera.reveal(editor.scene.box(id));
 }

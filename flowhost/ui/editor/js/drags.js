@@ -1,54 +1,96 @@
-// Drags that change the draft: nodes to other places, wires to other ends.
-import { snap } from "./geometry.js";
-import { inputSpot, outputSpot } from "./geometry.js";
-import { wireText } from "./ops.js";
+// Drags that change the draft: things to other places, notes to other sizes, wires to other ends.
+import { moveOps, spliceInto } from "./edits.js";
+import { joinGroupOps, leaveOps, SMALLEST_NOTE } from "./extras.js";
+import { inputSpot, outputSpot, snap, WIDTH } from "./geometry.js";
+import { reasonsAgainst, wireTo } from "./legal.js";
 
-/** Move the selected nodes; one of them dropped on a wire is spliced into it. */
+/** Move what is selected; one node dropped on a wire is spliced into it, nodes dropped in a frame belong to it. */
 export function moveNodes(editor, from) {
   const { scene } = editor;
-  const start = scene.boxes(editor.selected);
+  const start = scene.things(editor.selected, editor.extras);
+  const ids = [...start.keys()].filter((key) => !key.startsWith("note:"));
+  const framed = [...editor.extras].some((key) => key.startsWith("group:"));
   let places = {};
   let over = null;
+  let frame = null;
+  const done = () => {
+    scene.shift(null);
+    editor.highlightWire(null);
+    editor.view.mark({ frame: null });
+  };
   return {
     move(spot, event) {
-      const [dx, dy] = [spot[0] - from[0], spot[1] - from[1]];
-      const free = event.altKey;
+      const [first] = start.values();
+      const to = [0, 1].map((axis) => first[axis] + spot[axis] - from[axis]);
+      // the first one comes to the grid, the others keep their distance from it
+      const [dx, dy] = (event.altKey ? to.map(Math.round) : to.map(snap)).map((at, axis) => at - first[axis]);
       places = {};
-      for (const [id, [x, y]] of start) places[id] = free ? [Math.round(x + dx), Math.round(y + dy)] : [snap(x + dx), snap(y + dy)];
+      for (const [key, [x, y]] of start) places[key] = [x + dx, y + dy];
       scene.shift(places);
-      over = start.size === 1 ? editor.wireUnder([...start.keys()][0]) : null;
+      over = start.size === 1 && ids.length ? scene.wireUnder(ids[0]) : null;
+      frame = framed || !ids.length || event.ctrlKey || event.metaKey ? null : frameUnder(scene, ids);
       editor.highlightWire(over);
-      editor.view.draw();
+      editor.view.mark({ frame: frame?.id ?? null });
     },
-    drop() {
-      scene.shift(null);
-      editor.highlightWire(null);
-      const [id] = start.keys();
-      const ops = [{ op: "move", at: places }];
-      if (over) ops.push(...editor.spliceOps(id, over));
+    drop(_, event) {
+      done();
+      const ops = moveOps(places);
+      if (over) ops.push(...spliceInto(over, ids[0], scene.nodes.get(ids[0]).ports[0] ?? "error"));
+      if (frame) ops.push(...joinGroupOps(scene.doc, frame.id, ids));
+      else if (!framed && (event.ctrlKey || event.metaKey)) ops.push(...leaveOps(scene.doc, ids));
       editor.commit(ops, start.size === 1 ? "move" : "moveSeveral");
-    },
-    cancel() {
-      scene.shift(null);
-      editor.highlightWire(null);
       editor.view.draw();
     },
+    cancel: () => (done(), editor.view.draw()),
+  };
+}
+
+/** The frame that all dragged nodes lie in and none of them belongs to. */
+function frameUnder(scene, ids) {
+  const dragged = new Set(ids);
+  const middle = (id) => [scene.nodes.get(id).x + WIDTH / 2, scene.nodes.get(id).y + scene.nodes.get(id).h / 2];
+  const found = scene.frameAt(middle(ids[0]), dragged);
+  return found && ids.every((id) => scene.frameAt(middle(id), dragged)?.id === found.id) ? found : null;
+}
+
+/** Pull the corner of a note. */
+export function sizeNote(editor, id, from) {
+  const { w, h } = editor.scene.notes.get(id);
+  let size = [w, h];
+  return {
+    move(spot) {
+      size = [Math.max(SMALLEST_NOTE[0], snap(w + spot[0] - from[0])), Math.max(SMALLEST_NOTE[1], snap(h + spot[1] - from[1]))];
+      editor.view.extras.stretch(id, size);
+    },
+    drop: () => editor.commit([{ op: "set", path: ["layout", "notes", id, "size"], value: size }], "move"),
+    cancel: () => editor.view.extras.stretch(id, [w, h]),
   };
 }
 
 /**
- * Draw a wire from a port. From an input that has wires, the newest of them is taken off and led elsewhere.
+ * Draw a wire from a port. From an input that has wires, the selected or else the newest of them is taken off and led
+ * elsewhere.
  * @param {import("./editor.js").Editor} editor
  * @param {string} id node
  * @param {{port: string, direction: string}} port
  */
 export function pullWire(editor, id, { port, direction }) {
+  const arriving = direction === "in" ? [...editor.scene.wires.values()].filter((wire) => wire.target === id) : [];
+  const taken = arriving.find((wire) => wire.text === editor.wire) ?? arriving.at(-1) ?? null;
+  if (taken) return pullEnd(editor, taken, true);
+  return pull(editor, { id, port, forwards: direction === "out" }, null);
+}
+
+/** Lead an end of a wire elsewhere; `arriving`: the end with the arrow's tip. */
+export function pullEnd(editor, wire, arriving) {
+  return pull(editor, arriving ? { id: wire.source, port: wire.port, forwards: true } : { id: wire.target, port: "in", forwards: false }, wire);
+}
+
+function pull(editor, end, taken) {
   const { scene } = editor;
-  const taken = direction === "in" ? [...scene.wires.values()].filter((wire) => wire.target === id).at(-1) : null;
-  const end = taken ? { id: taken.source, port: taken.port, forwards: true } : { id, port, forwards: direction === "out" };
   const item = scene.nodes.get(end.id);
   const fixed = end.forwards ? outputSpot([item.x, item.y], item.ports, end.port) : inputSpot([item.x, item.y]);
-  const reasons = reasonsAgainst(editor, end, taken);
+  const reasons = reasonsAgainst(scene, editor.words, end, taken);
   const possible = new Set([...scene.nodes.keys()].filter((other) => !reasons(other)));
   let over = null;
   editor.view.mark({ targets: possible });
@@ -76,29 +118,15 @@ export function pullWire(editor, id, { port, direction }) {
         else editor.quickAdd(spot, end);
         return;
       }
-      if (taken && to === id) return;
-      const reason = reasons(to);
+      const port = chosen?.dataset.direction === "out" ? chosen.dataset.port : null;
+      const wire = wireTo(scene, end, to, port);
+      if (wire === taken?.text) return;
+      const reason = reasons(to, port);
       if (reason) return editor.tell(reason);
-      const backPort = chosen?.dataset.direction === "out" ? chosen.dataset.port : (scene.nodes.get(to).ports[0] ?? "error");
-      const wire = end.forwards ? wireText(end.id, end.port, to) : wireText(to, backPort, end.id);
-      editor.commit([...(taken ? [{ op: "del_wire", wire: taken.text }] : []), { op: "add_wire", wire }], "wire");
+      const off = taken ? [{ op: "del_wire", wire: taken.text }] : [];
+      if (editor.commit([...off, { op: "add_wire", wire }], "wire") && taken) editor.selectWire(wire);
     },
     cancel: finish,
     click: finish,
-  };
-}
-
-/** Why a wire may not lead there, in words; an empty text if it may. */
-function reasonsAgainst(editor, end, taken) {
-  const { scene, words } = editor;
-  const reached = editor.reach(end.id, !end.forwards);
-  return (to) => {
-    if (to === end.id) return words.wire_itself;
-    if (end.forwards && !scene.hasInput(to)) return words.wire_into_source;
-    if (!end.forwards && scene.kindOf(to) === "sink" && !scene.nodes.get(to).ports.length) return words.wire_from_sink;
-    if (reached.has(to)) return words.wire_circle;
-    const text = end.forwards ? wireText(end.id, end.port, to) : null;
-    if (text && scene.wires.has(text) && text !== taken?.text) return words.wire_twice;
-    return "";
   };
 }

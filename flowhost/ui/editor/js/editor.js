@@ -1,12 +1,11 @@
 // Joins the parts: draft, socket, scene, view, panels. Every change of the flow goes through `commit`.
-import { copyText, freeId, pasteOps } from "./clipboard.js";
-import { el } from "./dom.js";
+import { keepWriting } from "./annotate.js";
+import { copyText, pasteOps } from "./clipboard.js";
 import { Draft } from "./draft.js";
-import { WIDTH, wireDistance } from "./geometry.js";
+import { addNode, removal } from "./edits.js";
 import { Gestures } from "./gestures.js";
 import { HostLink } from "./hostlink.js";
 import { Memory } from "./memory.js";
-import { leadsTo, wireEnds, wireText } from "./ops.js";
 import { Scene } from "./scene.js";
 import { View } from "./view.js";
 
@@ -21,7 +20,8 @@ export class Editor extends EventTarget {
     this.types = Object.fromEntries(facts.types.map((type) => [type.type, type]));
     this.scene = new Scene(this.types);
     this.view = new View(frame, this.scene, this.words);
-    this.selected = new Set();
+    this.selected = new Set(); // ids of nodes
+    this.extras = new Set(); // keys of notes and frames, as Scene.extra takes them
     this.wire = null;
     this.opened = null;
     this.problems = [];
@@ -33,6 +33,7 @@ export class Editor extends EventTarget {
       tell: (text) => this.tell(text),
       kept: () => this.memory.soon(),
     });
+    this.view.onWrite = (key, text) => keepWriting(this, key, text);
     this.memory = new Memory(this);
     this.gestures = new Gestures(this);
     this.link = new HostLink(this);
@@ -74,19 +75,10 @@ export class Editor extends EventTarget {
     this.emit("undo", this.draft);
   }
 
-  /** Put a new node on the canvas. `wired`: end of a loose wire it is for; `splice`: a wire it goes into. */
-  add(typeId, spot, { wired = null, splice = null } = {}) {
-    const type = this.types[typeId];
-    const stem = typeId.split(".").at(-1);
-    const id = freeId(stem, new Set(Object.keys(this.draft.doc.nodes)));
-    const node = { type: typeId, ...this.#firstConnection(type) };
-    const at = [Math.round(spot[0] / 8) * 8, Math.round((spot[1] - 26) / 8) * 8];
-    const ops = [{ op: "add_node", id, node, at }];
-    const port = type.ports[0]?.name ?? "error";
-    if (wired?.forwards && type.kind !== "source") ops.push({ op: "add_wire", wire: wireText(wired.id, wired.port, id) });
-    else if (wired && !wired.forwards && type.kind !== "sink") ops.push({ op: "add_wire", wire: wireText(id, port, wired.id) });
-    if (splice && type.kind === "transform") ops.push(...spliceInto(splice, id, port));
-    if (!this.commit(ops, "add")) return null;
+  /** Put a new node on the canvas, select and open it; see `addNode`. */
+  add(typeId, spot, how) {
+    const id = addNode(this, typeId, spot, how);
+    if (id === null) return null;
     this.select([id]);
     this.open(id);
     return id;
@@ -94,12 +86,9 @@ export class Editor extends EventTarget {
 
   /** Delete what is selected; `join` connects what was before with what was behind. */
   remove({ join = false } = {}) {
-    if (this.wire) return this.commit([{ op: "del_wire", wire: this.wire }], "unwire") && this.select([]);
-    const ids = [...this.selected];
-    if (!ids.length) return;
-    const ops = ids.map((id) => ({ op: "del_node", id }));
-    if (join) ops.push(...joinOps(this.scene, ids));
-    if (this.commit(ops, ids.length === 1 ? "delete" : "deleteSeveral")) this.select([]);
+    const ops = removal(this, join);
+    const back = this.wire ? [this.anchor] : [];
+    if (this.commit(ops, this.wire ? "unwire" : ops.length === 1 ? "delete" : "deleteSeveral")) this.select(back);
   }
 
   /** Set or take away a value in a node. */
@@ -108,21 +97,21 @@ export class Editor extends EventTarget {
     return this.commit([value === undefined ? { op: "unset", path: place } : { op: "set", path: place, value }], "edit", merge);
   }
 
-  /** Operations that put a node into a wire. */
-  spliceOps(id, text) {
-    return spliceInto(text, id, this.scene.nodes.get(id).ports[0] ?? "error");
-  }
-
   // -- selection
 
-  select(ids) {
+  /** Select nodes, and notes and frames by key. */
+  select(ids, extras = []) {
     this.selected = new Set([...ids].filter((id) => this.scene.nodes.has(id)));
+    this.extras = new Set([...extras].filter((key) => this.scene.extra(key)));
     this.wire = null;
     this.#selectionShown();
   }
 
-  selectWire(text) {
+  /** Select a wire; `anchor`: the node whose wires the keyboard goes through. */
+  selectWire(text, anchor = null) {
+    this.anchor = anchor;
     this.selected = new Set();
+    this.extras = new Set();
     this.wire = text;
     this.#selectionShown();
   }
@@ -144,28 +133,7 @@ export class Editor extends EventTarget {
     this.view.camera.reveal(this.scene.box(id));
   }
 
-  // -- what drags ask
-
-  /** Nodes whose messages reach `id` (`forwards` false), or that `id`'s messages reach. */
-  reach(id, forwards) {
-    const { doc } = this.draft;
-    const others = Object.keys(doc.nodes).filter((other) => other !== id);
-    return new Set(others.filter((other) => (forwards ? leadsTo(doc, id, other) : leadsTo(doc, other, id))));
-  }
-
-  /** A wire that lies under a node which could be put into it. */
-  wireUnder(id) {
-    const { x, y, h } = this.scene.nodes.get(id);
-    if (this.scene.kindOf(id) !== "transform") return null;
-    const own = [...this.scene.wires.values()].some((wire) => wire.source === id || wire.target === id);
-    if (own) return null;
-    const middle = [x + WIDTH / 2, y + Math.min(h, 82) / 2];
-    let best = null;
-    for (const wire of this.scene.wires.values()) {
-      if (wireDistance(wire.from, wire.to, middle) < 30) best = wire.text;
-    }
-    return best;
-  }
+  // -- what drags show
 
   highlightWire(text) {
     if (this.lit === text) return;
@@ -181,7 +149,8 @@ export class Editor extends EventTarget {
   // -- clipboard
 
   copy() {
-    return this.selected.size ? copyText(this.draft.doc, this.scene, this.selected) : "";
+    const [ids, extras] = [this.selected, this.extras];
+    return ids.size || extras.size ? copyText(this.draft.doc, this.scene, ids, extras) : "";
   }
 
   /** Bring in copied nodes; false if the text holds none. */
@@ -189,7 +158,7 @@ export class Editor extends EventTarget {
     const pasted = pasteOps(text, this.draft.doc, spot);
     if (!pasted) return false;
     if (this.commit(pasted.ops, "paste")) {
-      this.select(pasted.ids);
+      this.select(pasted.ids, pasted.extras);
       if (pasted.missing.length) this.tell(this.words.paste_connections.replace("{names}", pasted.missing.join(", ")));
     }
     return true;
@@ -240,7 +209,8 @@ export class Editor extends EventTarget {
 
   #changed({ before, after, by }) {
     this.scene.take(after);
-    this.select([...this.selected].filter((id) => this.scene.nodes.has(id)));
+    if (this.wire && this.scene.wires.has(this.wire)) this.selectWire(this.wire, this.anchor);
+    else this.select(this.selected, this.extras);
     if (this.opened && !this.scene.nodes.has(this.opened)) this.open(null);
     if (before === null) this.#firstSight();
     this.view.draw();
@@ -257,47 +227,9 @@ export class Editor extends EventTarget {
   }
 
   #selectionShown() {
-    this.view.mark({ selected: this.selected, wire: this.wire });
+    this.view.mark({ selected: this.selected, extras: this.extras, wire: this.wire });
     this.link.presence();
     this.memory.soon();
-    this.emit("select", { nodes: this.selected, wire: this.wire });
+    this.emit("select", { nodes: this.selected, extras: this.extras, wire: this.wire });
   }
-
-  #firstConnection(type) {
-    if (!type.connection) return {};
-    const [fitting] = this.links.fitting(type.connection);
-    return fitting ? { connection: fitting.name } : {};
-  }
-}
-
-/** Operations that connect what was before deleted nodes with what was behind them. */
-function joinOps(scene, ids) {
-  const gone = new Set(ids);
-  const wires = [...scene.wires.values()];
-  const ops = [];
-  for (const { source, port, target } of wires) {
-    if (gone.has(source) || !gone.has(target)) continue;
-    for (const behind of wires) {
-      const wire = wireText(source, port, behind.target);
-      if (behind.source === target && behind.port !== "error" && !gone.has(behind.target) && !scene.wires.has(wire)) ops.push({ op: "add_wire", wire });
-    }
-  }
-  return ops;
-}
-
-/** Operations that lead a wire through a node. */
-function spliceInto(text, id, port) {
-  const [source, out, target] = wireEnds(text);
-  return [
-    { op: "del_wire", wire: text },
-    { op: "add_wire", wire: wireText(source, out, id) },
-    { op: "add_wire", wire: wireText(id, port, target) },
-  ];
-}
-
-/** A short message at the lower edge; goes by itself. */
-export function toast(host, text) {
-  const made = el("div", "fe-toast", { role: "status" }, text);
-  host.append(made);
-  setTimeout(() => made.remove(), 6000);
 }

@@ -1,10 +1,11 @@
 // What the pointer does on the canvas: select, rubber band, pan, pinch, and the drags of drags.js.
-import { moveNodes, pullWire } from "./drags.js";
+import { moveNodes, pullEnd, pullWire, sizeNote } from "./drags.js";
 import { between } from "./geometry.js";
 import { inField } from "./dom.js";
 
 const CLICK = 4; // pixels a press may wander and still be a click
 const EDGE = 36; // pixels from the frame's edge where a drag begins to pan
+const GRAB = 11; // pixels around an end of the selected wire that take hold of it
 const PINCH_SLACK = 0.0015;
 
 export class Gestures {
@@ -31,6 +32,11 @@ export class Gestures {
     this.drag?.end(true);
   }
 
+  /** Whether something is being dragged. */
+  get busy() {
+    return Boolean(this.drag?.moved());
+  }
+
   /** Give up the drag under way; false if there is none. */
   cancel() {
     if (!this.drag) return false;
@@ -45,6 +51,10 @@ export class Gestures {
     this.frame.focus({ preventScroll: true });
     if (event.button === 1 || event.button === 2 || this.space) return this.#pan(event);
     if (event.button !== 0) return;
+    const end = this.editor.mayEdit && this.#wireEnd(event);
+    if (end) return this.#start(event, end);
+    const extra = event.target.closest("[data-extra]");
+    if (extra) return this.#pressExtra(event, extra.dataset.extra);
     const port = event.target.closest(".fh-port");
     const card = event.target.closest(".fh-node");
     if (port && this.editor.mayEdit) this.#start(event, pullWire(this.editor, card.dataset.node, port.dataset));
@@ -52,11 +62,40 @@ export class Gestures {
     else this.#pressGround(event);
   }
 
+  /** A drag of the end of the selected wire that lies under the pointer; null if none does. */
+  #wireEnd(event) {
+    const { scene } = this.view;
+    const wire = scene.wires.get(this.editor.wire);
+    if (!wire) return null;
+    const [x, y] = this.#plane(event);
+    const near = ([ex, ey]) => Math.hypot(x - ex, y - ey) * this.view.camera.k < GRAB;
+    if (near(wire.to)) return pullEnd(this.editor, wire, true);
+    return near(wire.from) ? pullEnd(this.editor, wire, false) : null;
+  }
+
+  /** A note, or the name of a frame. */
+  #pressExtra(event, key) {
+    const { editor } = this;
+    if (editor.mayEdit && event.target.closest(".fe-note-grip")) return this.#start(event, sizeNote(editor, key.slice(5), this.#plane(event)));
+    const more = event.shiftKey || event.ctrlKey || event.metaKey;
+    const was = editor.extras.has(key);
+    const others = [...editor.extras].filter((one) => one !== key);
+    if (more) editor.select(editor.selected, was ? others : [...others, key]);
+    else if (!was) editor.select([], [key]);
+    const drag = editor.mayEdit && editor.extras.has(key) ? moveNodes(editor, this.#plane(event)) : null;
+    this.#start(event, {
+      move: (spot, now) => drag?.move(spot, now),
+      drop: (spot, now) => drag?.drop(spot, now),
+      cancel: () => drag?.cancel(),
+      click: () => more || editor.select([], [key]),
+    });
+  }
+
   #pressNode(event, id) {
     const { editor } = this;
     const more = event.shiftKey || event.ctrlKey || event.metaKey;
     const was = editor.selected.has(id);
-    if (more) editor.select(was ? [...editor.selected].filter((one) => one !== id) : [...editor.selected, id]);
+    if (more) editor.select(was ? [...editor.selected].filter((one) => one !== id) : [...editor.selected, id], editor.extras);
     else if (!was) editor.select([id]);
     const drag = editor.mayEdit && editor.selected.has(id) ? moveNodes(editor, this.#plane(event)) : null;
     this.#start(event, {
@@ -74,23 +113,24 @@ export class Gestures {
     const { editor, view } = this;
     if (event.pointerType === "touch") return this.#pan(event);
     const from = view.spot(event);
-    const kept = event.shiftKey || event.ctrlKey || event.metaKey ? [...editor.selected] : [];
+    const more = event.shiftKey || event.ctrlKey || event.metaKey;
+    const [kept, keptExtras] = more ? [[...editor.selected], [...editor.extras]] : [[], []];
     this.#start(event, {
       move: (spot, now) => {
         const to = view.spot(now);
         view.drawBand(from, to);
         const [x, y, w, h] = between(view.camera.toPlane(from), view.camera.toPlane(to));
-        editor.select([...kept, ...view.scene.within([x, y, w, h])]);
+        editor.select([...kept, ...view.scene.within([x, y, w, h])], [...keptExtras, ...view.scene.notesWithin([x, y, w, h])]);
       },
       drop: () => view.drawBand(null),
       cancel: () => {
         view.drawBand(null);
-        editor.select(kept);
+        editor.select(kept, keptExtras);
       },
       click: (spot) => {
         const wire = view.scene.wireAt(spot, view.camera.k);
         if (wire) editor.selectWire(wire.text);
-        else editor.select(kept);
+        else editor.select(kept, keptExtras);
       },
     });
   }
@@ -125,6 +165,7 @@ export class Gestures {
       listening.abort();
       clearInterval(pulling);
       this.drag = null;
+      this.view.draw();
       if (cancelled) drag.cancel();
       else if (moved) drag.drop(this.#plane(latest), latest);
       else (drag.click ?? drag.cancel)(this.#plane(latest), latest);
@@ -140,7 +181,7 @@ export class Gestures {
     });
     on("pointerup", (now) => now.pointerId === pointerId && ((latest = now), end(false)));
     on("pointercancel", (now) => now.pointerId === pointerId && end(true));
-    this.drag = { end };
+    this.drag = { end, moved: () => moved && !drag.still };
   }
 
   #atEdge(event) {
@@ -166,6 +207,8 @@ export class Gestures {
   }
 
   #double(event) {
+    const extra = event.target.closest("[data-extra]");
+    if (extra && this.editor.mayEdit) return this.view.extras.write(extra.dataset.extra);
     if (event.target.closest(".fe-over, .fh-node") || !this.editor.mayEdit) return;
     this.editor.quickAdd(this.#plane(event));
   }

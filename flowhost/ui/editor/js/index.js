@@ -1,6 +1,6 @@
 // The editor as an element of the page: palette, canvas, panel, and the bar above.
 import { bindKeys } from "./commands.js";
-import { Editor, toast } from "./editor.js";
+import { Editor } from "./editor.js";
 import { icon, el, iconButton } from "./dom.js";
 import { Bar } from "./bar.js";
 import { Inspector } from "./inspector.js";
@@ -14,6 +14,8 @@ import { Expressions } from "./expressions.js";
 import { Samples } from "./samples.js";
 import { SharedLinks } from "./sharedlinks.js";
 import { Search } from "./search.js";
+import { SelectBar } from "./selectbar.js";
+import { WirePick } from "./wirepick.js";
 
 export default {
   props: { facts: String },
@@ -35,6 +37,7 @@ export default {
     this.parts = [
       new Palette(palette, editor, facts.categories), new Bar(bar, editor, (name, detail) => this.$emit(name, detail)),
       new Inspector(panel, editor), new QuickAdd(editor), new Minimap(editor), new KeySheet(editor), new Search(editor),
+      new WirePick(editor), new SelectBar(editor),
     ];
     editor.dock = new Dock(dock, editor, [
       { name: "sample", icon: "science", label: facts.words.dock_sample, part: new Samples(editor) },
@@ -82,4 +85,11 @@ function hintLine(editor) {
     line.textContent = text ?? "";
   });
   return line;
+}
+
+/** A short message at the lower edge; goes by itself. */
+function toast(host, text) {
+  const made = el("div", "fe-toast", { role: "status" }, text);
+  host.append(made);
+  setTimeout(() => made.remove(), 6000);
 }

@@ -36,8 +36,13 @@ export class KeySheet {
 }
 
 function keyCap(key) {
-  const parts = key.split("+").map((part) => SHOWN[part] ?? (part.length === 1 ? part.toUpperCase() : part));
-  return el("kbd", "", {}, parts.join(" "));
+  return el("kbd", "", {}, keyName(key));
+}
+
+/** A key as it stands on keyboards. */
+export function keyName(key) {
+  const parts = key === "+" ? ["+"] : key.split("+");
+  return parts.map((part) => SHOWN[part] ?? (part.length === 1 ? part.toUpperCase() : part)).join(" ");
 }
 
 function grouped(list) {

@@ -1,7 +1,7 @@
 // Places for nodes that have none: columns from left to right along the wires, few crossings.
 import { WIDTH } from "./geometry.js";
 
-const COLUMN = WIDTH + 100;
+const COLUMN = WIDTH + 104; // on the grid
 const GAP = 36;
 const MARGIN = 48;
 

@@ -7,6 +7,7 @@ export function drawMap(canvas, scene, camera, marks, figures) {
   const colours = coloursOf(canvas);
   pen.translate(camera.x, camera.y);
   pen.scale(camera.k, camera.k);
+  extras(pen, scene, colours, 1.6 / camera.k, marks.extras);
   wires(pen, scene, colours, 1.6 / camera.k);
   for (const item of scene.nodes.values()) node(pen, item, colours, toneOf(item.id, marks, figures), marks.selected.has(item.id));
   if (camera.k > 0.18) titles(pen, scene, colours);
@@ -24,6 +25,7 @@ export function drawMinimap(canvas, scene, camera, marks, figures) {
   const colours = coloursOf(canvas);
   pen.translate(left, top);
   pen.scale(k, k);
+  extras(pen, scene, colours, 1 / k, marks.extras);
   wires(pen, scene, colours, 1 / k);
   for (const item of scene.nodes.values()) node(pen, item, colours, toneOf(item.id, marks, figures), marks.selected.has(item.id));
   pen.strokeStyle = colours.accent;
@@ -65,11 +67,27 @@ function node(pen, { x, y, w, h }, colours, tone, selected) {
   pen.strokeRect(x, y, w, h);
 }
 
+/** Frames and notes, below all else. */
+function extras(pen, scene, colours, thickness, selected) {
+  pen.lineWidth = thickness;
+  for (const { id, x, y, w, h } of scene.groups.values()) {
+    pen.strokeStyle = selected.has(`group:${id}`) ? colours.accent : colours.line;
+    pen.strokeRect(x, y, w, h);
+  }
+  for (const { id, x, y, w, h } of scene.notes.values()) {
+    pen.fillStyle = colours.note;
+    pen.fillRect(x, y, w, h);
+    pen.strokeStyle = colours.accent;
+    if (selected.has(`note:${id}`)) pen.strokeRect(x, y, w, h);
+  }
+}
+
 function titles(pen, scene, colours) {
   pen.fillStyle = colours.text;
   pen.font = "600 28px Roboto, system-ui, sans-serif";
   pen.textBaseline = "middle";
   for (const item of scene.nodes.values()) pen.fillText(scene.titleOf(item.id), item.x + 10, item.y + item.h / 2, item.w - 20);
+  for (const { name, x, y, w } of scene.groups.values()) pen.fillText(name, x + 10, y + 20, w - 20);
 }
 
 function toneOf(id, marks, figures) {
@@ -93,7 +111,7 @@ function coloursOf(canvas) {
     return getComputedStyle(probe).color;
   };
   kept = {
-    theme, line: read("--line-strong"), card: read("--map-node"), accent: read("--accent"), text: read("--text"), bad: read("--bad"), warn: read("--warn"),
+    theme, line: read("--line-strong"), card: read("--map-node"), accent: read("--accent"), text: read("--text"), bad: read("--bad"), warn: read("--warn"), note: read("--note"),
   };
   probe.remove();
   return kept;

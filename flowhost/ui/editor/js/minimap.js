@@ -8,7 +8,7 @@ export class Minimap {
     this.editor = editor;
     this.canvas = el("canvas", "fe-minimap fe-over", { role: "img", "aria-label": editor.words.minimap, "data-testid": "minimap" });
     editor.frame.append(this.canvas);
-    editor.view.onRender = () => this.#draw();
+    editor.view.moved.push(() => this.#draw());
     this.canvas.addEventListener("pointerdown", (event) => this.#go(event));
     this.canvas.addEventListener("pointermove", (event) => event.buttons && this.#go(event));
   }

@@ -92,7 +92,16 @@ const STEPS = {
       if (goes) back.push({ op: "add_wire", wire, index });
       return !goes;
     });
-    return [placed({ ...draft, nodes: without(draft.nodes, [op.id]), wires }, { [op.id]: null }), back];
+    let changed = placed({ ...draft, nodes: without(draft.nodes, [op.id]), wires }, { [op.id]: null });
+    for (const [id, members] of groupsWith(draft, op.id)) {
+      const path = ["layout", "groups", id];
+      const left = members.filter((name) => name !== op.id);
+      const out = left.length ? { op: "set", path: [...path, "nodes"], value: left } : { op: "unset", path };
+      const [smaller, again] = STEPS[out.op](changed, out);
+      changed = smaller;
+      back.push(...again);
+    }
+    return [changed, back];
   },
 
   rename_node(draft, op) {
@@ -103,7 +112,8 @@ const STEPS = {
     const nodes = Object.fromEntries(Object.entries(draft.nodes).map(([name, node]) => [renamed(name), node]));
     const wires = draft.wires.map(wireEnds).map(([a, port, b]) => wireText(renamed(a), port, renamed(b)));
     const spot = placesOf(draft)[op.id] ?? null;
-    const changed = placed({ ...draft, nodes, wires }, { [op.id]: null, [op.to]: spot });
+    let changed = placed({ ...draft, nodes, wires }, { [op.id]: null, [op.to]: spot });
+    for (const [id, members] of groupsWith(draft, op.id)) changed = withValue(changed, ["layout", "groups", id, "nodes"], members.map(renamed));
     return [changed, [{ op: "rename_node", id: op.to, to: op.id }]];
   },
 
@@ -176,7 +186,7 @@ function checkPath(draft, path) {
   if (path.length >= 3 && path[0] === "nodes") {
     nodeOf(draft, path[1]);
     if (NODE_PARTS.includes(path[2])) return;
-  } else if (FREE_ROOTS.includes(path[0]) && !(path[0] === "layout" && path[1] === "nodes")) {
+  } else if (FREE_ROOTS.includes(path[0]) && (path[0] !== "layout" || (path.length > 1 && path[1] !== "nodes"))) {
     return;
   }
   throw new OpError(`${path.join(".") || "the flow itself"} cannot be set`);
@@ -221,6 +231,13 @@ function inserted(entries, key, value, index) {
   const items = Object.entries(entries);
   items.splice(index ?? items.length, 0, [key, value]);
   return Object.fromEntries(items);
+}
+
+/** Frames on the canvas that hold this node, with all they hold. A layout written by hand may hold anything. */
+function groupsWith(draft, id) {
+  const groups = draft.layout?.groups;
+  const found = isObject(groups) ? Object.entries(groups).map(([name, group]) => [name, group?.nodes]) : [];
+  return found.filter(([, members]) => Array.isArray(members) && members.includes(id));
 }
 
 /** The draft with nodes at other places; a layout that says nothing is left out. */

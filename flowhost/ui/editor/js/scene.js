@@ -1,4 +1,5 @@
 // The draft as things with places and sizes: what view, gestures and commands work with. No DOM.
+import { frameBox, groupsOf, notesOf } from "./extras.js";
 import { WIDTH, around, heightOf, inputSpot, outputSpot, overlap, wireDistance } from "./geometry.js";
 import { arrange } from "./layout.js";
 import { placesOf, wireEnds } from "./ops.js";
@@ -11,6 +12,8 @@ export class Scene {
     this.types = types;
     this.nodes = new Map(); // id -> {id, node, x, y, w, h, ports, wired}
     this.wires = new Map(); // text -> {text, source, port, target, from, to}
+    this.notes = new Map(); // id -> {id, text, x, y, w, h}
+    this.groups = new Map(); // id -> {id, name, nodes, x, y, w, h}
     this.knownPorts = {}; // outputs by node, worked out by the host from each config
     this.shifted = new Map(); // places while a drag is under way
   }
@@ -37,6 +40,10 @@ export class Scene {
       this.nodes.set(id, same ? before : { id, node, x, y, w: WIDTH, h: heightOf(ports), ports, wired });
     }
     this.#takeWires(ends);
+    this.notes = notesOf(doc);
+    for (const [id, note] of this.notes) [note.x, note.y] = this.shifted.get(`note:${id}`) ?? [note.x, note.y];
+    this.groups = groupsOf(doc);
+    for (const group of this.groups.values()) [group.x, group.y, group.w, group.h] = frameBox(group.nodes.map((id) => this.box(id)));
   }
 
   /** Outputs besides `error`: those of the type, as configured, and those that have wires. */
@@ -66,18 +73,64 @@ export class Scene {
     return [x, y, w, h];
   }
 
+  /** A note or frame by key: `note:` or `group:` and its id. */
+  extra(key) {
+    const [kind, id] = key.split(":");
+    return (kind === "note" ? this.notes : this.groups).get(id);
+  }
+
+  /** What moves together, by key: these nodes, notes, and the nodes of frames with the notes that lie in them. */
+  things(ids, extras) {
+    const frames = [...extras].filter((key) => key.startsWith("group:")).map((key) => this.extra(key)).filter(Boolean);
+    const held = new Set([...ids, ...frames.flatMap((frame) => frame.nodes)]);
+    const inside = ({ x, y, w, h }) => frames.some((f) => x >= f.x && y >= f.y && x + w <= f.x + f.w && y + h <= f.y + f.h);
+    const notes = [...this.notes.values()].filter((note) => extras.has(`note:${note.id}`) || inside(note));
+    return new Map([...this.boxes(held), ...notes.map(({ id, x, y, w, h }) => [`note:${id}`, [x, y, w, h]])]);
+  }
+
   boxes(ids) {
     return new Map([...ids].filter((id) => this.nodes.has(id)).map((id) => [id, this.box(id)]));
   }
 
-  /** The rectangle around all nodes, or around some. */
-  bounds(ids = this.nodes.keys()) {
-    return around([...this.boxes(ids).values()]);
+  /** The rectangle around all there is, or around some nodes. */
+  bounds(ids = null) {
+    if (ids) return around([...this.boxes(ids).values()]);
+    return around([...this.nodes.values(), ...this.notes.values(), ...this.groups.values()].map(({ x, y, w, h }) => [x, y, w, h]));
   }
 
   /** Nodes that share a spot with a rectangle. */
   within(box) {
     return [...this.nodes.values()].filter(({ x, y, w, h }) => overlap(box, [x, y, w, h])).map(({ id }) => id);
+  }
+
+  /** Notes that share a spot with a rectangle, as keys. */
+  notesWithin(box) {
+    return [...this.notes.values()].filter(({ x, y, w, h }) => overlap(box, [x, y, w, h])).map(({ id }) => `note:${id}`);
+  }
+
+  /** The innermost frame that a spot lies in and that holds none of some nodes. */
+  frameAt([x, y], without) {
+    const fits = (f) => x >= f.x && y >= f.y && x <= f.x + f.w && y <= f.y + f.h && !f.nodes.some((id) => without.has(id));
+    return [...this.groups.values()].filter(fits).sort((a, b) => a.w * a.h - b.w * b.h)[0] ?? null;
+  }
+
+  /** The frame a node is in. */
+  frameOf(id) {
+    return [...this.groups.values()].find((group) => group.nodes.includes(id)) ?? null;
+  }
+
+  /** A wire that lies under a node which could be put into it. */
+  wireUnder(id) {
+    const { x, y, h } = this.nodes.get(id);
+    if (this.kindOf(id) !== "transform") return null;
+    const own = [...this.wires.values()].some((wire) => wire.source === id || wire.target === id);
+    if (own) return null;
+    const middle = [x + WIDTH / 2, y + Math.min(h, 82) / 2];
+    let best = null;
+    for (const wire of this.wires.values()) {
+      if (wireDistance(wire.from, wire.to, middle) < 30) best = wire.text;
+    }
+    return best;
   }
 
   /** The wire nearest to a spot of the plane; null if none is near. */

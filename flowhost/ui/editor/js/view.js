@@ -2,6 +2,7 @@
 import { Camera } from "./camera.js";
 import { Card } from "./card.js";
 import { el, rate, shape, short, write } from "./dom.js";
+import { ExtrasView } from "./extrasview.js";
 import { between, overlap, wirePath, wireSpot } from "./geometry.js";
 import { drawMap } from "./map.js";
 
@@ -20,16 +21,20 @@ export class View {
     Object.assign(this, { frame, scene, words });
     this.svg = shape("svg", { class: "fh-wires fe-wires" });
     this.loose = shape("path", { class: "fe-loose" });
+    this.top = shape("svg", { class: "fh-wires fe-wires fe-top" });
     this.band = el("div", "fe-band", { hidden: true });
     this.plane = el("div", "fh-graph-plane fe-plane");
     this.far = el("canvas", "fe-far");
-    this.plane.append(this.svg);
+    this.plane.append(this.svg, this.top);
+    this.ends = [shape("circle", { class: "fe-end", r: 6 }), shape("circle", { class: "fe-end", r: 6 })];
     this.svg.append(this.loose);
+    this.extras = new ExtrasView(this);
     frame.append(this.far, this.plane, this.band);
     this.cards = new Map();
     this.paths = new Map();
     this.figures = new Map(); // key as the host sends it -> figures
-    this.marks = { selected: new Set(), wire: null, targets: null, others: new Map(), problems: new Map() };
+    this.marks = { selected: new Set(), extras: new Set(), frame: null, wire: null, targets: null, others: new Map(), problems: new Map() };
+    this.moved = []; // called after each drawing
     this.camera = new Camera(frame, () => this.#moved());
     this.resize = new ResizeObserver(() => this.#moved());
     this.resize.observe(frame);
@@ -112,11 +117,13 @@ export class View {
     if (far) drawMap(this.far, this.scene, this.camera, this.marks, this.figures);
     else {
       const sight = this.camera.sight(AHEAD);
+      this.extras.draw();
       this.#renderCards(sight);
       this.#renderWires(sight);
       this.#renderFigures();
+      this.#renderEnds();
     }
-    this.onRender?.();
+    for (const handler of this.moved) handler();
   }
 
   #renderCards(sight) {
@@ -201,6 +208,20 @@ export class View {
       if (path.wire !== wire) this.#bend(path, wire);
       path.root.classList.toggle("fh-wire-near", selected.has(wire.source) || selected.has(wire.target));
       path.root.classList.toggle("fe-wire-selected", chosen === wire.text);
+    }
+  }
+
+  /** Handles at both ends of the selected wire. */
+  #renderEnds() {
+    const wire = this.scene.wires.get(this.marks.wire);
+    const spots = wire ? [wire.from, wire.to] : [];
+    for (const [index, end] of this.ends.entries()) {
+      if (!spots[index]) end.remove();
+      else {
+        end.setAttribute("cx", spots[index][0]);
+        end.setAttribute("cy", spots[index][1]);
+        this.top.append(end);
+      }
     }
   }
 

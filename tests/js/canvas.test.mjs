@@ -1,0 +1,155 @@
+// What the canvas makes of gestures and commands, without a browser: scene, legal wires, edits, notes, frames, copies.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { copyText, pasteOps } from "../../flowhost/ui/editor/js/clipboard.js";
+import { moveOps, removal, spliceInto } from "../../flowhost/ui/editor/js/edits.js";
+import { freshId, groupOps, groupsOf, joinGroupOps, leaveOps, notesOf } from "../../flowhost/ui/editor/js/extras.js";
+import { align, distribute } from "../../flowhost/ui/editor/js/geometry.js";
+import { reasonsAgainst, wireTo } from "../../flowhost/ui/editor/js/legal.js";
+import { apply } from "../../flowhost/ui/editor/js/ops.js";
+import { Scene } from "../../flowhost/ui/editor/js/scene.js";
+
+const TYPES = {
+  inject: { kind: "source", ports: [{ name: "out" }] },
+  filter: { kind: "transform", ports: [{ name: "out" }] },
+  log: { kind: "sink", ports: [] },
+};
+const WORDS = { wire_itself: "itself", wire_into_source: "source", wire_from_sink: "sink", wire_circle: "circle", wire_twice: "twice" };
+
+function made(change = {}) {
+  return {
+    flowhost: 1, id: "f",
+    nodes: { a: { type: "inject" }, b: { type: "filter" }, c: { type: "filter" }, d: { type: "log" }, x: { type: "gone" } },
+    wires: ["a -> b", "b -> c", "c -> d"],
+    layout: {
+      nodes: { a: [0, 0], b: [300, 0], c: [600, 0], d: [900, 0], x: [0, 400] },
+      notes: { n1: { text: "hi", at: [10, 200], size: [100, 50] }, n2: { text: "in", at: [290, -10], size: [100, 60] } },
+      groups: { g1: { name: "G", nodes: ["b", "c"] } },
+    },
+    ...change,
+  };
+}
+
+function scene(doc = made()) {
+  const it = new Scene(TYPES);
+  it.take(doc);
+  return it;
+}
+
+const editorOf = (it, selected = [], extras = [], wire = null) => ({ scene: it, selected: new Set(selected), extras: new Set(extras), wire, draft: { doc: it.doc } });
+
+test("a wire leads only where it may", () => {
+  const it = scene();
+  const from = (id, port = "out", taken = null) => reasonsAgainst(it, WORDS, { id, port, forwards: true }, taken);
+  assert.equal(from("a")("a"), "itself");
+  assert.equal(from("b")("a"), "source");
+  assert.equal(from("c")("b"), "circle");
+  assert.equal(from("a")("b"), "twice");
+  assert.equal(from("a")("c"), "");
+  assert.equal(from("x")("b"), "", "a node of a type that is not installed may be wired in any way");
+  // the wire that is led elsewhere does not stand in its own way
+  assert.equal(from("a", "out", it.wires.get("a -> b"))("b"), "");
+  const back = reasonsAgainst(it, WORDS, { id: "b", port: "in", forwards: false });
+  assert.equal(back("d"), "sink");
+  assert.equal(back("d", "error"), "circle");
+  assert.equal(back("c"), "circle");
+  assert.equal(wireTo(it, { id: "c", port: "in", forwards: false }, "a"), "a -> c");
+});
+
+test("what cannot be wired is refused by the operations too", () => {
+  const it = scene();
+  for (const id of it.nodes.keys()) {
+    const reasons = reasonsAgainst(it, WORDS, { id, port: "out", forwards: true });
+    for (const to of it.nodes.keys()) {
+      if (reasons(to)) continue;
+      assert.doesNotThrow(() => apply(it.doc, [{ op: "add_wire", wire: wireTo(it, { id, port: "out", forwards: true }, to) }]));
+    }
+  }
+});
+
+test("deleting and joining reaches over several deleted nodes, but not by their error ports", () => {
+  const doc = made({ wires: ["a -> b", "b -> c", "c -> d", "c.error -> x"] });
+  const ops = removal(editorOf(scene(doc), ["b", "c"]), true);
+  const { draft, inverse } = apply(doc, ops);
+  assert.deepEqual(draft.wires, ["a -> d"]);
+  assert.equal(draft.layout.groups.g1, undefined);
+  assert.deepEqual(apply(draft, inverse).draft, doc);
+});
+
+test("a selected frame is deleted without its nodes, or with all of them", () => {
+  const doc = made();
+  assert.deepEqual(removal(editorOf(scene(doc), [], ["group:g1", "note:n1"]), false), [
+    { op: "unset", path: ["layout", "groups", "g1"] },
+    { op: "unset", path: ["layout", "notes", "n1"] },
+  ]);
+  const { draft, inverse } = apply(doc, removal(editorOf(scene(doc), ["b", "c"], ["group:g1"]), false));
+  assert.deepEqual(draft.layout.groups, {});
+  assert.deepEqual(apply(draft, inverse).draft, doc);
+});
+
+test("a node put into a wire and taken out again", () => {
+  const doc = made({ wires: ["a -> d"] });
+  const { draft, inverse } = apply(doc, spliceInto("a -> d", "b", "out"));
+  assert.deepEqual(draft.wires, ["a -> b", "b -> d"]);
+  assert.deepEqual(apply(draft, inverse).draft, doc);
+});
+
+test("a frame moves its nodes and the notes that lie in it", () => {
+  const it = scene();
+  assert.deepEqual([...it.things([], new Set(["group:g1"])).keys()], ["b", "c", "note:n2"]);
+  assert.deepEqual(moveOps({ b: [1, 2], "note:n2": [3, 4] }), [
+    { op: "move", at: { b: [1, 2] } },
+    { op: "set", path: ["layout", "notes", "n2", "at"], value: [3, 4] },
+  ]);
+  it.shift({ "note:n1": [500, 500], a: [8, 8] });
+  assert.equal(it.notes.get("n1").x, 500);
+  it.shift(null);
+  assert.equal(it.notes.get("n1").x, 10);
+  const { x, y, w, h } = it.groups.get("g1");
+  assert.ok(x < 300 && y < 0 && x + w > 800 && y + h > 80);
+  assert.equal(it.frameAt([400, 40], new Set(["a"])).id, "g1");
+  assert.equal(it.frameAt([400, 40], new Set(["b"])), null);
+});
+
+test("nodes are in one frame at most, and a frame left empty goes", () => {
+  const doc = made();
+  let draft = apply(doc, groupOps(doc, freshId(doc.layout.groups, "g"), "New", ["a", "b"])).draft;
+  assert.deepEqual(draft.layout.groups, { g1: { name: "G", nodes: ["c"] }, g2: { name: "New", nodes: ["a", "b"] } });
+  draft = apply(draft, joinGroupOps(draft, "g2", ["c"])).draft;
+  assert.deepEqual(draft.layout.groups, { g2: { name: "New", nodes: ["a", "b", "c"] } });
+  assert.deepEqual(apply(draft, leaveOps(draft, ["a", "b", "c"])).draft.layout.groups, {});
+});
+
+test("notes and frames written by hand in another way are left out, never an error", () => {
+  for (const part of [null, 1, "x", [], { n1: null, n2: 3, n3: [] }]) {
+    assert.equal(notesOf({ layout: { notes: part } }).size, 0);
+    assert.equal(groupsOf({ nodes: {}, layout: { groups: part } }).size, 0);
+  }
+  const odd = notesOf({ layout: { notes: { n1: { text: 7, at: ["a", 1], size: [1, -5] } } } }).get("n1");
+  assert.deepEqual([odd.text, odd.x, odd.y], ["", 0, 0]);
+  assert.ok(odd.w > 50 && odd.h > 20);
+  assert.equal(groupsOf({ nodes: { a: {} }, layout: { groups: { g1: { name: "G", nodes: ["gone"] } } } }).size, 0);
+});
+
+test("copied nodes bring their frame and the chosen notes under free names", () => {
+  const doc = made();
+  const text = copyText(doc, scene(doc), new Set(["b", "c"]), new Set(["note:n1"]));
+  const pasted = pasteOps(text, doc, [500, 500]);
+  const { draft } = apply(doc, pasted.ops);
+  assert.deepEqual(pasted.ids, ["b_2", "c_2"]);
+  assert.deepEqual(pasted.extras, ["note:n3", "group:g2"]);
+  assert.deepEqual(draft.layout.groups.g2, { name: "G", nodes: ["b_2", "c_2"] });
+  assert.equal(draft.layout.notes.n3.text, "hi");
+  assert.ok(draft.wires.includes("b_2 -> c_2"));
+  assert.equal(pasteOps("some other text", doc, [0, 0]), null);
+});
+
+test("aligned and distributed", () => {
+  const boxes = new Map([["a", [0, 0, 200, 82]], ["b", [50, 100, 200, 82]], ["c", [90, 400, 200, 82]]]);
+  assert.deepEqual(align(boxes, "left"), { a: [0, 0], b: [0, 100], c: [0, 400] });
+  assert.deepEqual(align(boxes, "right"), { a: [90, 0], b: [90, 100], c: [90, 400] });
+  assert.deepEqual(align(boxes, "center").b, [45, 100]);
+  assert.deepEqual(align(boxes, "bottom").a, [0, 400]);
+  assert.deepEqual(distribute(boxes, "y"), { a: [0, 0], b: [50, 200], c: [90, 400] });
+  assert.deepEqual(distribute(new Map([...boxes].slice(0, 2)), "x"), {});
+});
