@@ -1,0 +1,132 @@
+"""Wires, notes and frames on the canvas of a real host, by keyboard and by mouse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from browsing.editing import PATIENCE_MS, Canvas, Served, Watched, begin
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def address(served: Served) -> str:
+    return served.start()
+
+
+def add_alone(canvas: Canvas, words: Sequence[str]) -> None:
+    """Nodes without wires, by keyboard."""
+    keys = canvas.page.keyboard
+    canvas.frame.focus()
+    for word in words:
+        keys.press("Escape")
+        keys.press("Tab")
+        expect(canvas.page.get_by_test_id("quick-input")).to_be_focused()
+        keys.type(word)
+        keys.press("Enter")
+        expect(canvas.page.get_by_test_id("quick-add")).to_have_count(0)
+
+
+def wire_to(canvas: Canvas, word: str, *more: str) -> None:
+    """A wire from what is selected, by keyboard; `more` keys are pressed before the target is typed."""
+    keys = canvas.page.keyboard
+    keys.press("w")
+    expect(canvas.page.get_by_test_id("wire-input")).to_be_focused()
+    for key in more:
+        keys.press(key)
+    keys.type(word)
+    keys.press("Enter")
+    expect(canvas.page.get_by_test_id("wire-pick")).to_have_count(0)
+
+
+def test_wires_notes_and_frames_by_keyboard_alone(watched: Watched) -> None:
+    canvas = begin(watched)
+    page, keys = canvas.page, canvas.page.keyboard
+    add_alone(canvas, ("sim generate", "filter", "map", "discard", "log"))
+    assert canvas.doc()["wires"] == []
+    keys.press("Shift+A")
+    keys.press("Escape")
+    keys.press("ArrowRight")  # to the first one
+    wire_to(canvas, "filter")
+    keys.press("ArrowRight")  # along the new wire
+    wire_to(canvas, "map")
+    keys.press("ArrowRight")
+    wire_to(canvas, "discard")
+    wire_to(canvas, "log", "Tab")  # from the error port
+    wires = ["generate -> filter", "filter -> map", "map -> discard", "map.error -> log"]
+    assert canvas.doc()["wires"] == wires
+    # a target that is not allowed is not offered
+    keys.press("w")
+    keys.type("generate")
+    expect(page.get_by_test_id("wire-item")).to_have_count(0)
+    keys.press("Escape")
+    expect(canvas.frame).to_be_focused()
+    # a wire is picked, led elsewhere, and deleted
+    keys.press("Shift+W")
+    wire_to(canvas, "log")
+    assert canvas.doc()["wires"] == [*wires[:2], "map.error -> log", "map -> log"]
+    keys.press("Delete")
+    assert "map -> log" not in canvas.doc()["wires"]
+    keys.press("Control+z")
+    keys.press("Control+z")
+    assert canvas.doc()["wires"] == wires
+    # a frame with a name, a note: text stays text
+    keys.press("Control+a")
+    keys.press("g")
+    expect(page.get_by_test_id("extra-write")).to_be_focused()
+    keys.type("Line <b>1</b>")
+    keys.press("Enter")
+    keys.press("Escape")
+    keys.press("n")
+    expect(page.get_by_test_id("extra-write")).to_be_focused()
+    keys.type("<img src=x onerror=alert(1)>")
+    keys.press("Escape")
+    expect(page.get_by_test_id("group")).to_have_text("Line <b>1</b>")
+    expect(page.get_by_test_id("note")).to_have_text("<img src=x onerror=alert(1)>")
+    layout = canvas.doc()["layout"]
+    assert layout["groups"]["g1"]["nodes"] == ["generate", "filter", "map", "discard", "log"]
+    canvas.saved()
+    page.reload()
+    expect(page.get_by_test_id("note")).to_be_visible(timeout=PATIENCE_MS)
+    assert canvas.doc()["layout"] == layout
+    for _ in range(2):
+        page.get_by_test_id("undo").click()
+    assert not canvas.doc()["layout"].get("groups")
+    canvas.saved()
+
+
+def test_frames_and_wire_ends_by_mouse(watched: Watched) -> None:
+    canvas = begin(watched)
+    page, mouse = canvas.page, canvas.page.mouse
+    add_alone(canvas, ("sim generate", "filter", "map"))
+    page.keyboard.press("Shift+A")
+    page.evaluate("window.__flowhost.select(['generate', 'filter'])")
+    page.locator("[data-command=frame]").click()
+    page.keyboard.type("Together")
+    page.keyboard.press("Enter")
+    canvas.drag(canvas.node("map"), canvas.node("filter"))
+    assert canvas.doc()["layout"]["groups"]["g1"]["nodes"] == ["generate", "filter", "map"]
+    page.keyboard.press("Control+z")
+    assert canvas.doc()["layout"]["groups"]["g1"]["nodes"] == ["generate", "filter"]
+    # the frame's name is its handle
+    before = canvas.doc()["layout"]["nodes"]
+    name = page.locator(".fe-group-name").bounding_box()
+    assert name is not None
+    mouse.move(name["x"] + 12, name["y"] + 8)
+    mouse.down()
+    mouse.move(name["x"] + 12, name["y"] + 60, steps=4)
+    mouse.up()
+    after = canvas.doc()["layout"]["nodes"]
+    moved = {node: after[node][1] - before[node][1] for node in before}
+    assert moved["generate"] == moved["filter"] > 0 == moved["map"]
+    # a wire is led from one target to another by its end
+    page.evaluate("window.__flowhost.commit([{op: 'add_wire', wire: 'generate -> filter'}])")
+    page.evaluate("window.__flowhost.selectWire('generate -> filter')")
+    expect(page.locator(".fe-end")).to_have_count(2)
+    canvas.drag(canvas.port("filter", "in", "in"), canvas.node("map"))
+    assert canvas.doc()["wires"] == ["generate -> map"]
+    expect(canvas.wire("generate -> map")).to_have_class(re.compile("fe-wire-selected"))
+    canvas.saved()
