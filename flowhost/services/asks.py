@@ -40,6 +40,8 @@ class Asks:
             "case.keep": self._keep,
             "cases": self._cases,
             "template.make": self._make,
+            "text": self._text,
+            "text.read": self._read_text,
         }
 
     async def answer(self, principal: Principal, what: Any, args: Any) -> dict[str, Any]:
@@ -119,6 +121,14 @@ class Asks:
         return asdict(
             await self._host.templates.make(who, template, name.strip(), area.strip(), connections, values, start=start)
         )
+
+    async def _text(self, who: Principal, args: Args) -> Any:
+        rev, text = await self._host.texts.text(who, take(args, "flow", str))
+        return {"rev": rev, "text": text}
+
+    async def _read_text(self, who: Principal, args: Args) -> Any:
+        flow, text, base = take(args, "flow", str), take(args, "text", str), take(args, "base", str)
+        return asdict(await self._host.texts.read(who, flow, text, base))
 
 
 def take(args: Args, name: str, kind: type, default: Any = ...) -> Any:

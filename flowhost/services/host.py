@@ -22,6 +22,7 @@ from flowhost.services.dead_letters import DeadLetterService
 from flowhost.services.demo_switches import DemoService, Plant
 from flowhost.services.drafts import DraftService
 from flowhost.services.flow_templates import TemplateService
+from flowhost.services.flow_text import FlowTextService
 from flowhost.services.flows import FlowService
 from flowhost.services.history import HistoryWriter
 from flowhost.services.housekeeping import Housekeeping
@@ -73,6 +74,7 @@ class Host:
 
     flows: FlowService
     drafts: DraftService
+    texts: FlowTextService
     connections: ConnectionService
     asks: Asks
     samples: SampleService
@@ -177,6 +179,7 @@ class Host:
         )  # fmt: skip
         self.samples = SampleService(self.drafts, self.connections, shared, catalog, self._bench, settings.data_dir)
         self.templates = TemplateService(self.flows, catalog)
+        self.texts = FlowTextService(self.drafts, catalog, shared)
         self.asks = Asks(self)
         self.runs = RunService(keeper, store, history, catalog)
         letters = HostLetters(keeper, self._fleet, catalog, self.settings.data_dir)

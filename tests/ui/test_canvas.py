@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 from browsing.editing import PATIENCE_MS, Canvas, Served, Watched, begin
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -130,3 +130,49 @@ def test_frames_and_wire_ends_by_mouse(watched: Watched) -> None:
     assert canvas.doc()["wires"] == ["generate -> map"]
     expect(canvas.wire("generate -> map")).to_have_class(re.compile("fe-wire-selected"))
     canvas.saved()
+
+
+def test_the_draft_as_yaml_stays_in_step_and_is_applied_in_one_step(watched: Watched, chromium: Browser) -> None:
+    canvas = begin(watched)
+    page = canvas.page
+    add_alone(canvas, ("sim generate", "log"))
+    page.keyboard.press("Escape")
+    page.keyboard.press("y")
+    text = page.get_by_test_id("yaml-text")
+    expect(text).to_be_focused()
+    expect(text).to_have_value(re.compile("type: sim.generate"), timeout=PATIENCE_MS)
+    # what is drawn appears in the text
+    page.evaluate("window.__flowhost.commit([{op: 'add_wire', wire: 'generate -> log'}])")
+    expect(text).to_have_value(re.compile("generate -> log"), timeout=PATIENCE_MS)
+    # what is wrong names its line, and nothing is applied
+    whole = text.input_value()
+    before = canvas.doc()
+    text.fill(whole.replace("wires:", "wires: ["))
+    expect(page.get_by_test_id("yaml-problem")).to_contain_text(re.compile(r"\d+:\d+.*not YAML"), timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("yaml-apply")).to_be_disabled()
+    # meanwhile somebody else edits the same flow
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    other = Canvas(context.new_page())
+    other.page.goto(page.url)
+    expect(other.node("log")).to_be_visible(timeout=PATIENCE_MS)
+    other.page.evaluate("window.__flowhost.setNode('log', ['name'], 'By the other')")
+    page.wait_for_function("window.__flowhost.draft.doc.nodes.log.name === 'By the other'")
+    assert canvas.doc()["wires"] == before["wires"]
+    text.fill(
+        whole.replace("type: sim.generate", "type: sim.generate\n    name: By text").replace(
+            "  - gen", "  # why\n  - gen"
+        )
+    )
+    expect(page.get_by_test_id("yaml-state")).to_contain_text("Comments are not kept", timeout=PATIENCE_MS)
+    page.get_by_test_id("yaml-apply").click()
+    other.page.wait_for_function("window.__flowhost.draft.doc.nodes.generate.name === 'By text'")
+    expect(text).to_have_value(re.compile("name: By the other"), timeout=PATIENCE_MS)
+    assert canvas.doc()["nodes"]["log"]["name"] == "By the other"
+    page.get_by_test_id("undo").click()
+    assert "name" not in canvas.doc()["nodes"]["generate"]
+    with page.expect_download() as saved:
+        page.get_by_test_id("yaml-download").click()
+    assert saved.value.suggested_filename.endswith(".yaml")
+    canvas.saved()
+    other.saved()
+    context.close()

@@ -14,6 +14,7 @@ export class Bar {
     this.redo = iconButton("redo", words.redo, () => editor.redo(), { "data-testid": "redo" });
     this.find = iconButton("search", words.search, () => editor.emit("search"), { "data-testid": "search" });
     this.keys = iconButton("keyboard", words.keys, () => editor.emit("keys"), { "data-testid": "keys" });
+    this.yaml = iconButton("code", words.yaml_toggle, () => editor.emit("yaml"), { "data-testid": "yaml-toggle" });
     this.history = iconButton("history", words.history, () => ask("history"), { "data-testid": "history-open" });
     this.line = el("span", "fe-line", { role: "status", "data-testid": "line" });
     this.people = el("span", "fe-people", { "data-testid": "people" });
@@ -27,7 +28,7 @@ export class Bar {
     );
     this.power = el("button", "fh-button", { type: "button", "data-testid": "flow-switch", onclick: () => ask("switch", this.running ? "stop" : "start") });
     root.append(
-      this.undo, this.redo, this.find, this.history, this.keys, this.line, el("span", "fh-grow"), this.people, this.rates, this.state, this.power,
+      this.undo, this.redo, this.find, this.yaml, this.history, this.keys, this.line, el("span", "fh-grow"), this.people, this.rates, this.state, this.power,
       this.problems, this.changed, this.deploy,
     );
     editor.on("undo", () => this.#showUndo());

@@ -52,6 +52,7 @@ export const COMMANDS = [
   { name: "fit", keys: ["0", "f"], group: "look", run: (e) => e.view.fit(), look: true },
   { name: "fit_selected", keys: ["Shift+f"], group: "look", run: (e) => e.selected.size && e.view.fit(e.selected), look: true },
   { name: "search", keys: ["Mod+f", "/"], group: "look", run: (e) => e.emit("search"), look: true },
+  { name: "yaml", keys: ["y"], group: "look", run: (e) => e.emit("yaml"), look: true },
   { name: "deploy", keys: ["Mod+Enter", "Mod+s"], group: "flow", run: (e) => e.emit("deploy") },
   { name: "keys", keys: ["?"], group: "look", run: (e) => e.emit("keys"), look: true },
 ];

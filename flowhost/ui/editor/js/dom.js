@@ -57,3 +57,26 @@ export function rate(number) {
   if (number >= 10_000) return short(number);
   return number >= 100 || number === 0 ? String(Math.round(number)) : number.toFixed(1);
 }
+
+/** Put a text into the clipboard; also where the page did not come over https. False if the browser refuses. */
+export async function copyToClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = el("textarea", "", { style: "position: fixed; opacity: 0" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+}
+
+/** Let the browser keep a text as a file. */
+export function saveFile(name, text) {
+  const address = URL.createObjectURL(new Blob([text], { type: "application/yaml" }));
+  el("a", "", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}

@@ -1,4 +1,5 @@
 // The editor as an element of the page: palette, canvas, panel, and the bar above.
+import { addNote } from "./annotate.js";
 import { bindKeys } from "./commands.js";
 import { Editor } from "./editor.js";
 import { icon, el, iconButton } from "./dom.js";
@@ -16,6 +17,7 @@ import { SharedLinks } from "./sharedlinks.js";
 import { Search } from "./search.js";
 import { SelectBar } from "./selectbar.js";
 import { WirePick } from "./wirepick.js";
+import { YamlView } from "./yamlview.js";
 
 export default {
   props: { facts: String },
@@ -29,7 +31,8 @@ export default {
     const panel = el("aside", "fe-panel", { "aria-label": facts.words.panel });
     const bar = el("div", "fe-bar", { role: "toolbar", "aria-label": facts.words.bar });
     const dock = el("section", "fe-dock", { "aria-label": facts.words.dock });
-    root.append(bar, el("div", "fe-body", {}, palette, el("div", "fe-middle", {}, frame, dock), panel));
+    const yaml = el("aside", "fe-yaml", { "aria-label": facts.words.yaml, "data-testid": "yaml" });
+    root.append(bar, el("div", "fe-body", {}, palette, el("div", "fe-middle", {}, frame, dock), yaml, panel));
     const editor = new Editor(frame, facts);
     this.editor = editor;
     new SharedLinks(editor, root);
@@ -37,7 +40,7 @@ export default {
     this.parts = [
       new Palette(palette, editor, facts.categories), new Bar(bar, editor, (name, detail) => this.$emit(name, detail)),
       new Inspector(panel, editor), new QuickAdd(editor), new Minimap(editor), new KeySheet(editor), new Search(editor),
-      new WirePick(editor), new SelectBar(editor),
+      new WirePick(editor), new SelectBar(editor), new YamlView(yaml, editor),
     ];
     editor.dock = new Dock(dock, editor, [
       { name: "sample", icon: "science", label: facts.words.dock_sample, part: new Samples(editor) },
@@ -63,6 +66,7 @@ function tools(editor) {
     iconButton("add", words.zoom_in, () => view.camera.zoom(1.25)),
     iconButton("remove", words.zoom_out, () => view.camera.zoom(0.8)),
     iconButton("fit_screen", words.fit, () => view.fit()),
+    editor.mayEdit ? iconButton("sticky_note_2", words.do_note, () => addNote(editor), { "data-testid": "add-note" }) : "",
   );
 }
 
