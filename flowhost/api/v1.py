@@ -14,6 +14,7 @@ from flowhost.api.alarms import alarms_router
 from flowhost.api.answers import Caller, authorized_route, bearer_of, unauthorized
 from flowhost.api.connections import connections_router
 from flowhost.api.dead_letters import dead_letters_router
+from flowhost.api.flow_files import flow_files_router
 from flowhost.services.host import Host
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -25,6 +26,7 @@ def v1_router(host: Host) -> APIRouter:
     router.include_router(alarms_router(host))
     router.include_router(dead_letters_router(host))
     router.include_router(connections_router(host))
+    router.include_router(flow_files_router(host))
     described = APIRouter(route_class=authorized_route(host))
 
     @cache

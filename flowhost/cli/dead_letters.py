@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flowhost.cli.data_option import data_folder
 from flowhost.cli.durations import seconds
 from flowhost.cli.letter_paths import set_at
 from flowhost.errors import ConfigError
@@ -188,15 +189,7 @@ def _open(data: Path | None, *, to_change: bool = False) -> AbstractContextManag
     # what reads folders takes a while to load, and other commands do without
     from flowhost.services.letter_door import open_letters
 
-    return open_letters(_folder(data), to_change=to_change)
-
-
-def _folder(data: Path | None) -> Path:
-    if data is not None:
-        return data
-    from flowhost.services.settings import load_settings
-
-    return load_settings().data_dir
+    return open_letters(data_folder(data), to_change=to_change)
 
 
 def _query(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flowhost import __version__
-from flowhost.cli import dead_letters, demo, lint, nodes, plugins, run, serve, sim, testing
+from flowhost.cli import dead_letters, demo, flow_files, lint, nodes, plugins, run, serve, sim, testing
 from flowhost.errors import FlowHostError
 
 app = typer.Typer(
@@ -54,6 +54,8 @@ app.command("sim", context_settings={"allow_extra_args": True, "ignore_unknown_o
 app.command("run")(run.run)
 app.command("lint")(lint.lint)
 app.command("test")(testing.test)
+app.command("import")(flow_files.import_)
+app.command("export")(flow_files.export)
 app.command("nodes")(nodes.nodes)
 app.add_typer(plugins.app, name="plugin")
 app.add_typer(dead_letters.app, name="dead-letters")

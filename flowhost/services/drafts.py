@@ -7,7 +7,8 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -320,6 +321,31 @@ class DraftService:
         """Flows whose draft takes this connection from the host."""
         drafts = await self._drafts.all()
         return frozenset(flow_id for flow_id, draft in drafts.items() if _names_shared(draft.document, connection))
+
+    @asynccontextmanager
+    async def held(self, flow_ids: Iterable[str], by: str) -> AsyncIterator[None]:
+        """Nobody edits these flows meanwhile; afterwards those who have them open see what is kept then."""
+        sessions = [session for flow_id in sorted(flow_ids) if (session := self._sessions.get(flow_id))]
+        async with AsyncExitStack() as locks:
+            for session in sessions:
+                await locks.enter_async_context(session.lock)
+            yield
+            for session in sessions:
+                before = session.record.rev
+                session.record = await self._drafts.open(session.record.flow_id)
+                if session.record.rev != before:
+                    session.tell(DraftEdited(rev=session.record.rev, batch="", ops=[], by=by))
+                    self._check_soon(session)
+
+    async def documents(self, principal: Principal) -> dict[str, dict[str, Any]]:
+        """Every draft there is as JSON, by flow; a flow nobody opened in the editor has none."""
+        demand(principal, "flow.read")
+        return await self.all_documents()
+
+    async def all_documents(self) -> dict[str, dict[str, Any]]:
+        """As `documents`, for the host itself."""
+        kept = {flow_id: record.document for flow_id, record in (await self._drafts.all()).items()}
+        return kept | {flow_id: session.record.document for flow_id, session in self._sessions.items()}
 
     def forget(self, flow_id: str) -> None:
         """The flow was deleted."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +36,7 @@ from flowhost.services.live import LiveFlow
 from flowhost.services.pictures import detail, ends_of, overview
 from flowhost.services.shared_connections import SharedConnections
 from flowhost.services.views import FlowDetail, FlowOverview, ProblemView
-from flowhost.store import FlowRecord, FlowStore, RevisionRecord
+from flowhost.store import FlowRecord, FlowStore, NewRevision, RevisionRecord
 
 log = logging.getLogger(__name__)
 
@@ -270,6 +270,67 @@ class FlowService:
             text = f"revision {failed} did not start, revision {before.revision} runs again: {error.message}"
             raise ConfigError(text, error.place) from error
 
+    async def take_all(self, principal: Principal, documents: Sequence[FlowDocument], *, confirm: bool = False) -> None:
+        """Make each document the deployed revision and the draft of its flow, all or none; running flows go on with it.
+
+        Args:
+            principal: the caller.
+            documents: one for each flow.
+            confirm: as in `deploy`.
+
+        Raises:
+            ConfigError: a running flow could not run so; all is as it was.
+            ConfirmationError: as `deploy`.
+        """
+        demand(principal, "flow.edit")
+        known = sorted(
+            (live for one in documents if (live := self._keeper.flows.get(one.id))), key=lambda live: live.id
+        )
+        async with AsyncExitStack() as locks:
+            for live in known:
+                await locks.enter_async_context(live.lock)
+            ran = [live for live in known if live.run is not None]
+            for document in documents:
+                if document.id in {live.id for live in ran}:
+                    await refuse_faulty(document, self._library, self._shared.types)
+                if not confirm and document.id in self._keeper.flows:
+                    refuse_orphans(await self.orphans(document))
+            before = [(live, live.record, live.document) for live in known]
+            await self._adopt_all(documents, principal.name)
+            await self._go_on(before, ran, documents, principal.name)
+
+    async def _adopt_all(self, documents: Sequence[FlowDocument], by: str) -> None:
+        known = {live.id: live.record.base_dir for live in self._keeper.flows.values()}
+        saved = await self._store.save_all([new_revision(one, known.get(one.id, ""), by) for one in documents])
+        for record, document in zip(saved, documents, strict=True):
+            await self._look_over(self.adopt(record, document))
+
+    async def _go_on(
+        self,
+        before: Sequence[tuple[LiveFlow, FlowRecord, FlowDocument]],
+        ran: Sequence[LiveFlow],
+        documents: Sequence[FlowDocument],
+        by: str,
+    ) -> None:
+        """Run what ran with its new revision; if one does not start, all is as it was."""
+        records = {live.id: record for live, record, _ in before}
+        try:
+            for live in ran:
+                if has_to_restart(records[live.id], live.record):
+                    await self._keeper.restart(live, by, self._drain_s)
+        except ConfigError as error:
+            # one transaction again; edits that were not deployed stand among the versions
+            old = [new_revision(doc, record.base_dir, by, "an import was taken back") for _, record, doc in before]
+            saved = await self._store.save_all(old)
+            for record, (_, _, document) in zip(saved, before, strict=True):
+                await self._look_over(self.adopt(record, document))
+            for new in {one.id for one in documents} - records.keys():
+                await self._store.delete(new)
+                del self._keeper.flows[new]
+            for live in ran:
+                await self._keeper.restart(live, by, self._drain_s)
+            raise ConfigError(f"nothing was imported, what ran runs again: {error.message}", error.place) from error
+
     async def restart(self, live: LiveFlow, by: str, *, start: bool = False) -> None:
         """Go on with what is different outside the flow: a connection of the host. Raises `ConfigError`.
 
@@ -292,6 +353,10 @@ class FlowService:
         live = self._flow(document.id)
         running = live.snapshot if live.run is not None else None
         return await find_orphans(document, self._library, self._keeper.outbox(live.id), running)
+
+    def all_live(self) -> Sequence[LiveFlow]:
+        """Every flow, for the host itself."""
+        return tuple(self._keeper.flows.values())
 
     def is_running(self, flow_id: str) -> bool:
         """Whether a run of the flow is on."""
@@ -385,6 +450,14 @@ class FlowService:
 
 def _stands_still(live: LiveFlow) -> bool:
     return live.run is None and live.desired != "running"
+
+
+def new_revision(document: FlowDocument, base_dir: str, by: str, note: str = "imported") -> NewRevision:
+    """A document as it is kept."""
+    return NewRevision(
+        flow_id=document.id, document=to_json(document), name=document.name or document.id, area=document.area,
+        base_dir=base_dir, author=by, note=note,
+    )  # fmt: skip
 
 
 def _absolute(base_dir: Path | None) -> str:

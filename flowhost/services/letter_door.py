@@ -8,24 +8,21 @@ from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
-from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlencode
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.parse import quote
 
 import msgspec
 
 from flowhost.catalog import load_catalog
-from flowhost.errors import ConfigError, ConflictError, FlowHostError, ForbiddenError, HostError, NotFoundError
 from flowhost.graph.library import NodeLibrary
 from flowhost.services.access import LOCAL_USER
 from flowhost.services.data_folder import DataFolder, HeldFolderError, HostAddress, host_of
 from flowhost.services.dead_letters import STEP, DeadLetterService
 from flowhost.services.folder_letters import check_folder, is_of_host, open_folder
+from flowhost.services.host_rest import HostRest
 from flowhost.services.letter_views import STATES, LetterQuery
 
 T = TypeVar("T")
 Plain = dict[str, Any]
-ANSWER_S = 120.0
 
 
 class LetterDoor(Protocol):
@@ -160,9 +157,7 @@ class HostDoor:
     """Letters of a running host, over REST (`LetterDoor`)."""
 
     def __init__(self, host: HostAddress) -> None:
-        self._host = host
-        # nothing on the way: it is this machine
-        self._opener = build_opener(ProxyHandler({}))
+        self._host = HostRest(host)
 
     def list(self, query: LetterQuery, after: str, limit: int) -> Plain:
         """As `DeadLetterService.list`."""
@@ -209,42 +204,7 @@ class HostDoor:
         return found
 
     def _open(self, method: str, path: str, asked: Mapping[str, Any], content: bytes | None) -> Any:
-        given = {name: value for name, value in asked.items() if value not in ("", None)}
-        url = f"{self._host.address}/api/v1/dead-letters{path}?{urlencode(given, doseq=True)}"
-        headers = {"Authorization": f"Bearer {self._host.token}", "Content-Type": "application/json"}
-        request = Request(url, data=content, headers=headers, method=method)  # noqa: S310 - the address of our own host
-        try:
-            return self._opener.open(request, timeout=ANSWER_S)
-        except HTTPError as error:
-            raise _error_of(error) from None
-        except (URLError, OSError) as error:
-            reason = getattr(error, "reason", error)
-            raise HostError(
-                f"the host at {self._host.address} does not answer: {reason}; look whether it is well, or stop it and "
-                "try again"
-            ) from None
-
-
-def _error_of(answer: HTTPError) -> FlowHostError:
-    """A refusal of the host, as the error it was there."""
-    try:
-        said = json.loads(answer.read())
-        message, problems = str(said["message"]), said.get("problems") or []
-    except (ValueError, KeyError, TypeError):
-        return HostError(f"the host answered {answer.code} {answer.reason}")
-    match answer.code:
-        case 404:
-            return NotFoundError(message)
-        case 409:
-            return ConflictError(message)
-        case 403:
-            return ForbiddenError(message)
-        case 422 if len(problems) == 1:
-            return ConfigError(str(problems[0].get("message", "")), str(problems[0].get("place", "")))
-        case 422:
-            return ConfigError(message)
-        case _:
-            return HostError(message)
+        return self._host.open(method, f"/api/v1/dead-letters{path}", asked, content)
 
 
 def _asked(query: LetterQuery) -> Plain:

@@ -6,7 +6,7 @@ SQLModel lives here and nowhere else. Callers give and take plain data, never a 
 from flowhost.store.alarms import AlarmRecord, AlarmStore, Severity
 from flowhost.store.connections import ConnectionRecord, ConnectionStore
 from flowhost.store.drafts import BatchRecord, DraftRecord, DraftStore
-from flowhost.store.flows import FlowRecord, FlowStore, RevisionRecord
+from flowhost.store.flows import FlowRecord, FlowStore, NewRevision, RevisionRecord
 from flowhost.store.runs import EventRecord, Outcome, RunFigures, RunRecord, RunStore
 from flowhost.store.store import Store
 
@@ -21,6 +21,7 @@ __all__ = [
     "EventRecord",
     "FlowRecord",
     "FlowStore",
+    "NewRevision",
     "Outcome",
     "RevisionRecord",
     "RunFigures",

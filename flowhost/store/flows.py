@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 from sqlmodel import Session, col, func, select
 
 from flowhost.errors import ConflictError, NotFoundError
-from flowhost.store.app_tables import FlowRow, HostFactRow, RevisionRow
+from flowhost.store.app_tables import DraftBatchRow, DraftRow, FlowRow, HostFactRow, RevisionRow
 from flowhost.store.database import Database, DatabaseThread
 
 T = TypeVar("T")
@@ -52,6 +52,19 @@ class RevisionRecord:
     created_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class NewRevision:
+    """A version of a flow to be kept; `base_dir` as in `FlowRecord`."""
+
+    flow_id: str
+    document: dict[str, Any]
+    name: str
+    area: str
+    base_dir: str
+    author: str
+    note: str = ""
+
+
 class FlowStore:
     """Flows in `app.db`. Every method is one transaction; what it returned for survives a power cut."""
 
@@ -74,30 +87,28 @@ class FlowStore:
             author: who made it.
             note: what the author says about it.
         """
-        content = content_hash(document)
+        new = NewRevision(
+            flow_id=flow_id, document=document, name=name, area=area, base_dir=base_dir, author=author, note=note
+        )
+        return await self._run(lambda session: _save(session, new))
 
-        def job(session: Session) -> FlowRecord:
-            now = datetime.now(UTC)
-            flow = session.get(FlowRow, flow_id)
-            if flow is None:
-                flow = FlowRow(
-                    id=flow_id, name=name, area=area, base_dir=base_dir, deployed=0, desired="stopped",
-                    created_at=now, changed_at=now,
-                )  # fmt: skip
-                session.add(flow)
-                session.flush()
-            current = _revision(session, flow_id, flow.deployed)
-            if current is None or current.content_hash != content:
-                newest = session.exec(select(func.max(RevisionRow.number)).where(RevisionRow.flow_id == flow_id)).one()
-                current = RevisionRow(
-                    flow_id=flow_id, number=(newest or 0) + 1, content_hash=content, document=document,
-                    author=author, note=note, created_at=now,
-                )  # fmt: skip
-                session.add(current)
-            flow.name, flow.area, flow.base_dir = name, area, base_dir
-            flow.deployed, flow.changed_at = current.number, now
-            session.add(flow)
-            return _flow_record(flow, current)
+    async def save_all(self, revisions: Sequence[NewRevision]) -> list[FlowRecord]:
+        """Make each the deployed revision of its flow and its draft, all in one transaction.
+
+        What a draft held that was not deployed is kept as a revision of its own before it, never lost.
+        """
+
+        def job(session: Session) -> list[FlowRecord]:
+            saved = []
+            for new in revisions:
+                draft = session.get(DraftRow, new.flow_id)
+                if draft is not None:
+                    _keep_edits(session, draft, new)
+                record = _save(session, new)
+                if draft is not None:
+                    _follow(session, draft, record, new.author)
+                saved.append(record)
+            return saved
 
         return await self._run(job)
 
@@ -194,6 +205,55 @@ class FlowStore:
 
     async def _run(self, job: Callable[[Session], T]) -> T:
         return await self._thread.call(lambda: self._database.work(job))
+
+
+def _save(session: Session, new: NewRevision) -> FlowRecord:
+    now = datetime.now(UTC)
+    flow = session.get(FlowRow, new.flow_id)
+    if flow is None:
+        flow = FlowRow(
+            id=new.flow_id, name=new.name, area=new.area, base_dir=new.base_dir, deployed=0, desired="stopped",
+            created_at=now, changed_at=now,
+        )  # fmt: skip
+        session.add(flow)
+        session.flush()
+    current = _revision(session, new.flow_id, flow.deployed)
+    if current is None or current.content_hash != content_hash(new.document):
+        current = _add_revision(session, new.flow_id, new.document, new.author, new.note)
+    flow.name, flow.area, flow.base_dir = new.name, new.area, new.base_dir
+    flow.deployed, flow.changed_at = current.number, now
+    session.add(flow)
+    return _flow_record(flow, current)
+
+
+def _add_revision(session: Session, flow_id: str, document: dict[str, Any], author: str, note: str) -> RevisionRow:
+    newest = session.exec(select(func.max(RevisionRow.number)).where(RevisionRow.flow_id == flow_id)).one()
+    made = RevisionRow(
+        flow_id=flow_id, number=(newest or 0) + 1, content_hash=content_hash(document), document=document,
+        author=author, note=note, created_at=datetime.now(UTC),
+    )  # fmt: skip
+    session.add(made)
+    session.flush()
+    return made
+
+
+def _keep_edits(session: Session, draft: DraftRow, new: NewRevision) -> None:
+    flow = _flow(session, draft.flow_id)
+    deployed = _revision(session, draft.flow_id, flow.deployed)
+    held = content_hash(draft.document)
+    if deployed is None or held not in (deployed.content_hash, content_hash(new.document)):
+        note = "edits that were not deployed, kept before another version took their place"
+        _add_revision(session, draft.flow_id, draft.document, draft.changed_by, note)
+
+
+def _follow(session: Session, draft: DraftRow, record: FlowRecord, author: str) -> None:
+    """The draft is the deployed revision again; browsers that have it open take it as a whole."""
+    now = datetime.now(UTC)
+    draft.rev, draft.base, draft.document = draft.rev + 1, record.revision, record.document
+    draft.changed_by, draft.changed_at = author, now
+    session.add(draft)
+    batch = f"import-{draft.rev}-{record.revision}"
+    session.add(DraftBatchRow(flow_id=record.id, rev=draft.rev, batch=batch, ops=[], author=author, at=now))
 
 
 def content_hash(document: dict[str, Any]) -> str:

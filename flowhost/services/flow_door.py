@@ -1,0 +1,177 @@
+"""How commands bring flows in and out: in a folder nobody holds themselves, else through the host that holds it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Protocol
+
+from flowhost.catalog import load_catalog
+from flowhost.errors import SettingsError
+from flowhost.graph.document import FlowDocument
+from flowhost.graph.library import NodeLibrary
+from flowhost.services.access import LOCAL_USER, Principal
+from flowhost.services.data_folder import DataFolder, HeldFolderError, host_of
+from flowhost.services.deploy import find_orphans, refuse_orphans
+from flowhost.services.flow_files import (
+    Conflicts,
+    ExportedFlow,
+    FlowFileService,
+    FlowSource,
+    ImportedFlow,
+    ImportItem,
+    KeptFlow,
+)
+from flowhost.services.flows import new_revision
+from flowhost.services.folder_letters import is_of_host
+from flowhost.services.host_rest import HostRest
+from flowhost.services.keeper import outbox_file
+from flowhost.services.shared_connections import SharedConnections
+from flowhost.store import Store
+
+PATH = "/api/v1/flow-files"
+
+
+class FlowDoor(Protocol):
+    """What commands do with flow files; see `FlowFileService`."""
+
+    def plan(self, files: Sequence[FlowSource]) -> tuple[ImportItem, ...]:
+        """As `FlowFileService.plan`."""
+        ...
+
+    def take(
+        self, files: Sequence[FlowSource], conflicts: Conflicts, *, missing_ok: bool, confirm: bool
+    ) -> tuple[ImportedFlow, ...]:
+        """As `FlowFileService.take`."""
+        ...
+
+    def export(self, flow_ids: Sequence[str] | None, *, draft: bool) -> tuple[ExportedFlow, ...]:
+        """As `FlowFileService.export`."""
+        ...
+
+
+@contextmanager
+def open_flows(folder: Path, *, create: bool) -> Iterator[FlowDoor]:
+    """Reach the flows of a data folder.
+
+    Args:
+        folder: of a host that runs, or of one that does not.
+        create: make the folder if it is not one yet.
+
+    Raises:
+        SettingsError: it is no data folder, or a host that does not answer holds it.
+    """
+    if not create and not is_of_host(folder):
+        raise SettingsError(f"{folder} is not the data folder of a host: give it with --data", "data_dir")
+    held = DataFolder(folder)
+    try:
+        held.take()
+    except HeldFolderError:
+        if (host := host_of(folder)) is None:
+            raise
+        yield HostFlowDoor(HostRest(host))
+        return
+    try:
+        with FolderFlowDoor(folder) as door:
+            yield door
+    finally:
+        held.release()
+
+
+class HostFlowDoor:
+    """Flows of a running host, over REST (`FlowDoor`)."""
+
+    def __init__(self, rest: HostRest) -> None:
+        self._rest = rest
+
+    def plan(self, files: Sequence[FlowSource]) -> tuple[ImportItem, ...]:
+        """As `FlowFileService.plan`."""
+        found = self._rest.ask("POST", f"{PATH}/plan", body={"files": [asdict(file) for file in files]})
+        return tuple(
+            ImportItem(**{**item, "missing": tuple(item["missing"]), "errors": tuple(item["errors"])}) for item in found
+        )
+
+    def take(
+        self, files: Sequence[FlowSource], conflicts: Conflicts, *, missing_ok: bool, confirm: bool
+    ) -> tuple[ImportedFlow, ...]:
+        """As `FlowFileService.take`."""
+        wanted = {"conflicts": conflicts, "missing_ok": missing_ok, "confirm": confirm}
+        body = {"files": [asdict(file) for file in files], **wanted}
+        return tuple(ImportedFlow(**one) for one in self._rest.ask("POST", f"{PATH}/import", body=body))
+
+    def export(self, flow_ids: Sequence[str] | None, *, draft: bool) -> tuple[ExportedFlow, ...]:
+        """As `FlowFileService.export`."""
+        asked = {"flow": list(flow_ids) if flow_ids is not None else None, "draft": "true" if draft else None}
+        return tuple(ExportedFlow(**one) for one in self._rest.ask("GET", PATH, asked))
+
+
+class FolderFlowDoor:
+    """Flows of a folder whose host does not run, in this process (`FlowDoor`)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> FolderFlowDoor:
+        self._store = self._runner.run(Store.open(self._folder))
+        library = load_catalog()
+        shared = SharedConnections()
+        shared.load(self._runner.run(self._store.connections.all()))
+        self._files = FlowFileService(FolderPlace(self._folder, self._store, shared, library), library)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._store.close())
+        self._runner.close()
+
+    def plan(self, files: Sequence[FlowSource]) -> tuple[ImportItem, ...]:
+        """As `FlowFileService.plan`."""
+        return self._runner.run(self._files.plan(LOCAL_USER, files))
+
+    def take(
+        self, files: Sequence[FlowSource], conflicts: Conflicts, *, missing_ok: bool, confirm: bool
+    ) -> tuple[ImportedFlow, ...]:
+        """As `FlowFileService.take`."""
+        taking = self._files.take(LOCAL_USER, files, conflicts=conflicts, missing_ok=missing_ok, confirm=confirm)
+        return self._runner.run(taking)
+
+    def export(self, flow_ids: Sequence[str] | None, *, draft: bool) -> tuple[ExportedFlow, ...]:
+        """As `FlowFileService.export`."""
+        return self._runner.run(self._files.export(LOCAL_USER, flow_ids, draft=draft))
+
+
+class FolderPlace:
+    """The flows of a folder whose host does not run (`FlowPlace`)."""
+
+    def __init__(self, folder: Path, store: Store, shared: SharedConnections, library: NodeLibrary) -> None:
+        self._folder = folder
+        self._store = store
+        self._shared = shared
+        self._library = library
+
+    async def kept(self) -> Mapping[str, KeptFlow]:
+        """As `FlowPlace.kept`; what shall run with the host's next start counts as not running now."""
+        drafts = await self._store.drafts.all()
+        documents = {flow_id: record.document for flow_id, record in drafts.items()}
+        return {
+            one.id: KeptFlow(document=one.document, draft=documents.get(one.id))
+            for one in await self._store.flows.all()
+        }
+
+    def shared(self) -> Mapping[str, str]:
+        """As `FlowPlace.shared`."""
+        return self._shared.types
+
+    async def take(self, principal: Principal, documents: Sequence[FlowDocument], *, confirm: bool) -> None:
+        """As `FlowPlace.take`."""
+        here = {record.id: record for record in await self._store.flows.all()}
+        for document in documents:
+            if not confirm and document.id in here:
+                outbox = outbox_file(self._folder, document.id)
+                refuse_orphans(await find_orphans(document, self._library, outbox, None))
+        bases = {flow_id: record.base_dir for flow_id, record in here.items()}
+        new = [new_revision(document, bases.get(document.id, ""), principal.name) for document in documents]
+        await self._store.flows.save_all(new)

@@ -1,0 +1,95 @@
+"""Imports into a host that runs: all or none, drafts follow, what was not deployed stays among the versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flowhost.errors import ConfigError, ConflictError, FlowFileError, ForbiddenError, NotFoundError
+from flowhost.services.access import LOCAL_USER, Principal
+from flowhost.services.drafts import DraftEdited
+from flowhost.services.flow_files import FlowSource
+from flowhost.services.host import Host
+
+
+def files(*texts: str) -> list[FlowSource]:
+    return [FlowSource(name=f"{number}.yaml", text=text) for number, text in enumerate(texts)]
+
+
+async def names(host: Host) -> dict[str, str]:
+    return {flow.id: flow.name for flow in await host.flows.list(LOCAL_USER)}
+
+
+async def test_what_an_import_would_meet_is_listed_first(host: Host, flow: Any) -> None:
+    await host.files.take(LOCAL_USER, files(flow()))
+    await host.drafts.edit(LOCAL_USER, "line", "b1", [{"op": "set", "path": ["name"], "value": "Edited"}])
+    await host.flows.start(LOCAL_USER, "line")
+    odd = flow("odd").replace("type: discard", "type: acme.send")
+    items = await host.files.plan(LOCAL_USER, files(flow(), flow(name="New"), flow("two"), odd, "a: ["))
+    assert [(item.state, item.running, item.edited) for item in items[:3]] == [
+        ("same", True, True), ("exists", True, True), ("new", False, False),
+    ]  # fmt: skip
+    assert items[1].refused.startswith("the flow 'line' stands in 0.yaml too")
+    assert items[3].missing == ("acme.send",)
+    assert "acme.send" in items[3].errors[0]
+    assert items[4].refused.startswith("line 1, column")
+
+
+async def test_running_flow_goes_on_with_what_came_and_editors_see_it(host: Host, flow: Any, until: Any) -> None:
+    told: list[Any] = []
+    await host.files.take(LOCAL_USER, files(flow()))
+    await host.flows.start(LOCAL_USER, "line")
+    await host.drafts.listen(LOCAL_USER, "line", told.append)
+    await host.drafts.edit(LOCAL_USER, "line", "b1", [{"op": "set", "path": ["name"], "value": "Edited"}])
+    new = flow(name="New").replace("seq % 2", "seq % 3")
+    with pytest.raises(ConflictError, match="line is here already"):
+        await host.files.take(LOCAL_USER, files(flow("two"), new))
+    assert await names(host) == {"line": "Line 1"}
+    done = await host.files.take(LOCAL_USER, files(flow("two"), new), conflicts="replace")
+    assert [(one.flow, one.done) for one in done] == [("two", "made"), ("line", "replaced")]
+    assert await names(host) == {"line": "New", "two": "Line 1"}
+    assert [news.by for news in told if isinstance(news, DraftEdited) and not news.ops] == ["local"]
+    view = await host.drafts.look(LOCAL_USER, "line")
+    assert (view.document["name"], view.changed, view.deployed) == ("New", False, 3)
+    kept = await host.drafts.revisions(LOCAL_USER, "line")
+    assert [("not deployed" in one.note) for one in kept] == [False, True, False]
+
+    async def runs() -> bool:
+        overview = (await host.flows.detail(LOCAL_USER, "line")).overview
+        return overview.state == "running" and overview.revision == 3
+
+    await until(runs)
+    # the draft goes on from there
+    assert await host.drafts.edit(LOCAL_USER, "line", "b2", [{"op": "unset", "path": ["area"]}]) > view.rev
+
+
+async def test_one_that_cannot_be_taken_keeps_all_out(host: Host, flow: Any) -> None:
+    await host.files.take(LOCAL_USER, files(flow()))
+    await host.flows.start(LOCAL_USER, "line")
+    faulty = flow().replace("type: filter", "type: fillter")
+    with pytest.raises(ConfigError, match="no installed plugin brings fillter"):
+        await host.files.take(LOCAL_USER, files(flow("two"), faulty), conflicts="replace")
+    with pytest.raises(ConfigError, match="the running revision goes on"):
+        await host.files.take(LOCAL_USER, files(flow("two"), faulty), conflicts="replace", missing_ok=True)
+    with pytest.raises(FlowFileError, match=r"nothing was imported: 1\.yaml: line"):
+        await host.files.take(LOCAL_USER, files(flow("two"), "a: ["))
+    assert await names(host) == {"line": "Line 1"}
+    assert (await host.flows.detail(LOCAL_USER, "line")).overview.revision == 1
+
+
+async def test_export_gives_what_is_deployed_or_edited(host: Host, flow: Any) -> None:
+    await host.files.take(LOCAL_USER, files(flow()))
+    await host.drafts.edit(LOCAL_USER, "line", "b1", [{"op": "set", "path": ["name"], "value": "Edited"}])
+    (deployed,) = await host.files.export(LOCAL_USER)
+    (draft,) = await host.files.export(LOCAL_USER, ["line"], draft=True)
+    assert ("name: Line 1" in deployed.text, "name: Edited" in draft.text) == (True, True)
+    with pytest.raises(NotFoundError, match="'nope'"):
+        await host.files.export(LOCAL_USER, ["line", "nope"])
+
+
+async def test_roles(host: Host, flow: Any) -> None:
+    viewer = Principal("vera", frozenset({"viewer"}))
+    with pytest.raises(ForbiddenError):
+        await host.files.take(viewer, files(flow()))
+    assert await host.files.export(viewer) == ()
