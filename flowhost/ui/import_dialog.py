@@ -1,29 +1,31 @@
-"""Bring in a flow file: choose it or paste its text."""
+"""Bring in flow files: chosen, or pasted as text; what has to be decided is asked before anything is done."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
-from nicegui.events import GenericEventArguments
 
 from flowhost.errors import ConfirmationError, FlowHostError
-from flowhost.services.views import FlowOverview
+from flowhost.services.flow_files import Conflicts, FlowSource, ImportedFlow, ImportItem
+from flowhost.services.views import FlowOverview, ProblemView
 from flowhost.ui.caller import caller
 from flowhost.ui.live import Live
 from flowhost.ui.shell import Alert
-from flowhost.ui.tags import Button, Tag
+from flowhost.ui.tags import Button, Tag, icon
 from flowhost.ui.texts import t
 
 
 class FlowText(Element, component=Path(__file__).parent / "assets" / "flow_text.js"):
-    """Text of a flow file, pasted or read from a file in the browser; hands over the text alone, never a file name."""
+    """Text of a flow file, pasted or read from a file in the browser; or several files."""
 
-    def __init__(self, on_text: Callable[[GenericEventArguments], None], on_too_big: Callable[[], None]) -> None:
+    def __init__(self, on_sources: Callable[[list[FlowSource]], None], on_too_big: Callable[[], None]) -> None:
         super().__init__()
-        self.on("content", on_text)
+        self.on("content", lambda event: on_sources(_sources([{"name": t("import.this"), "text": event.args or ""}])))
+        self.on("files", lambda event: on_sources(_sources(event.args)))
         self.on("toobig", on_too_big)
         self.props["label"] = t("import.choose")
         self.props["hint"] = t("import.placeholder")
@@ -39,19 +41,24 @@ class ImportDialog:
     """
 
     def __init__(self, live: Live, imported: Callable[[FlowOverview], None]) -> None:
-        self._flows = live.host.flows
+        self._live = live
         self._imported = imported
-        self._content = ""
+        self._sources: list[FlowSource] = []
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("import.title")):
             Tag("h2", t("import.title"))
             Tag("p", t("import.text"), "fh-sub")
             self._alert = Alert()
-            self._text = FlowText(self._on_text, self._on_too_big)
+            self._text = FlowText(self._on_sources, self._on_too_big)
+            self._found = Tag("div", "", "fh-import-found", data_testid="import-found")
             with Tag("div", "", "fh-dialog-buttons"):
                 Button(t("import.cancel"), "close", self._close, "fh-quiet")
+                self._skip = Button(t("import.skip"), "redo", self._on_skip, data_testid="import-skip")
+                self._copy = Button(t("import.copy"), "content_copy", self._on_copy, data_testid="import-copy")
+                self._replace = Button(t("import.replace"), "sync", self._on_replace, data_testid="import-replace")
                 self._anyway = Button(t("import.anyway"), "warning", self._on_anyway, data_testid="import-anyway")
                 self._do = Button(t("import.do"), "check", self._on_import, "fh-primary", data_testid="import-do")
-        self._anyway.show_if(condition=False)
+        self._choices("do")
+        self._conflicts: Conflicts = "refuse"
 
     def open(self) -> None:
         """Show the dialog, without an old error."""
@@ -61,42 +68,123 @@ class ImportDialog:
     def _close(self) -> None:
         self._dialog.value = False
 
+    def _choices(self, *names: str) -> None:
+        """Which buttons there are."""
+        for name in ("do", "skip", "copy", "replace", "anyway"):
+            button: Button = getattr(self, f"_{name}")
+            button.show_if(name in names)
+
     def _take_back(self) -> None:
         self._alert.take_back()
-        self._anyway.show_if(condition=False)
+        self._found.clear()
+        self._conflicts = "refuse"
+        self._choices("do")
 
-    def _on_text(self, event: GenericEventArguments) -> None:
-        self._content = str(event.args or "")
-        self._anyway.show_if(condition=False)
+    def _on_sources(self, sources: list[FlowSource]) -> None:
+        self._sources = sources
+        self._take_back()
 
     def _on_too_big(self) -> None:
         self._alert.say(t("import.too_big"))
 
     async def _on_import(self) -> None:
-        await self._bring_in(confirm=False)
-
-    async def _on_anyway(self) -> None:
-        await self._bring_in(confirm=True)
-
-    async def _bring_in(self, *, confirm: bool) -> None:
+        """Look first: what has to be decided is asked for, what is clear is done."""
         self._take_back()
-        if not self._content.strip():
+        if not any(source.text.strip() for source in self._sources):
             self._alert.say(t("import.empty"))
             return
         self._do.busy(t("import.busy"))
         try:
-            flow = await self._flows.import_file(caller(), self._content, confirm=confirm)
+            items = await self._live.host.files.plan(caller(), self._sources)
         except FlowHostError as error:
             self._alert.say(str(error))
-            self._anyway.show_if(isinstance(error, ConfirmationError))
             return
         finally:
             self._do.busy(None)
-        self._imported(flow)
-        faults = [p for p in (await self._flows.detail(caller(), flow.id)).problems if p.severity == "error"]
+        if len(items) > 1 or any(item.state == "exists" or item.missing for item in items):
+            self._list(items)
+        if refused := [item for item in items if item.refused]:
+            name = "" if len(items) == 1 else f"{refused[0].source}: "
+            self._alert.say(f"{name}{refused[0].refused}")
+        elif any(item.state == "exists" for item in items):
+            self._choices("skip", "copy", "replace") if len(items) > 1 else self._choices("copy", "replace")
+        elif any(item.missing for item in items):
+            self._choices("anyway")
+        else:
+            await self._take(confirm=False)
+
+    async def _on_skip(self) -> None:
+        await self._decided("skip")
+
+    async def _on_copy(self) -> None:
+        await self._decided("copy")
+
+    async def _on_replace(self) -> None:
+        await self._decided("replace")
+
+    async def _decided(self, conflicts: Conflicts) -> None:
+        self._conflicts = conflicts
+        await self._take(confirm=False)
+
+    async def _on_anyway(self) -> None:
+        await self._take(confirm=True)
+
+    def _list(self, items: Sequence[ImportItem]) -> None:
+        with self._found:
+            for item in items:
+                look = "error" if item.refused else "warning" if item.state == "exists" or item.missing else "fine"
+                with Tag("div", "", f"fe-problem fe-problem-{look}", data_testid="import-item"):
+                    icon({"error": "error_outline", "warning": "warning_amber", "fine": "check"}[look])
+                    Tag("span", _words(item))
+
+    async def _take(self, *, confirm: bool) -> None:
+        self._alert.take_back()
+        files = self._live.host.files
+        try:
+            done = await files.take(
+                caller(), self._sources, conflicts=self._conflicts, missing_ok=True, confirm=confirm
+            )
+        except FlowHostError as error:
+            self._alert.say(str(error))
+            self._choices("anyway" if isinstance(error, ConfirmationError) else "do")
+            return
+        faults = await self._show(done)
         if faults:
+            self._choices("do")
             self._alert.say(t("import.faulty", place=faults[0].place, message=faults[0].message, count=len(faults)))
             return
-        self._content = ""
+        self._sources = []
         _ = self._text.run_method("empty")
         self._close()
+
+    async def _show(self, done: Sequence[ImportedFlow]) -> list[ProblemView]:
+        """Tell of the flows; what keeps them from being started."""
+        faults: list[ProblemView] = []
+        for one in done:
+            if one.done == "left out" and len(done) > 1:
+                continue
+            detail = await self._live.host.flows.detail(caller(), one.flow)
+            self._imported(detail.overview)
+            faults += [problem for problem in detail.problems if problem.severity == "error"]
+        return faults
+
+
+def _words(item: ImportItem) -> str:
+    """What is to be known of a file."""
+    if item.refused:
+        return f"{item.source}: {item.refused}"
+    parts = [t(f"import.state.{item.state}", flow=item.flow, count=item.nodes)]
+    if item.state == "exists" and item.running:
+        parts.append(t("import.running"))
+    if item.state == "exists" and item.edited:
+        parts.append(t("import.edited"))
+    if item.missing:
+        parts.append(t("import.missing", types=", ".join(item.missing)))
+    return " ".join(parts)
+
+
+def _sources(files: Any) -> list[FlowSource]:
+    found = files if isinstance(files, list) else []
+    return [
+        FlowSource(name=str(file.get("name")), text=str(file.get("text"))) for file in found if isinstance(file, dict)
+    ]

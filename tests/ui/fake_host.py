@@ -18,6 +18,7 @@ from flowhost.graph.document import FlowDocument, NodeEntry, Wire
 from flowhost.graph.guarantee import PathGuarantee
 from flowhost.graph.ways import Reason
 from flowhost.services.access import Principal
+from flowhost.services.flow_files import ImportedFlow, ImportItem
 from flowhost.services.letter_views import (
     BulkStep,
     CauseView,
@@ -215,14 +216,14 @@ class FakeFlows:
         self.states[flow_id] = "stopped"
         return self._overview(flow_id)
 
-    async def import_file(
-        self, principal: Principal, source: Any, base_dir: Any = None, *, confirm: bool = False
-    ) -> FlowOverview:
-        if "nodes" not in source:
-            raise ConfigError("the flow has no nodes", "nodes")
+    async def plan(self, principal: Principal, files: Any) -> tuple[ImportItem, ...]:
+        refused = "" if "nodes" in files[0].text else "the flow has no nodes"
+        return (ImportItem(source=files[0].name, flow="imported", refused=refused),)
+
+    async def take(self, principal: Principal, files: Any, **choices: Any) -> tuple[ImportedFlow, ...]:
         doc = _small("imported", "Imported", "", [("a", "filter"), ("b", "log")])
         self.documents[doc.id], self.states[doc.id] = doc, "stopped"
-        return self._overview(doc.id)
+        return (ImportedFlow(source=files[0].name, flow=doc.id, done="made"),)
 
     @contextlib.asynccontextmanager
     async def watch(self, principal: Principal, flow_id: str) -> AsyncIterator[None]:
@@ -514,7 +515,8 @@ class FakeDemo:
 
 class FakeHost:
     def __init__(self) -> None:
-        self.flows, self.runs, self.plugins, self.system = FakeFlows(), FakeRuns(), FakePlugins(), FakeSystem()
+        self.flows = self.files = FakeFlows()
+        self.runs, self.plugins, self.system = FakeRuns(), FakePlugins(), FakeSystem()
         self.demo, self.plant = FakeDemo(), None
         self.alarms = FakeAlarms()
         self.dead_letters = FakeLetters()

@@ -103,3 +103,31 @@ def test_plugins_of_this_environment(watched: Watched) -> None:
     expect(page.get_by_text("sim.generate")).to_be_visible()
     for icon in page.locator(".fh-node-icon").all():  # each is one glyph of the bundled font
         assert icon.evaluate("icon => icon.scrollWidth <= icon.clientWidth"), icon.text_content()
+
+
+def test_what_an_import_meets_is_said_before(watched: Watched) -> None:
+    page = watched.open("/")
+    page.get_by_role("button", name="Import flow").click()
+    page.get_by_test_id("import-text").fill(FLOW)
+    page.get_by_test_id("import-do").click()
+    expect(page.locator("[data-flow=made-up]")).to_be_visible()
+    # the same flow with other content, and a new one of a plugin that is not there: nothing happens unasked
+    page.get_by_test_id("import").click()
+    other = FLOW.replace("name: Made-up values", "name: Another name")
+    new = FLOW.replace("id: made-up", "id: second").replace("type: discard", "type: acme.send")
+    page.locator("input[type=file]").set_input_files(
+        [
+            {"name": "one.yaml", "mimeType": "text/yaml", "buffer": other.encode()},
+            {"name": "two.yaml", "mimeType": "text/yaml", "buffer": new.encode()},
+        ]
+    )
+    expect(page.get_by_test_id("import-files").locator("li")).to_have_text(["one.yaml", "two.yaml"])
+    page.get_by_test_id("import-do").click()
+    items = page.get_by_test_id("import-item")
+    expect(items.nth(0)).to_contain_text("is here already, with other content")
+    expect(items.nth(1)).to_contain_text("acme.send")
+    expect(page.locator("[data-flow=second]")).to_have_count(0)
+    page.get_by_test_id("import-copy").click()
+    expect(page.locator("[data-flow=second]")).to_be_attached()
+    expect(page.locator("[data-flow=made-up-2]")).to_be_attached()
+    expect(page.get_by_test_id("alert").locator("visible=true")).to_contain_text("cannot start yet")

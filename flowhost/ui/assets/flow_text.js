@@ -1,27 +1,31 @@
-// The text of a flow file: pasted, typed or read from a chosen file (whose name stays in the browser).
+// The text of a flow file, pasted, typed or read from a chosen file; or several files with their names.
 const LIMIT = 900 * 1000;
 const PAUSE_MS = 250;
 
 export default {
   props: { label: String, hint: String, name: String },
-  emits: ["content", "toobig"],
-  data: () => ({ text: "" }),
+  emits: ["content", "files", "toobig"],
+  data: () => ({ text: "", names: [] }),
   template: `
     <div class="fh-flow-text">
       <label class="fh-button fh-file">
         <i class="material-icons fh-icon" aria-hidden="true">folder_open</i><span>{{ label }}</span>
-        <input type="file" accept=".yaml,.yml,.json,.txt" class="fh-file-input" @change="read" />
+        <input type="file" multiple accept=".yaml,.yml,.json,.txt" class="fh-file-input" @change="read" />
       </label>
-      <textarea class="fh-input fh-code" rows="16" spellcheck="false" data-testid="import-text"
+      <ul v-if="names.length" class="fh-file-names" data-testid="import-files"><li v-for="name in names">{{ name }}</li></ul>
+      <textarea v-else class="fh-input fh-code" rows="16" spellcheck="false" data-testid="import-text"
         v-model="text" :placeholder="hint" :aria-label="name" @input="later" @blur="tell"></textarea>
     </div>`,
   methods: {
     async read(event) {
-      const file = event.target.files[0];
+      const files = [...event.target.files];
       event.target.value = "";
-      if (!file) return;
-      if (file.size > LIMIT) return this.$emit("toobig");
-      this.text = await file.text();
+      if (!files.length) return;
+      if (files.reduce((sum, file) => sum + file.size, 0) > LIMIT) return this.$emit("toobig");
+      const read = await Promise.all(files.map(async (file) => ({ name: file.name, text: await file.text() })));
+      this.names = read.length > 1 ? read.map((file) => file.name) : [];
+      if (read.length > 1) return this.$emit("files", read);
+      this.text = read[0].text;
       this.tell();
     },
     later() {
@@ -35,6 +39,7 @@ export default {
     },
     empty() {
       this.text = "";
+      this.names = [];
       this.told = "";
     },
   },
