@@ -40,6 +40,7 @@ class Asks:
             "case.keep": self._keep,
             "cases": self._cases,
             "template.make": self._make,
+            "flows.find": self._find,
             "text": self._text,
             "text.read": self._read_text,
         }
@@ -121,6 +122,9 @@ class Asks:
         return asdict(
             await self._host.templates.make(who, template, name.strip(), area.strip(), connections, values, start=start)
         )
+
+    async def _find(self, who: Principal, args: Args) -> Any:
+        return asdict(await self._host.search.find(who, take(args, "words", str)))
 
     async def _text(self, who: Principal, args: Args) -> Any:
         rev, text = await self._host.texts.text(who, take(args, "flow", str))

@@ -23,6 +23,7 @@ from flowhost.services.demo_switches import DemoService, Plant
 from flowhost.services.drafts import DraftService
 from flowhost.services.flow_templates import TemplateService
 from flowhost.services.flow_files import FlowFileService, HostPlace
+from flowhost.services.flow_search import FlowSearch
 from flowhost.services.flow_text import FlowTextService
 from flowhost.services.flows import FlowService
 from flowhost.services.history import HistoryWriter
@@ -76,6 +77,7 @@ class Host:
     flows: FlowService
     drafts: DraftService
     texts: FlowTextService
+    search: FlowSearch
     files: FlowFileService
     connections: ConnectionService
     asks: Asks
@@ -182,6 +184,7 @@ class Host:
         self.samples = SampleService(self.drafts, self.connections, shared, catalog, self._bench, settings.data_dir)
         self.templates = TemplateService(self.flows, catalog)
         self.files = FlowFileService(HostPlace(self.flows, self.drafts, shared), catalog)
+        self.search = FlowSearch(self.flows, self.drafts)
         self.texts = FlowTextService(self.drafts, catalog, shared)
         self.asks = Asks(self)
         self.runs = RunService(keeper, store, history, catalog)

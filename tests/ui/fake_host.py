@@ -19,6 +19,7 @@ from flowhost.graph.guarantee import PathGuarantee
 from flowhost.graph.ways import Reason
 from flowhost.services.access import Principal
 from flowhost.services.flow_files import ImportedFlow, ImportItem
+from flowhost.services.flow_search import Found, NodeHit
 from flowhost.services.letter_views import (
     BulkStep,
     CauseView,
@@ -215,6 +216,13 @@ class FakeFlows:
         await asyncio.sleep(self.delay_s)
         self.states[flow_id] = "stopped"
         return self._overview(flow_id)
+
+    async def find(self, principal: Principal, words: str, limit: int = 30) -> Found:
+        hits = [
+            NodeHit(flow=doc.id, flow_name=doc.name, node=node.id, title=node.name or node.id, type=node.type)
+            for doc in self.documents.values() for node in doc.nodes.values() if words in f"{node.name} {node.type}"
+        ]  # fmt: skip
+        return Found(hits=tuple(hits[:limit]), total=len(hits))
 
     async def plan(self, principal: Principal, files: Any) -> tuple[ImportItem, ...]:
         refused = "" if "nodes" in files[0].text else "the flow has no nodes"
@@ -515,7 +523,7 @@ class FakeDemo:
 
 class FakeHost:
     def __init__(self) -> None:
-        self.flows = self.files = FakeFlows()
+        self.flows = self.files = self.search = FakeFlows()
         self.runs, self.plugins, self.system = FakeRuns(), FakePlugins(), FakeSystem()
         self.demo, self.plant = FakeDemo(), None
         self.alarms = FakeAlarms()

@@ -12,6 +12,7 @@ from flowhost.ui.alarm_panel import AlarmPanel
 from flowhost.ui.import_dialog import ImportDialog
 from flowhost.ui.live import Live
 from flowhost.ui.new_flow_dialog import NewFlowDialog
+from flowhost.ui.node_hits import NodeHits
 from flowhost.ui.overview_row import FlowRow, matches
 from flowhost.ui.overview_sums import Sums, in_trouble
 from flowhost.ui.shell import empty_state, frame
@@ -68,6 +69,7 @@ class Overview(Tag):
             self._bar()
             self._empty = self._empty_state()
             self._list()
+            self._nodes = NodeHits(live)
             self._none = Tag("p", t("overview.none_match"), "fh-none").show_if(condition=False)
 
     def show(self, flows: Sequence[FlowOverview]) -> None:
@@ -131,9 +133,10 @@ class Overview(Tag):
             Button(t("new.button"), "add", self._new.open, data_testid="new-flow-empty")
         return box
 
-    def _on_search(self, event: GenericEventArguments) -> None:
+    async def _on_search(self, event: GenericEventArguments) -> None:
         self._words = str(event.args or "")
         self._apply_filter()
+        await self._nodes.search(self._words)
 
     def _on_filter(self, name: str) -> None:
         self._filter = name

@@ -50,6 +50,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "overview.stopped": "Stopped",
     "overview.trouble": "In trouble",
     "overview.import": "Import flow",
+    "overview.nodes": "{count} nodes fit",
     "overview.none_match": "No flow matches. Clear the search or choose another filter.",
     "overview.empty.title": "No flows yet",
     "overview.empty.text": (

@@ -222,8 +222,9 @@ export class Editor extends EventTarget {
     const { x, y, k } = this.memory.view ?? {};
     if (k) this.view.camera.set(x, y, k);
     else this.view.fit();
-    const wanted = decodeURIComponent(location.hash.slice(1));
-    if (wanted) this.jump(wanted);
+    const wanted = new URLSearchParams(location.search).get("node") ?? decodeURIComponent(location.hash.slice(1));
+    if (this.scene.nodes.has(wanted)) this.jump(wanted);
+    else if (wanted) this.tell(this.words.no_such_node.replace("{node}", wanted));
   }
 
   #selectionShown() {

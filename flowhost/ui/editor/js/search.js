@@ -1,7 +1,8 @@
-// Find a node of this flow by name, id, type, or anything in its config.
+// Find a node by name, id, type, or anything in its config: in this flow, then in all others.
 import { el, icon } from "./dom.js";
 
 const SHOWN = 12;
+const ASK_AFTER_MS = 200;
 
 export class Search {
   /** @param {import("./editor.js").Editor} editor */
@@ -36,23 +37,45 @@ export class Search {
   #fill() {
     const words = this.input.value.trim().toLowerCase();
     const { nodes } = this.editor.draft.doc;
-    const fits = ([id, node]) => !words || `${id} ${node.name ?? ""} ${node.type} ${JSON.stringify(node.config ?? {})}`.toLowerCase().includes(words);
-    this.found = Object.entries(nodes).filter(fits).slice(0, SHOWN);
+    const fits = ([id, node]) => words.split(/\s+/).every((word) => `${id} ${node.name ?? ""} ${node.type} ${JSON.stringify(node.config ?? {})}`.toLowerCase().includes(word));
+    const here = Object.entries(nodes).filter(fits).slice(0, SHOWN);
+    this.found = here.map(([id, node]) => ({ node: id, title: node.name || id, type: node.type, below: `${id} · ${node.type}` }));
     this.at = 0;
+    this.#draw();
+    clearTimeout(this.timer);
+    if (words.length > 1) this.timer = setTimeout(() => this.#elsewhere(words), ASK_AFTER_MS);
+  }
+
+  /** Nodes of other flows; the host knows them. */
+  async #elsewhere(words) {
+    const { editor } = this;
+    let answer;
+    try {
+      answer = await editor.link.ask("flows.find", { words });
+    } catch {
+      return; // no line: what is in this flow is shown
+    }
+    if (!this.root || this.input.value.trim().toLowerCase() !== words) return;
+    const others = answer.hits.filter((hit) => hit.flow !== editor.flow).slice(0, SHOWN);
+    this.found = [...this.found.filter((hit) => !hit.flow), ...others.map((hit) => ({ ...hit, below: [hit.flow_name, hit.where || hit.type].join(" · ") }))];
     this.#draw();
   }
 
   #draw() {
-    const items = this.found.map(([id, node], index) => {
+    const { editor } = this;
+    const items = this.found.map((hit, index) => {
       const item = el(
-        "li", "fe-quick-item", { role: "option", "aria-selected": String(index === this.at), "data-node": id, "data-testid": "search-item" },
-        icon(this.editor.types[node.type]?.icon ?? "extension_off", "fe-item-icon"), el("span", "fe-item-title", {}, node.name || id),
-        el("span", "fe-quick-summary", {}, `${id} · ${node.type}`),
+        "li", "fe-quick-item", { role: "option", id: `fe-found-${index}`, "aria-selected": String(index === this.at), "data-node": hit.node, "data-flow": hit.flow ?? editor.flow, "data-testid": "search-item" },
+        icon(editor.types[hit.type]?.icon ?? "extension_off", "fe-item-icon"), el("span", "fe-item-title", {}, hit.title), el("span", "fe-quick-summary", {}, hit.below),
       );
-      item.addEventListener("pointerdown", (event) => (event.preventDefault(), this.#take(id)));
+      item.addEventListener("pointerdown", (event) => (event.preventDefault(), this.#take(hit)));
       return item;
     });
-    this.list.replaceChildren(...(items.length ? items : [el("li", "fe-none", {}, this.editor.words.search_nothing)]));
+    const first = this.found.findIndex((hit) => hit.flow);
+    if (first >= 0) items.splice(first, 0, el("li", "fe-search-head", { role: "presentation" }, editor.words.search_others));
+    this.list.replaceChildren(...(items.length ? items : [el("li", "fe-none", {}, editor.words.search_nothing)]));
+    this.input.setAttribute("aria-activedescendant", this.found.length ? `fe-found-${this.at}` : "");
+    this.list.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
   }
 
   #key(event) {
@@ -62,16 +85,17 @@ export class Search {
       event.preventDefault();
       this.at = count ? (this.at + (event.key === "ArrowDown" ? 1 : count - 1)) % count : 0;
       this.#draw();
-    } else if (event.key === "Enter" && count) this.#take(this.found[this.at][0]);
+    } else if (event.key === "Enter" && count) this.#take(this.found[this.at]);
     else if (event.key === "Escape") {
       this.#close();
       this.editor.frame.focus();
     }
   }
 
-  #take(id) {
+  #take(hit) {
     this.#close();
     this.editor.frame.focus();
-    this.editor.jump(id);
+    if (hit.flow) location.href = `/flows/${encodeURIComponent(hit.flow)}/edit?node=${encodeURIComponent(hit.node)}`;
+    else this.editor.jump(hit.node);
   }
 }
