@@ -6,6 +6,7 @@ import { moveOps, removal, spliceInto } from "../../flowhost/ui/editor/js/edits.
 import { freshId, groupOps, groupsOf, joinGroupOps, leaveOps, notesOf } from "../../flowhost/ui/editor/js/extras.js";
 import { align, distribute } from "../../flowhost/ui/editor/js/geometry.js";
 import { reasonsAgainst, wireTo } from "../../flowhost/ui/editor/js/legal.js";
+import { colourOf, peopleByNode } from "../../flowhost/ui/editor/js/people.js";
 import { apply } from "../../flowhost/ui/editor/js/ops.js";
 import { Scene } from "../../flowhost/ui/editor/js/scene.js";
 
@@ -152,4 +153,13 @@ test("aligned and distributed", () => {
   assert.deepEqual(align(boxes, "bottom").a, [0, 400]);
   assert.deepEqual(distribute(boxes, "y"), { a: [0, 0], b: [50, 200], c: [90, 400] });
   assert.deepEqual(distribute(new Map([...boxes].slice(0, 2)), "x"), {});
+});
+
+test("everybody has a colour, and the one who edits a node is named on it", () => {
+  assert.equal(colourOf("tab-1"), colourOf("tab-1"));
+  const people = [{ id: "1", name: "anna", node: "a", selected: ["a", "b"] }, { id: "2", name: "ben", node: "", selected: ["a"] }];
+  const found = peopleByNode(people);
+  assert.deepEqual([found.get("a").name, found.get("a").edits], ["anna", true]);
+  assert.deepEqual([found.get("b").colour, found.get("b").edits], [colourOf("1"), false]);
+  assert.equal(peopleByNode([]).size, 0);
 });

@@ -38,6 +38,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         flow_id: the flow.
         types: node types as `flowhost.catalog.describe` gives them.
         may_edit: without it everything can be looked at and nothing changed.
+        may_operate: the flow may be started and stopped.
         on_deploy: told the number of the draft somebody wants to deploy.
         on_switch: told `start` or `stop`.
         on_history: the versions of the flow are asked for.
@@ -49,6 +50,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         types: Sequence[Mapping[str, Any]],
         *,
         may_edit: bool,
+        may_operate: bool,
         on_deploy: Callable[[int], Any],
         on_switch: Callable[[str], Any],
         on_history: Callable[[], Any],
@@ -61,6 +63,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
             "words": {**WORDS, **BENCH_WORDS},
             "categories": CATEGORIES,
             "mayEdit": may_edit,
+            "mayOperate": may_operate,
         }
         self.props["facts"] = json.dumps(facts, default=str)
         self.on("deploy", lambda event: on_deploy(event.args) if isinstance(event.args, int) else None)

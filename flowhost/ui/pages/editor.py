@@ -55,6 +55,7 @@ def register(live: Live) -> None:
                 flow_id,
                 types,
                 may_edit=may(caller(), "flow.edit"),
+                may_operate=may(caller(), "flow.operate"),
                 on_deploy=dialog.open,
                 on_switch=switch,
                 on_history=history.open,

@@ -10,6 +10,10 @@ WORDS: dict[str, str] = {
     "bar": "Editing",
     "minimap": "Map of the flow",
     "close": "Close",
+    "loading": "The flow is being fetched …",
+    "loading_lost": "No line to the host. It is tried again and again.",
+    "read_only": "Read only",
+    "read_only_why": "Your role lets you look at flows, not change them. Ask for the role engineer.",
     # palette
     "palette_search": "Search node types",
     "palette_nothing": "No node type fits “{words}”. More come with plugins.",

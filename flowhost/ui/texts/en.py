@@ -50,7 +50,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "overview.stopped": "Stopped",
     "overview.trouble": "In trouble",
     "overview.import": "Import flow",
-    "overview.nodes": "{count} nodes fit",
+    "overview.nodes": "Nodes that fit: {count}",
     "overview.none_match": "No flow matches. Clear the search or choose another filter.",
     "overview.empty.title": "No flows yet",
     "overview.empty.text": (

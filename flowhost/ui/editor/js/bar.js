@@ -1,5 +1,6 @@
 // The bar above the canvas: undo, redo, problems, who is here, state of the flow, deploy.
 import { el, icon, iconButton, rate, write } from "./dom.js";
+import { colourOf } from "./people.js";
 
 export class Bar {
   /**
@@ -16,6 +17,7 @@ export class Bar {
     this.keys = iconButton("keyboard", words.keys, () => editor.emit("keys"), { "data-testid": "keys" });
     this.yaml = iconButton("code", words.yaml_toggle, () => editor.emit("yaml"), { "data-testid": "yaml-toggle" });
     this.history = iconButton("history", words.history, () => ask("history"), { "data-testid": "history-open" });
+    this.role = editor.mayEdit ? "" : el("span", "fe-readonly", { title: words.read_only_why, "data-testid": "read-only" }, icon("lock"), words.read_only);
     this.line = el("span", "fe-line", { role: "status", "data-testid": "line" });
     this.people = el("span", "fe-people", { "data-testid": "people" });
     this.problems = el("button", "fh-button fe-problems", { type: "button", "data-testid": "problems", onclick: () => editor.emit("showproblems") });
@@ -28,7 +30,7 @@ export class Bar {
     );
     this.power = el("button", "fh-button", { type: "button", "data-testid": "flow-switch", onclick: () => ask("switch", this.running ? "stop" : "start") });
     root.append(
-      this.undo, this.redo, this.find, this.yaml, this.history, this.keys, this.line, el("span", "fh-grow"), this.people, this.rates, this.state, this.power,
+      this.undo, this.redo, this.find, this.yaml, this.history, this.keys, this.role, this.line, el("span", "fh-grow"), this.people, this.rates, this.state, this.power,
       this.problems, this.changed, this.deploy,
     );
     editor.on("undo", () => this.#showUndo());
@@ -60,7 +62,7 @@ export class Bar {
   }
 
   #showPeople(people) {
-    this.people.replaceChildren(...people.slice(0, 5).map((person) => el("span", "fe-person", { title: person.name }, person.name.slice(0, 2).toUpperCase())));
+    this.people.replaceChildren(...people.slice(0, 5).map((person) => el("span", "fe-person", { title: person.name, style: `--person: ${colourOf(person.id)}` }, person.name.slice(0, 2).toUpperCase())));
     this.people.title = people.length ? this.editor.words.people.replace("{names}", people.map((person) => person.name).join(", ")) : "";
   }
 
@@ -79,7 +81,7 @@ export class Bar {
     this.state.replaceChildren(el("span", `fh-dot fh-dot-${tone}`), words[`state_${flow.state}`] ?? flow.state);
     this.state.title = flow.text;
     write(this.rates, this.running ? `${rate(flow.rate)}${words.per_s}` : "");
-    this.power.hidden = !this.editor.mayEdit;
+    this.power.hidden = !this.editor.mayOperate;
     const label = this.running ? words.stop : words.start;
     if (this.powerLabel === label) return;
     this.powerLabel = label;
@@ -102,7 +104,7 @@ export class Bar {
     const { words } = this.editor;
     write(this.changed, changed ? words.draft_changed : words.draft_same.replace("{revision}", this.revision));
     this.changed.dataset.changed = String(changed);
-    this.deploy.disabled = !this.editor.mayEdit;
+    this.deploy.hidden = !this.editor.mayEdit;
   }
 
   #deploy() {

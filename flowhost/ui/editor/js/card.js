@@ -2,6 +2,7 @@
 import { el, icon, rate, short, write } from "./dom.js";
 import { portY } from "./geometry.js";
 
+const FAULT_SHOWN_MS = 60_000;
 const TONES = {
   running: "ok", starting: "busy", retrying: "warn", draining: "busy", failed: "bad", ended: "done", stopped: "off", idle: "off",
 };
@@ -24,6 +25,7 @@ export class Card {
     this.notes = el("span", "fh-node-notes");
     this.total = el("span", "fh-node-total");
     this.trouble = el("span", "fe-trouble", { "aria-hidden": "true" });
+    this.fault = el("div", "fe-fault", { hidden: true, "data-testid": "node-fault" });
     const head = el(
       "div", "fh-node-head", {},
       icon(type ? type.icon : "extension_off", "fh-node-icon"),
@@ -31,7 +33,7 @@ export class Card {
       this.dot,
     );
     const foot = el("div", "fh-node-foot", {}, this.rate, el("span", "fh-unit", {}, this.words.per_s), this.notes, this.total);
-    this.root.replaceChildren(head, foot, this.trouble, ...this.#ports(item, type, ports));
+    this.root.replaceChildren(head, foot, this.trouble, this.fault, ...this.#ports(item, type, ports));
     this.root.setAttribute("aria-label", `${title}, ${type?.title ?? node.type}`);
     this.kind = type?.kind ?? "unknown";
     this.root.dataset.kind = this.kind;
@@ -52,7 +54,9 @@ export class Card {
     this.root.setAttribute("aria-selected", String(selected));
     this.root.classList.toggle("fe-selected", selected);
     this.root.dataset.target = target;
-    this.root.dataset.other = other ?? "";
+    this.root.dataset.other = other?.edits ? other.name : "";
+    this.root.classList.toggle("fe-held", Boolean(other));
+    this.root.style.setProperty("--person", other?.colour ?? "");
   }
 
   /** Problems of the draft at this node. */
@@ -72,6 +76,7 @@ export class Card {
     write(this.rate, rate(figures.rate));
     write(this.total, short(figures.total));
     this.root.dataset.state = figures.state;
+    this.#fault(figures);
     const notes = [
       ["bad", "dead", figures.dead], ["bad", "dropped", figures.dropped],
       ["warn", "errors", figures.errors], ["busy", "pending", figures.pending],
@@ -84,6 +89,22 @@ export class Card {
         el("span", `fh-note fh-note-${tone}`, { title: figures.error || null }, this.words[word].replace("{count}", short(count))),
       ),
     );
+  }
+
+  /** The text of a failure where it arose: while the node is down, and for a while after each failed message. */
+  #fault(figures) {
+    const down = figures.state === "failed" || figures.state === "retrying";
+    const fresh = figures.errors > (this.errors ?? 0);
+    this.errors = figures.errors;
+    if (fresh) {
+      clearTimeout(this.calm);
+      this.calm = setTimeout(() => (this.calm = null, this.#fault(this.shown)), FAULT_SHOWN_MS);
+    }
+    const text = (down && figures.text) || (this.calm || down ? figures.error : "") || "";
+    this.fault.hidden = !text;
+    write(this.fault, text);
+    this.fault.title = text;
+    this.fault.dataset.tone = figures.state === "failed" || !down ? "bad" : "warn";
   }
 
   #ports(item, type, ports) {

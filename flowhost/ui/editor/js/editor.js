@@ -6,6 +6,7 @@ import { addNode, removal } from "./edits.js";
 import { Gestures } from "./gestures.js";
 import { HostLink } from "./hostlink.js";
 import { Memory } from "./memory.js";
+import { peopleByNode } from "./people.js";
 import { Scene } from "./scene.js";
 import { View } from "./view.js";
 
@@ -16,7 +17,7 @@ export class Editor extends EventTarget {
    */
   constructor(frame, facts) {
     super();
-    Object.assign(this, { frame, flow: facts.flow, words: facts.words, mayEdit: facts.mayEdit });
+    Object.assign(this, { frame, flow: facts.flow, words: facts.words, mayEdit: facts.mayEdit, mayOperate: facts.mayOperate });
     this.types = Object.fromEntries(facts.types.map((type) => [type.type, type]));
     this.scene = new Scene(this.types);
     this.view = new View(frame, this.scene, this.words);
@@ -203,7 +204,7 @@ export class Editor extends EventTarget {
   /** Who else is here. */
   takePeople(people) {
     this.people = people;
-    this.view.mark({ others: new Map(people.filter((one) => one.node).map((one) => [one.node, one.name])) });
+    this.view.mark({ others: peopleByNode(people) });
     this.emit("people", people);
   }
 

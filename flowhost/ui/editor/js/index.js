@@ -46,7 +46,8 @@ export default {
       { name: "sample", icon: "science", label: facts.words.dock_sample, part: new Samples(editor) },
       { name: "debug", icon: "bug_report", label: facts.words.dock_debug, part: new DebugPanel(editor) },
     ]);
-    frame.append(tools(editor), emptyHint(editor), hintLine(editor));
+    palette.hidden = !editor.mayEdit;
+    frame.append(tools(editor), emptyHint(editor), hintLine(editor), loadingHint(editor));
     editor.on("tell", (text) => toast(frame, text));
     this.unbind = bindKeys(editor, root);
     window.__flowhost = editor;
@@ -70,12 +71,25 @@ function tools(editor) {
   );
 }
 
+/** What stands there until the draft has come, and why it does not. */
+function loadingHint(editor) {
+  const { words } = editor;
+  const text = el("p", "", { role: "status" }, words.loading);
+  const box = el("div", "fe-empty fe-loading", { "data-testid": "loading" }, icon("autorenew", "fh-spin"), text);
+  editor.on("ready", () => (box.hidden = true));
+  editor.on("line", ({ state, reason }) => {
+    text.textContent = { open: words.loading, lost: words.loading_lost, closed: words.line_closed.replace("{reason}", reason) }[state];
+    box.classList.toggle("fe-stuck", state === "closed");
+  });
+  return box;
+}
+
 /** What an empty canvas says. */
 function emptyHint(editor) {
   const { words } = editor;
   const box = el(
     "div", "fe-empty", { hidden: true, "data-testid": "empty-hint" },
-    icon("account_tree"), el("h2", "", {}, words.empty_title), el("p", "", {}, words.empty_text),
+    icon("account_tree"), el("h2", "", {}, words.empty_title), el("p", "", {}, editor.mayEdit ? words.empty_text : words.read_only_why),
   );
   editor.on("change", ({ after }) => (box.hidden = Object.keys(after.nodes).length > 0));
   return box;

@@ -58,6 +58,7 @@ export class Inspector {
     const type = editor.types[node.type];
     const { words } = editor;
     this.figures = el("div", "fe-figures");
+    this.fault = el("div", "fe-problem fe-problem-error fe-last-fault", { hidden: true, "data-testid": "last-fault" });
     this.#figures(Object.fromEntries([[`n:${id}`, editor.view.figures.get(`n:${id}`)]]));
     return [
       el(
@@ -68,7 +69,7 @@ export class Inspector {
       ),
       el("p", "fh-panel-summary", {}, type ? type.summary : words.missing_type.replace("{type}", node.type)),
       this.#others(id),
-      this.figures,
+      this.figures, this.fault,
       ...this.#nodeProblems(id),
       this.#guarantees(id),
       ...this.#form(id, node, type),
@@ -150,7 +151,8 @@ export class Inspector {
     const parts = [`${words[`node_${figures.state}`] ?? figures.state}`, figures.text, `${short(figures.total)} ${words.seen}`, figures.dead ? words.dead.replace("{count}", short(figures.dead)) : "", figures.pending ? words.pending.replace("{count}", short(figures.pending)) : ""];
     write(this.figures, parts.filter(Boolean).join(" · "));
     this.figures.dataset.state = figures.state;
-    this.figures.title = figures.error;
+    write(this.fault, figures.error || "");
+    this.fault.hidden = !figures.error;
   }
 
   #help(type) {

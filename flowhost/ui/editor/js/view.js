@@ -175,10 +175,11 @@ export class View {
   #markCard(card, id) {
     const { selected, targets, others, problems } = this.marks;
     const target = targets === null ? "" : targets.has(id) ? "yes" : "no";
-    const state = `${selected.has(id)} ${target} ${others.get(id) ?? ""}`;
+    const other = others.get(id);
+    const state = `${selected.has(id)} ${target} ${other?.name} ${other?.colour} ${other?.edits}`;
     if (card.marked !== state || card.markedItem !== card.item) {
       card.marked = state;
-      card.mark({ selected: selected.has(id), target, other: others.get(id) });
+      card.mark({ selected: selected.has(id), target, other });
     }
     const found = problems.get(id) ?? NONE;
     if (card.found !== found || card.markedItem !== card.item) {
