@@ -70,8 +70,11 @@ def picture_of(detail: FlowDetail) -> Picture:
             "errors": flow.errors, "dead": flow.dead, "run": flow.run_id,
         }
     }  # fmt: skip
+    down = {link.name: link.text for link in detail.connections if not link.up}
     for node in detail.nodes:
-        picture[f"n:{node.id}"] = _node(node)
+        entry = detail.document.nodes.get(node.id)
+        link = entry.connection if entry is not None else None
+        picture[f"n:{node.id}"] = _node(node, f"{link}: {down[link]}" if link in down else "")
     for wire in detail.wires:
         picture[f"w:{_wire_text(wire)}"] = {"rate": round(wire.rate_per_s, 1), "pending": wire.pending}
     return picture
@@ -90,11 +93,12 @@ def value_of(value: ValueView) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _node(node: NodeView) -> dict[str, Any]:
+def _node(node: NodeView, waits_for: str) -> dict[str, Any]:
+    """`waits_for`: what its connection says while it is down."""
     came = node.made if node.kind == "source" else node.in_total
     return {
-        "state": node.state, "text": node.text, "rate": round(node.rate_per_s, 1), "total": came, "out": node.out,
-        "pending": node.pending, "errors": node.errors, "dead": node.dead, "dropped": node.dropped,
+        "state": node.state, "text": node.text or waits_for, "rate": round(node.rate_per_s, 1), "total": came,
+        "out": node.out, "pending": node.pending, "errors": node.errors, "dead": node.dead, "dropped": node.dropped,
         "error": node.last_error if node.errors else "",
     }  # fmt: skip
 

@@ -93,14 +93,14 @@ export class Card {
 
   /** The text of a failure where it arose: while the node is down, and for a while after each failed message. */
   #fault(figures) {
-    const down = figures.state === "failed" || figures.state === "retrying";
+    const down = ["failed", "retrying", "starting"].includes(figures.state);
     const fresh = figures.errors > (this.errors ?? 0);
     this.errors = figures.errors;
     if (fresh) {
       clearTimeout(this.calm);
       this.calm = setTimeout(() => (this.calm = null, this.#fault(this.shown)), FAULT_SHOWN_MS);
     }
-    const text = (down && figures.text) || (this.calm || down ? figures.error : "") || "";
+    const text = (down && figures.text) || (this.calm ? figures.error : "") || "";
     this.fault.hidden = !text;
     write(this.fault, text);
     this.fault.title = text;
