@@ -21,9 +21,9 @@ from flowhost.services.data_folder import DataFolder
 from flowhost.services.dead_letters import DeadLetterService
 from flowhost.services.demo_switches import DemoService, Plant
 from flowhost.services.drafts import DraftService
-from flowhost.services.flow_templates import TemplateService
 from flowhost.services.flow_files import FlowFileService, HostPlace
 from flowhost.services.flow_search import FlowSearch
+from flowhost.services.flow_templates import TemplateService
 from flowhost.services.flow_text import FlowTextService
 from flowhost.services.flows import FlowService
 from flowhost.services.history import HistoryWriter
