@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from nicegui import app as nicegui_app
 from nicegui import ui
 
 from flowhost.ui import letter_import
@@ -44,9 +45,12 @@ def install(app: FastAPI, host: Host, *, storage_secret: str | None = None) -> N
     if live.is_demo:
         demo.register(live)
     ui.add_head_html(_head(), shared=True)
+    # a bar over the page that nobody named for those who cannot see it, and that tells nothing a page does not
+    nicegui_app.config.quasar_config["loadingBar"]["skipHijack"] = True
     ui.run_with(
         app,
         title=t("app.name"),
+        language="en-GB",
         favicon=ASSETS / "favicon.svg",
         dark=None,
         binding_refresh_interval=None,

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from flowhost_opcua import monitoring
 from flowhost_opcua.inbox import Inbox
+from servers import npm_packages
 
 from flowhost.sdk import PermanentError
 
@@ -22,29 +20,10 @@ COUNTER = "nsu=http://flowhost.test/line;s=Line1.Counter"
 SPEED = "nsu=http://flowhost.test/line;s=Line1.Speed"
 
 
-def _missing(reason: str) -> None:
-    """Skipping is for desks; where everything has to be there it is a failure."""
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-
-
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
     """node-opcua in the user's cache, installed at first use."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        _missing("Node.js and npm are needed for the node-opcua server")
-    package = (SOURCE / "package.json").read_bytes()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowhost-tests"
-    folder = cache / f"node-opcua-{hashlib.sha256(package).hexdigest()[:12]}"
-    if not (folder / "done").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_bytes(package)
-        command = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--silent"]
-        installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
-        if installed.returncode:
-            _missing(f"npm install of node-opcua failed: {installed.stderr[-300:]}")
-        (folder / "done").touch()
-    return folder / "node_modules"
+    return npm_packages.node_modules(SOURCE / "package.json")
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ export class Card {
 
   /** Selected, near a selected wire, a target that may or may not be wired, edited by somebody else. */
   mark({ selected, target, other }) {
-    this.root.setAttribute("aria-selected", String(selected));
+    this.root.setAttribute("aria-current", String(selected));
     this.root.classList.toggle("fe-selected", selected);
     this.root.dataset.target = target;
     this.root.dataset.other = other?.edits ? other.name : "";

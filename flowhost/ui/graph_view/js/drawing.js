@@ -23,7 +23,6 @@ function drawNode(plane, node, onSelect) {
   root.tabIndex = 0;
   root.setAttribute("role", "button");
   root.setAttribute("aria-pressed", "false");
-  root.setAttribute("aria-label", `${node.title}, ${node.type}`);
   root.addEventListener("click", () => onSelect(node.id));
   root.addEventListener("keydown", (event) => {
     if (event.key === "Enter" || event.key === " ") {
