@@ -31,6 +31,7 @@ bench: $(VENV)/.test machine
 	$(BIN)/python benchmarks/w1_chain.py
 	$(BIN)/python benchmarks/w2_mqtt.py
 	$(BIN)/python benchmarks/p1_durable.py
+	$(BIN)/python benchmarks/start.py
 
 bench-peers: $(VENV)/.test machine
 	$(BIN)/python benchmarks/peers.py
