@@ -11,7 +11,8 @@ import apsw
 import pytest
 
 from flowhost.engine.outbox.ahead import MOST_BYTES
-from flowhost.engine.outbox.changes import Advance
+from flowhost.engine.outbox.changes import Advance, Append
+from flowhost.engine.outbox.codec import encode_message
 from flowhost.engine.outbox.durable_edge import DurableEdge
 from flowhost.engine.outbox.limits import LIVE_WAITS_FOR
 from flowhost.engine.outbox.outbox import Outbox
@@ -550,3 +551,39 @@ async def test_whatever_an_earlier_run_left_is_asked_about_where_it_may_have_lef
         await box.close()
         assert sorted(payloads(control)) == list(range(30))
         assert sorted(questions) == list(range(asked)), backlog
+
+
+@pytest.mark.expects_error_log
+@pytest.mark.parametrize("damaged", ["nothing", "note", "note and marks"])
+async def test_damage_to_what_was_noted_as_done_is_never_silent(
+    rig, control, node, open_box, eventually, backlog, tmp_path, damaged
+) -> None:
+    """Ten new messages were delivered before sixty old ones; then the note of that is damaged on disk."""
+    await left_behind(rig, control, node, open_box, eventually, 60)
+    flow = straight(rig, node, backlog="live_first", retry=SOON)
+    box = await open_box()
+    edge = await box.edge("f", "end")
+    new = [encode_message(Message(1000 + n)) for n in range(10)]
+    await box.change(Append(edge.number, new))
+    progress = Progress(edge.number, 0)
+    progress.finish(61, 70)
+    await box.change(*progress.advance(0, 0))
+    assert await box.query("SELECT count(*) FROM m_1") == [(60,)]
+    await box.close()
+    if damaged != "nothing":
+        connection = apsw.Connection(str(tmp_path / "outbox.db"))
+        connection.execute("UPDATE meta SET value = replace(value, '61', '31') WHERE key = 'ahead 1'")
+        assert connection.changes() == 1
+        connection.close()
+    if damaged == "note and marks":
+        (tmp_path / "outbox.db-lock").unlink()
+    control.write, control.stay_open, control.batches = None, False, []
+    box = await open_box()
+    snapshot = await rig.run(flow, outbox=box)
+    assert sorted(payloads(control)) == list(range(60)), "none is taken for done that is not, none comes again"
+    told = [e.text for e in rig.events if e.kind == "error" and "are lost" in e.text]
+    assert len(told) == (0 if damaged == "nothing" else 1), told
+    (queue,) = snapshot.edges
+    assert (queue.in_, queue.pending) == (70, 0)
+    assert (queue.out, queue.dropped) == ((70, 0) if damaged == "nothing" else (60, 10))
+    assert await box.query("SELECT position, appended FROM edge") == [(70, 70)]
