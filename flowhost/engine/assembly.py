@@ -86,6 +86,7 @@ class Assembly:
     queued: dict[str, QueuedStation] = field(default_factory=dict)
     direct: dict[str, DirectStation] = field(default_factory=dict)
     durable: dict[str, DurableEdge] = field(default_factory=dict)
+    overflows: dict[str, Overflow] = field(default_factory=dict)
     transforms: list[Node[Any]] = field(default_factory=list)
     holding: dict[str, HoldingStation] = field(default_factory=dict)
     memories: Memories | None = None
@@ -341,8 +342,8 @@ class Assembler:
     def _edge(self, assembly: Assembly, node_id: str, node: Node[Any], policy: DeliveryPolicy) -> Edge:
         outbox = self._options.outbox
         wanted = policy.on_disk(type(node))
+        overflow = assembly.overflows[node_id] = Overflow(assembly.counters[node_id], self._boards[node_id])
         if outbox is None or not (wanted or self._left(node_id)):
-            overflow = Overflow(assembly.counters[node_id], self._boards[node_id])
             return MemoryEdge(
                 node_id, policy.max_messages or self._options.queue_messages,
                 policy.max_bytes or self._options.queue_bytes,
@@ -356,7 +357,7 @@ class Assembler:
             outbox, self._flow.id, node_id, self._journal, trail=self._trail,
             on_lost=self._tell_lost(assembly.counters[node_id]),
         )  # fmt: skip
-        durable.limit_by(policy, Overflow(assembly.counters[node_id], self._boards[node_id]))
+        durable.limit_by(policy, overflow)
         durable.park_with(policy, self._order(node, policy), self._tell_damaged(assembly.counters[node_id]))
         return durable
 

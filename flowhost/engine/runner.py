@@ -230,6 +230,8 @@ class FlowRunner:
             if counters.state == "running" and node_id not in parts.queued:
                 counters.state = "stopped"
         parts.graveyard.close()
+        for overflow in parts.overflows.values():
+            overflow.close()
         if parts.letters is not None:
             await parts.letters.close()
         if parts.books is not None and not self._failed:

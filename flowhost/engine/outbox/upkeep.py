@@ -52,12 +52,16 @@ class Upkeep:
                 self._begin_anew()
 
     def shrink(self, wanted: Callable[[], bool]) -> None:
-        """Give free pages back to the disk, a little at a time, while nobody waits and `wanted()` is true."""
+        """Give free pages back to the disk, a little at a time, while nobody waits and `wanted()` is true.
+
+        That takes room in the log first: a full disk leaves the file as it is. Raises `apsw.Error` for a broken disk.
+        """
         until = time.monotonic() + VACUUM_S
-        while self._spare() >= VACUUM_PAGES:
-            self._connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
-            if not wanted() or time.monotonic() > until:
-                break
+        with suppress(apsw.FullError):
+            while self._spare() >= VACUUM_PAGES:
+                self._connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+                if not wanted() or time.monotonic() > until:
+                    break
 
     @property
     def log_bytes(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,10 @@ async def test_a_full_queue_gives_up_its_oldest_and_keeps_what_is_on_its_way(
     control.write = None
     await eventually(lambda: runner.snapshot().edges[0].pending == 0)
     await runner.stop(5)
+    told = [int(number.replace(",", "")) for e in rig.events for number in re.findall(r"its ([\d,]+) oldest", e.text)]
+    told += [1 for e in rig.events if "its oldest message was" in e.text]
+    assert sum(told) == edge.dropped, "all were told, at once or when the run ended"
+    assert len(told) == 2
     got = payloads(control)
     assert got == sorted(got)
     assert got[-90:] == list(range(910, 1000)), "the newest are there"
@@ -217,7 +222,7 @@ async def test_a_full_queue_gives_up_what_is_parked_too(rig, control, node, open
     async def write(messages):
         blocked = [m.payload for m in messages if m.meta.key == "blocked"]
         control.written.extend(m for m in messages if m.meta.key != "blocked")
-        return [Retry("not now", after_s=0.01) if m.payload in blocked else Ok() for m in messages]
+        return [Retry(0.01, "not now") if m.payload in blocked else Ok() for m in messages]
 
     control.write, control.stay_open = write, True
     sent = [Message(n, Meta(key="blocked" if n else "free")) for n in range(600)]
