@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 
 SERIOUS = ("serious", "critical")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
-PAGES = ("/", "/flows/large", "/runs", "/runs/1", "/work", "/connections", "/plugins", "/nothing-here")
+PAGES = ("/", "/flows/large", "/runs", "/runs/1", "/work", "/connections", "/templates", "/plugins", "/nothing-here")
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,13 @@ def test_editor(watched: Watched, check: Callable[[str], list[str]]) -> None:
     canvas.node("n2").click()
     expect(canvas.field("set")).to_be_visible()
     said += check("editor with a form")
+    page.get_by_test_id("dock-sample").click()
+    expect(page.get_by_test_id("sample-text")).to_be_visible()
+    said += check("test")
+    page.get_by_test_id("dock-debug").click()
+    expect(page.get_by_test_id("debug-list")).to_be_visible()
+    said += check("messages")
+    page.get_by_test_id("dock-close").click()
     canvas.frame.focus()
     page.keyboard.press("?")
     expect(page.get_by_test_id("key-sheet")).to_be_visible()

@@ -85,17 +85,17 @@ export class DebugPanel {
   #line(value) {
     const { editor } = this;
     const name = el("button", "fg-node", { type: "button", title: editor.words.sample_jump, "data-testid": "debug-node" }, editor.scene.titleOf(value.node));
-    name.addEventListener("click", (event) => (event.preventDefault(), editor.jump(value.node)));
+    name.addEventListener("click", () => editor.jump(value.node));
     const line = el(
-      "details", "fe-value fg-line", { "data-testid": "debug-line" },
+      "details", "fe-value", {},
       el(
-        "summary", "", {}, icon("chevron_right", "fe-twist"), el("span", "fg-time", {}, value.time.slice(11, 23)), name,
+        "summary", "", {}, icon("chevron_right", "fe-twist"), el("span", "fg-time", {}, value.time.slice(11, 23)),
         value.port === "out" ? null : el("span", "fh-note", {}, value.port), el("span", "fs-topic", {}, value.topic), el("span", "fe-mono fh-grow fe-value-text", {}, value.text),
         value.unit ? el("span", "fh-unit", {}, value.unit) : null, value.quality === "good" ? null : el("span", "fh-note fh-note-warn", {}, value.quality),
       ),
     );
     line.addEventListener("toggle", () => line.open && line.childElementCount === 1 && line.append(this.#tree(value.payload, "payload")), { once: true });
-    return line;
+    return el("div", "fg-line", { "data-testid": "debug-line" }, name, line);
   }
 
   /** A payload by its fields; a field copies the path that names it in expressions. */

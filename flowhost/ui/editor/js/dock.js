@@ -12,7 +12,7 @@ export class Dock {
     const { words } = editor;
     this.buttons = new Map(tabs.map(({ name, icon: sign, label }) => [name, el("button", "fd-tab", { type: "button", role: "tab", "data-testid": `dock-${name}`, onclick: () => this.show(this.open === name ? "" : name) }, icon(sign), label)]));
     this.body = el("div", "fd-body", { hidden: true });
-    root.append(el("div", "fd-tabs", { role: "tablist" }, ...this.buttons.values(), el("span", "fh-grow"), iconButton("expand_more", words.close, () => this.show(""), { "data-testid": "dock-close" })), this.body);
+    root.append(el("div", "fd-tabs", {}, el("div", "fd-list", { role: "tablist" }, ...this.buttons.values()), el("span", "fh-grow"), iconButton("expand_more", words.close, () => this.show(""), { "data-testid": "dock-close" })), this.body);
     this.show("");
   }
 
