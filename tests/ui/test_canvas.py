@@ -176,3 +176,40 @@ def test_the_draft_as_yaml_stays_in_step_and_is_applied_in_one_step(watched: Wat
     canvas.saved()
     other.saved()
     context.close()
+
+
+def test_nodes_are_dropped_into_a_wire_deleted_with_a_join_and_switched_off(watched: Watched) -> None:
+    canvas = begin(watched)
+    page, mouse, keys = canvas.page, canvas.page.mouse, canvas.page.keyboard
+    page.evaluate(
+        """() => {
+            const add = (id, type, at) => ({ op: "add_node", id, node: { type }, at });
+            const ends = [add("a", "sim.generate", [48, 200]), add("b", "discard", [600, 200])];
+            const filter = add("f", "filter", [320, 400]);
+            window.__flowhost.commit([...ends, filter, { op: "add_wire", wire: "a -> b" }]);
+            window.__flowhost.view.camera.set(0, 0, 1);
+        }"""
+    )
+    box = canvas.node("f").bounding_box()
+    assert box is not None
+    mouse.move(box["x"] + 60, box["y"] + 20)
+    mouse.down()
+    mouse.move(box["x"] + 80, box["y"] - 100, steps=4)
+    mouse.move(box["x"] + 60, box["y"] - 178, steps=6)
+    mouse.up()
+    assert canvas.doc()["wires"] == ["a -> f", "f -> b"]
+    canvas.frame.focus()
+    keys.press("Control+Delete")
+    assert canvas.doc()["wires"] == ["a -> b"]
+    canvas.drop("map", 420, 226)
+    assert canvas.doc()["wires"] == ["a -> map", "map -> b"]
+    canvas.frame.focus()
+    states = []
+    for _ in range(3):
+        keys.press("d")
+        states.append(canvas.doc()["nodes"]["map"].get("disabled"))
+    assert states == ["block", "pass", None]
+    keys.press("Control+a")
+    page.locator("[data-command=align_left]").click()
+    assert {at[0] for at in canvas.doc()["layout"]["nodes"].values()} == {48}
+    canvas.saved()
