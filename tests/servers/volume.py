@@ -78,16 +78,18 @@ class Volume:
     def fill(self, keep: int = 0) -> Path:
         """Another program takes the room, but for so many bytes; the file it lies in."""
         filler = self.path / "filler"
+        step = self.free()
         with filler.open("ab") as out:
             while (room := self.free() - keep) > 0:
+                step = min(step, room)
                 try:
-                    os.posix_fallocate(out.fileno(), out.tell(), room)
+                    os.posix_fallocate(out.fileno(), out.tell(), step)
                     out.seek(0, os.SEEK_END)
                 except OSError:
-                    # less than the figures say: step by step to the last block
-                    if room <= 1024:
+                    # less than the figures say: by smaller and smaller steps to the last block
+                    if step <= 1024:
                         break
-                    keep += max(1024, room // 2)
+                    step = max(1024, step // 2)
         return filler
 
 
