@@ -171,7 +171,7 @@ def test_a_template_gets_a_flow_running(watched, plant: int, data: Path) -> None
     plc, database = (dialog.locator(f"[data-slot={slot}]") for slot in ("plc", "database"))
     new = dialog.get_by_test_id("template-new-connection")
     # the server: made and tested right here
-    expect(dialog).to_be_visible()
+    expect(dialog.locator("#ft-name")).to_be_visible(timeout=PATIENCE_MS)
     begin_new(plc, new)
     page.get_by_test_id("link-name").fill("line1-plc")
     fill(page.get_by_test_id("link-dialog"), "endpoint", f"opc.tcp://127.0.0.1:{plant}")

@@ -30,8 +30,10 @@ export class TemplateDialog {
     );
     this.host.append(this.box);
     this.box.showModal();
-    this.#draw();
+    this.form.append(el("p", "fh-sub", {}, words.pick_looking));
+    this.maker.disabled = true;
     await this.#learn();
+    this.maker.disabled = false;
     // the only one there is will be the one that is meant
     for (const { slot, type } of template.connections) this.chosen[slot] ??= this.known.find((one) => one.type === type)?.name;
     this.#draw();
