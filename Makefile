@@ -3,6 +3,7 @@
 #   make test       all that CI runs; installs what it needs
 #   make check      lint, types, rooms, unit tests; under three minutes
 #   make test-long  the long proofs
+#   make screenshots  the pictures of docs/images, of a running demo
 #   make bench      benchmarks against hand-written code;  make bench-peers  against Node-RED
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ PLUGINS := mqtt opcua modbus sql files http sim
 EDITABLE := $(foreach plugin,$(PLUGINS),-e plugins/flowhost-$(plugin))
 PROJECTS := pyproject.toml $(foreach plugin,$(PLUGINS),plugins/flowhost-$(plugin)/pyproject.toml)
 
-.PHONY: demo check test test-long bench bench-peers lint types rooms unit machine clean
+.PHONY: demo check test test-long bench bench-peers screenshots lint types rooms unit machine clean
 
 demo: $(VENV)/.demo
 	$(BIN)/flowhost demo
@@ -35,6 +36,9 @@ bench: $(VENV)/.test machine
 
 bench-peers: $(VENV)/.test machine
 	$(BIN)/python benchmarks/peers.py
+
+screenshots: $(VENV)/.test machine
+	$(BIN)/python docs/screenshots.py
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

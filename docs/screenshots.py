@@ -1,0 +1,157 @@
+"""Takes the pictures of `docs/images` from a running demo and an empty host, in light and dark: `make screenshots`.
+
+A program of its own and not a test: what it shows is looked at by people. Needs Chromium.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+IMAGES = Path(__file__).parent / "images"
+ARGUMENTS = ["--no-sandbox", "--headless=new", "--disable-gpu"]
+SIZE = {"width": 1440, "height": 900}
+THEMES = ("light", "dark")
+SECONDS = 1000.0
+FLOW = "line-to-sql"
+
+Look = Callable[[Page], None]
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[str]:
+    """A FlowHost process; where it answers."""
+    command = [sys.executable, "-m", "flowhost", *arguments, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield next(found[0] for line in process.stdout if (found := re.search(r"http://[\d.]+:\d+", line)))
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+
+
+def settled(page: Page) -> None:
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(1.5 * SECONDS)
+
+
+def node(page: Page, number: int) -> None:
+    page.get_by_test_id("node").nth(number).click()
+    settled(page)
+
+
+def quick_add(page: Page) -> None:
+    page.get_by_test_id("canvas").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.type("mqtt")
+
+
+def deploy(page: Page) -> None:
+    page.get_by_test_id("node").nth(1).click()
+    page.locator("[data-testid=field][data-field=name] input").first.fill("Values worth keeping")
+    page.keyboard.press("Enter")
+    page.get_by_test_id("deploy").click()
+    expect(page.get_by_test_id("deploy-do")).to_be_visible()
+
+
+def keys(page: Page) -> None:
+    page.get_by_test_id("keys").click()
+
+
+def versions(page: Page) -> None:
+    page.get_by_test_id("history-open").click()
+    expect(page.get_by_test_id("history")).to_be_visible()
+
+
+def letter(page: Page) -> None:
+    page.get_by_test_id("worklist-row").first.click()
+
+
+def nothing(_: Page) -> None:
+    """The page as it comes."""
+
+
+DEMO: dict[str, tuple[str, Look]] = {
+    "overview": ("/", nothing),
+    "flow": (f"/flows/{FLOW}", lambda page: node(page, 0)),
+    "editor": (f"/flows/{FLOW}/edit", lambda page: node(page, 1)),
+    "editor-add": (f"/flows/{FLOW}/edit", quick_add),
+    "editor-keys": (f"/flows/{FLOW}/edit", keys),
+    "editor-versions": (f"/flows/{FLOW}/edit", versions),
+    "editor-deploy": (f"/flows/{FLOW}/edit", deploy),
+    "runs": ("/runs", nothing),
+    "run": ("/runs/1", nothing),
+    "connections": ("/connections", nothing),
+    "plugins": ("/plugins", nothing),
+    "not-found": ("/flows/nothing-here", nothing),
+}
+TROUBLE: dict[str, tuple[str, Look]] = {
+    "demo": ("/demo", nothing),
+    "work-list": ("/work", letter),
+    "overview-trouble": ("/", nothing),
+    "flow-trouble": (f"/flows/{FLOW}", nothing),
+}
+EMPTY: dict[str, tuple[str, Look]] = {
+    "empty-overview": ("/", nothing),
+    "empty-work-list": ("/work", nothing),
+    "empty-runs": ("/runs", nothing),
+    "empty-connections": ("/connections", nothing),
+}
+
+
+def shoot(browser: Browser, address: str, pages: dict[str, tuple[str, Look]]) -> None:
+    """Each page in each theme, in a browser that remembers nothing."""
+    for theme in THEMES:
+        for name, (path, look) in pages.items():
+            context = browser.new_context(viewport=SIZE, color_scheme=theme, locale="en-GB")  # type: ignore[arg-type,typeddict-item]
+            page = context.new_page()
+            page.goto(address + path)
+            settled(page)
+            look(page)
+            settled(page)
+            page.screenshot(path=IMAGES / f"{name}{'' if theme == 'light' else '-dark'}.png")
+            print(f"{name} ({theme})")
+            context.close()
+
+
+def make_trouble(browser: Browser, address: str) -> None:
+    """The database off, a sensor that talks nonsense: until letters lie on the work list."""
+    page = browser.new_page()
+    page.goto(address + "/demo")
+    for switch in ("database", "sensor"):
+        card = page.locator(f"[data-testid=demo-switch][data-switch={switch}]")
+        card.get_by_test_id("demo-off").or_(card.get_by_test_id("demo-on")).locator("visible=true").first.click()
+    page.goto(address + "/work")
+    expect(page.get_by_test_id("worklist-row").nth(2)).to_be_visible(timeout=60 * SECONDS)
+    page.close()
+
+
+def main() -> None:
+    """Take all pictures."""
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        with running("serve", "--data-dir", f"{folder}/empty") as address:
+            shoot(browser, address, EMPTY)
+        with running("demo", "--data-dir", f"{folder}/demo") as address:
+            page = browser.new_page()
+            page.goto(address)
+            page.wait_for_timeout(25 * SECONDS)  # curves need a past
+            page.close()
+            shoot(browser, address, DEMO)
+            make_trouble(browser, address)
+            shoot(browser, address, TROUBLE)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
