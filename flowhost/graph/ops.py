@@ -217,7 +217,8 @@ def _set(draft: Draft, op: Set) -> tuple[Draft, list[Op]]:
         # also where a plain value stands in the way: it comes back as it was
         back: Op = Set(op.path[:depth], found)
     else:
-        back = Unset(op.path[: depth + 1])
+        # `layout` itself stays: it cannot be taken away as a whole
+        back = Unset(op.path[: max(depth + 1, 2 if op.path[0] == "layout" else 1)])
     return _with(draft, op.path, op.value), [back]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +23,7 @@ def alembic_config(room: Room) -> Config:
     """Alembic's settings for one database; there is no ini file to lose."""
     from alembic.config import Config
 
-    config = Config()
+    config = Config(stdout=sys.stdout)
     config.set_main_option("script_location", str(_MIGRATIONS / room).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.set_main_option("file_template", "r%%(rev)s_%%(slug)s")

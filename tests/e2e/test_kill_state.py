@@ -121,7 +121,8 @@ def test_sums_are_right_after_any_number_of_kills(
     published = parts.stop()
     wait(lambda: table.steps() >= published - MACHINES, "all steps are there", 240)
     running.says("running summed", 60)
-    assert running.end(signal.SIGINT, 90) == 0, running.err
+    code = running.end(signal.SIGINT, 90)
+    assert code == 0, (running.report(), running.err)
     report = running.report()
     print(f"seed {seed}: {kills} kills, {published} parts, {table.ask('SELECT count(*) FROM spans')[0][0]} spans")
     audit(report, settled=True, wires=[("parts", "timed"), ("timed", "once"), ("step", "steps"), ("span", "spans")])

@@ -15,6 +15,7 @@ import pytest
 _SHUTDOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN: from now on every write fails, and what was not flushed is gone."""
 _NO_LOG_FLUSH = 2
+_MOUNT = "flowhost-volume-of-"
 
 
 class Volume:
@@ -25,7 +26,7 @@ class Volume:
     """
 
     def __init__(self, folder: Path, megabytes: int) -> None:
-        self.path = folder / "volume"
+        self.path = folder / f"{_MOUNT}{os.getpid()}"
         self._image = folder / "volume.img"
         self.path.mkdir()
         with self._image.open("wb") as image:
@@ -99,11 +100,21 @@ def _run(*command: str) -> None:
         raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")
 
 
+def _discard_left() -> None:
+    """Take away what tests mounted that were killed."""
+    for line in Path("/proc/mounts").read_text().splitlines():
+        path = line.split()[1]
+        owner = path.rpartition(_MOUNT)[2]
+        if _MOUNT in path and owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            _run("umount", "-l", path)
+
+
 @pytest.fixture
 def volume(tmp_path: Path) -> Iterator[Callable[[int], Volume]]:
     """Makes file systems of so many megabytes. Skips where the machine does not let us mount one."""
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("mounting a file system takes Linux and root")
+    _discard_left()
     made: list[Volume] = []
 
     def make(megabytes: int) -> Volume:

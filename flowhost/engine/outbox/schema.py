@@ -14,6 +14,8 @@ from flowhost.errors import HostError
 
 VERSION = 4
 _INCREMENTAL = 2
+_SYNCHRONOUS = "FULL"
+"""A commit is on the disk when it returns; with NORMAL a power cut takes the last of them back."""
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can lose or damage data when a log is reset (fixed in 3.51.3, 3.50.7 and 3.44.6)."""
 
@@ -98,8 +100,9 @@ def check_sqlite() -> None:
 def connect(path: Path) -> apsw.Connection:
     """The writing connection: write-ahead log, flushed to disk at every commit."""
     connection = apsw.Connection(str(path))
-    for pragma in ("busy_timeout=5000", "auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL"):
+    for pragma in ("busy_timeout=5000", "auto_vacuum=INCREMENTAL", "journal_mode=WAL"):
         connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"PRAGMA synchronous={_SYNCHRONOUS}")
     connection.execute(f"PRAGMA journal_size_limit={LOG_BYTES_KEPT}")
     return connection
 

@@ -384,6 +384,14 @@ class TestsNothing(AcmeDevice):
         return ""
 
 
+class GivesAllThereIs(AcmeDevice):
+    FOUND_BY = ("test_pick_lists_keep_to_what_is_asked",)
+    LISTS = ("channels",)
+
+    async def browse(self, request):
+        return sdk.Choices(items=tuple(sdk.Choice(value=f"channel {number}") for number in range(500)))
+
+
 class OwnConfig(DeviceConfig):
     """As the device's."""
 

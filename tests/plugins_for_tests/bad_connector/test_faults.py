@@ -28,6 +28,8 @@ for name, spoilt in vars(faults).copy().items():
     spoilt.__doc__ = spoilt.__doc__ or "Spoilt."
     kit, attribute = next((kit, attribute) for base, kit, attribute in KITS if issubclass(spoilt, base))
     parts = {attribute: spoilt, "repeats": getattr(spoilt, "REPEATS", False), "patience_s": 4}
+    if hasattr(spoilt, "LISTS"):
+        parts["lists"] = spoilt.LISTS
     bases = (kit,) if getattr(spoilt, "POISON", True) else (WithoutPoison, kit)
     globals()[f"Test{name}"] = type(f"Test{name}", bases, parts)
 

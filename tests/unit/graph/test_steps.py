@@ -99,4 +99,4 @@ def test_they_lead_from_any_flow_to_any_other_and_back(old: dict[str, Any], new:
     assert sorted(found.pop("wires")) == sorted(new["wires"])
     assert same(found, {key: value for key, value in new.items() if key != "wires"})
     again, _ = apply(after, inverse)
-    assert same(again, old)
+    assert same(to_json(from_json(again)), old), "an empty layout is none"

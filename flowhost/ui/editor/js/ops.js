@@ -134,7 +134,8 @@ const STEPS = {
     const whole = depth === op.path.length || !isObject(found);
     const back = whole
       ? { op: "set", path: op.path.slice(0, depth), value: found }
-      : { op: "unset", path: op.path.slice(0, depth + 1) };
+      : // `layout` itself stays: it cannot be taken away as a whole
+        { op: "unset", path: op.path.slice(0, Math.max(depth + 1, op.path[0] === "layout" ? 2 : 1)) };
     return [withValue(draft, op.path, op.value), [back]];
   },
 

@@ -5,6 +5,7 @@ MQTT 3.1.1 only, and nothing survives its end: for trying things out, never for 
 
 import asyncio
 import logging
+from contextlib import suppress
 
 # amqtt is annotated but ships no py.typed marker
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter  # type: ignore[import-untyped]
@@ -67,7 +68,11 @@ class EmbeddedBroker:
         self._connections[task] = writer
         task.add_done_callback(self._connections.pop)
         if self._broker is not None:
-            await self._broker.external_connected(StreamReaderAdapter(reader), StreamWriterAdapter(writer), "default")
+            # amqtt says goodbye to those it turns away without looking whether they are still there
+            with suppress(OSError):
+                await self._broker.external_connected(
+                    StreamReaderAdapter(reader), StreamWriterAdapter(writer), "default"
+                )
 
     async def _cut_off(self) -> None:
         for writer in self._connections.values():
