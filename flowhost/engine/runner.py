@@ -20,6 +20,8 @@ from flowhost.graph.document import FlowDocument
 from flowhost.graph.library import NodeLibrary
 from flowhost.graph.topology import topological_order
 
+FAILED_DRAIN_S = 1.0
+"""Once the run has failed nothing is confirmed any more: what nodes have in hand may end, seconds."""
 CLOSE_TIMEOUT_S = 3.0
 
 
@@ -117,6 +119,8 @@ class FlowRunner:
             self._state = "draining"
         text = ""
         begun = asyncio.get_running_loop().time()
+        if self._failed:
+            drain_s = FAILED_DRAIN_S
         try:
             async with asyncio.timeout(drain_s) as self._deadline:
                 await self._stop_sources()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -46,6 +47,8 @@ __all__ = [
 STATUS_EVERY_S = 2.0
 OUTBOX_FILE = "outbox.db"
 REPORT_FILE = "report.json"
+log = logging.getLogger(__name__)
+
 COUNTERS = ("in", "out", "made", "used", "filtered", "dead", "dropped", "pending", "errors")
 
 
@@ -321,7 +324,11 @@ async def _tell_status(runner: FlowRunner, on_status: Callable[[FlowSnapshot], N
 
 
 def _keep_report(folder: Path, report: RunReport) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f"{REPORT_FILE}.new"
-    temporary.write_text(json.dumps(report.as_json(), indent=2), encoding="utf-8")
-    temporary.replace(folder / REPORT_FILE)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(report.as_json(), indent=2), encoding="utf-8")
+        temporary.replace(folder / REPORT_FILE)
+    except OSError as error:
+        # most often the very disk the run has failed on
+        log.error("the report of the run cannot be kept in %s: %s", folder, error)  # noqa: TRY400 - for people

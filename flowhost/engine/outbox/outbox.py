@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 from flowhost.engine.file_lock import FileLock, HeldError
 from flowhost.engine.outbox.changes import Change, MakeEdge, Transaction
 from flowhost.engine.outbox.marks import MarksFile
@@ -281,4 +283,7 @@ class Outbox:
     def _query(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         if self._writer is None:
             raise HostError("the outbox is closed")
-        return self._reader.query(statement, values)
+        try:
+            return self._reader.query(statement, values)
+        except apsw.Error as error:
+            raise HostError(f"the outbox cannot be read: {error}; check the disk, then start again") from error
