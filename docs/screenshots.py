@@ -138,7 +138,7 @@ def make_trouble(browser: Browser, address: str) -> None:
 def main() -> None:
     """Take all pictures."""
     IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory(prefix="flowhost") as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
         with running("serve", "--data-dir", f"{folder}/empty") as address:
             shoot(browser, address, EMPTY)
