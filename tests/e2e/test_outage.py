@@ -217,7 +217,11 @@ async def test_an_outage_of_the_database_is_bridged(
     async def alarm_is_over() -> bool:
         return not await buffered.alarmed()
 
+    async def is_booked() -> bool:
+        return not await buffered.pending()
+
     await until(alarm_is_over, "the alarm is over", 30)
+    await until(is_booked, "the figures have caught up with the table", 30)
     audit(await buffered.detail(), settled=True)
     overloaded = os.getloadavg()[0] / (os.cpu_count() or 1) > OVERLOADED
     assert alarm_s <= (60 if overloaded else ALARM_WITHIN_S)
