@@ -178,20 +178,12 @@ class FlowHarness:
         return StandIns(library)
 
 
-class FreezingSegment:
-    """Freezes what a segment is given, so that a transform that changes its input is found out."""
+class SegmentAround:
+    """A segment around another; what it does not do itself the other does."""
 
     def __init__(self, segment: Segment) -> None:
         self.nodes = segment.nodes
         self._segment = segment
-
-    def run(self, messages: Sequence[Message], failures: list[Failure]) -> Ported:
-        """Run with frozen messages."""
-        return self._segment.run([freeze_message(message) for message in messages], failures)
-
-    def from_node(self, node_id: str) -> FreezingSegment:
-        """As the segment does."""
-        return FreezingSegment(self._segment.from_node(node_id))
 
     def settle_counters(self) -> None:
         """As the segment does."""
@@ -204,6 +196,18 @@ class FreezingSegment:
     def traced(self) -> Mapping[tuple[str, str], Message]:
         """As the segment does."""
         return self._segment.traced()
+
+
+class FreezingSegment(SegmentAround):
+    """Freezes what a segment is given, so that a transform that changes its input is found out."""
+
+    def run(self, messages: Sequence[Message], failures: list[Failure]) -> Ported:
+        """Run with frozen messages."""
+        return self._segment.run([freeze_message(message) for message in messages], failures)
+
+    def from_node(self, node_id: str) -> FreezingSegment:
+        """As the segment does."""
+        return FreezingSegment(self._segment.from_node(node_id))
 
 
 class StandIns:

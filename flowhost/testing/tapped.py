@@ -14,7 +14,7 @@ from flowhost.engine.segment import Ported, Segment
 from flowhost.graph.document import FlowDocument, NodeEntry
 from flowhost.graph.library import NodeLibrary
 from flowhost.sdk import AsyncTransform, Message
-from flowhost.testing.harness import FlowHarness, FreezingSegment, Recorder, StandIns
+from flowhost.testing.harness import FlowHarness, FreezingSegment, Recorder, SegmentAround, StandIns
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,11 @@ class UntouchedTargets(StandIns):
         return super()._stand_in(entry)
 
 
-class TappedSegment:
+class TappedSegment(SegmentAround):
     """Runs messages one by one, so that what passes between the nodes of a generated stage is seen, too."""
 
     def __init__(self, segment: Segment, taps: list[Tap]) -> None:
-        self.nodes = segment.nodes
-        self._segment = segment
+        super().__init__(segment)
         self._taps = taps
         self._known: dict[tuple[str, str], Message] = {}
 
@@ -106,15 +105,3 @@ class TappedSegment:
     def from_node(self, node_id: str) -> Segment:
         """As the segment does."""
         return TappedSegment(self._segment.from_node(node_id), self._taps)
-
-    def settle_counters(self) -> None:
-        """As the segment does."""
-        self._segment.settle_counters()
-
-    def trace_next(self) -> None:
-        """As the segment does."""
-        self._segment.trace_next()
-
-    def traced(self) -> Mapping[tuple[str, str], Message]:
-        """As the segment does."""
-        return self._segment.traced()

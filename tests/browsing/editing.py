@@ -1,7 +1,8 @@
-"""What a person does with the editor of a real host, from a browser."""
+"""A real host, and what a person does with its editor, from a browser."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -32,18 +33,26 @@ class Watched(Protocol):
 
 
 class Served:
-    """A host of its own on a data folder; can be ended and begun again at the same address."""
+    """A host of its own on a data folder; can be ended and begun again at the same address.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    Args:
+        folder: for its script, and its data where `data` is left out.
+        data: its data folder.
+        **environ: settings and secrets it finds in its environment.
+    """
+
+    def __init__(self, folder: Path, *, data: Path | None = None, **environ: str) -> None:
+        self._data = data or folder / "data"
+        self._environ = environ
         self._script = folder / "serve.py"
         self._script.write_text(SERVE)
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 
     def start(self) -> str:
-        command = [sys.executable, str(self._script), str(self._folder / "data"), str(self.port)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, str(self._script), str(self._data), str(self.port)]
+        environ = {**os.environ, **self._environ}
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ)
         assert self._process.stdout is not None
         found = re.search(r"http://[\d.]+:(\d+)", self._process.stdout.readline())
         assert found, "the server ended before it answered"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import sqlite3
@@ -14,17 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browsing.editing import Served
 from playwright.sync_api import Locator, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 PATIENCE_MS = 30_000
-SERVE = """
-import sys
-from flowhost.app import serve
-from flowhost.services.settings import load_settings
-if __name__ == "__main__":
-    serve(load_settings(port=0), say=lambda line: print(line, flush=True))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -33,20 +26,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(data: Path) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[str]:
     """A host for all tests of this module."""
-    script = data.parent / f"{data.name}-serve.py"
-    script.write_text(SERVE)
-    environ = os.environ | {"FLOWHOST_DATA_DIR": str(data), "FLOWHOST_SECRET_DB": "hunter2"}
-    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environ) as server:
-        try:
-            assert server.stdout is not None
-            found = re.search(r"http://[\d.]+:\d+", server.stdout.readline())
-            assert found, "the server ended before it answered"
-            yield found[0]
-        finally:
-            server.terminate()
-            server.wait(30)
+    host = Served(tmp_path_factory.mktemp("host"), data=data, FLOWHOST_SECRET_DB="hunter2")
+    yield host.start()
+    host.stop()
 
 
 def field(page: Page | Locator, name: str) -> Locator:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,24 +24,39 @@ def ran(page: Page) -> int:
     return found
 
 
+def settled(page: Page) -> None:
+    """All is drawn that was there to be drawn, and whatever was going to run by that has run."""
+    page.evaluate(
+        """() => new Promise(done => {
+            let frames = 30;
+            const next = () => (frames-- ? requestAnimationFrame(next) : done());
+            next();
+        })"""
+    )
+
+
 def test_nothing_runs_on_the_pages(watched: Watched) -> None:
     page = watched.page
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     assert len(set(HOSTILE)) == 300
-    looks: dict[str, Callable[[], None]] = {
-        "/": lambda: expect(page.get_by_test_id("flow-row").first).to_be_visible(timeout=PATIENCE_MS),
-        "/flows/large": lambda: page.wait_for_timeout(2500),
-        "/runs": lambda: page.wait_for_timeout(500),
-        "/runs/1": lambda: page.wait_for_timeout(1500),
-        "/work": lambda: page.get_by_test_id("worklist-row").first.click(timeout=PATIENCE_MS),
-        "/plugins": lambda: page.wait_for_timeout(500),
-        "/connections": lambda: page.wait_for_timeout(500),
+    # what each page shows once it is whole, hostile text and all
+    shows = {
+        "/": page.get_by_test_id("flow-row"),
+        "/flows/large": page.get_by_text(HOSTILE[1]),
+        "/runs": page.get_by_text(HOSTILE[4]),
+        "/runs/1": page.get_by_text(HOSTILE[2]),
+        "/work": page.get_by_test_id("worklist-row"),
+        "/plugins": page.get_by_text("sim.generate"),
+        "/connections": page.locator("main"),
     }
-    for path, look in looks.items():
+    for path, shown in shows.items():
         page.goto(watched.address + path)
-        look()
-        page.wait_for_timeout(500)
+        expect(shown.first).to_be_attached(timeout=PATIENCE_MS)
+        if path == "/work":
+            shown.first.click()
+            expect(page.get_by_test_id("payload")).to_be_visible()
+        settled(page)
         assert (path, ran(page), dialogs) == (path, 0, [])
 
 
@@ -55,14 +69,15 @@ def test_nothing_runs_in_the_editor(watched: Watched) -> None:
     for x in range(0, 5400, 900):
         for y in range(0, 1800, 700):
             page.evaluate(f"window.__flowhost.view.camera.set({-x}, {-y}, 1)")
-            page.wait_for_timeout(60)
+            page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
             seen |= set(page.locator("[data-testid=node]").evaluate_all("all => all.map(one => one.dataset.node)"))
     assert len(seen) == 303
     page.evaluate("window.__flowhost.view.camera.set(200, 100, 1)")
     for node_id in ("source", "broken", "told", "n0"):
         canvas.node(node_id).click()
-        page.wait_for_timeout(1200)
+        expect(page.get_by_test_id("inspector").or_(page.locator("[data-testid=field]")).first).to_be_visible()
         canvas.node(node_id).hover()
+        settled(page)
     assert ran(page) == 0
 
 

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Protocol
 
 import pytest
-from playwright.sync_api import Page, expect
+from browsing.editing import Served, Watched
+from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
-SERVE = """
-import sys
-from pathlib import Path
-from flowhost.app import serve
-from flowhost.services.settings import load_settings
-if __name__ == "__main__":
-    serve(load_settings(data_dir=Path(sys.argv[1]), port=0))
-"""
 
 FLOW = """
 flowhost: 1
@@ -39,29 +27,10 @@ wires:
 """
 
 
-class Watched(Protocol):
-    """The fixture: a page whose complaints fail the test."""
-
-    page: Page
-
-    def open(self, path: str) -> Page: ...
-
-
 @pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
+def address(served: Served) -> str:
     """Where a host of its own answers, on a fresh data folder."""
-    script = tmp_path / "serve.py"
-    script.write_text(SERVE)
-    command = [sys.executable, str(script), str(tmp_path / "data")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            found = re.search(r"http://[\d.:]+", server.stdout.readline())
-            assert found, "the server ended before it answered"
-            yield found[0]
-        finally:
-            server.terminate()
-            server.wait(20)
+    return served.start()
 
 
 def test_a_flow_from_import_to_its_run(watched: Watched) -> None:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browsing.editing import Served
 from playwright.sync_api import Locator, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 PATIENCE_MS = 30_000
-SERVE = """
-from flowhost.app import serve
-from flowhost.services.settings import load_settings
-if __name__ == "__main__":
-    serve(load_settings(port=0), say=lambda line: print(line, flush=True))
-"""
 FLOW = """
 flowhost: 1
 id: line
@@ -39,19 +31,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(data: Path) -> Iterator[str]:
-    script = data.parent / f"{data.name}-serve.py"
-    script.write_text(SERVE)
-    environ = os.environ | {"FLOWHOST_DATA_DIR": str(data)}
-    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environ) as server:
-        try:
-            assert server.stdout is not None
-            found = re.search(r"http://[\d.]+:\d+", server.stdout.readline())
-            assert found, "the server ended before it answered"
-            yield found[0]
-        finally:
-            server.terminate()
-            server.wait(30)
+def address(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[str]:
+    """A host for all tests of this module."""
+    host = Served(tmp_path_factory.mktemp("host"), data=data)
+    yield host.start()
+    host.stop()
 
 
 @pytest.fixture

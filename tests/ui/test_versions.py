@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
+from browsing.editing import Served, Watched
 from playwright.sync_api import Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.expects_error_log, pytest.mark.timeout(180)]
 
 WAIT_MS = 30_000
-SERVE = """
-import sys
-from pathlib import Path
-from flowhost.app import serve
-from flowhost.services.settings import load_settings
-if __name__ == "__main__":
-    serve(load_settings(data_dir=Path(sys.argv[1]), port=0, drain_s=1))
-"""
 # port 9 (discard) answers nowhere: the targets are away
 ONE = """\
 flowhost: 1
@@ -38,29 +27,12 @@ TWO = ONE + "  go: {type: mqtt.publish, connection: broker, config: {topic: gone
 ONE += "wires: [gen -> keep]"
 
 
-class Watched(Protocol):
-    """The fixture: a page whose complaints fail the test."""
-
-    page: Page
-
-    def open(self, path: str) -> Page: ...
-
-
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    """Where a host of its own answers."""
-    script = tmp_path / "serve.py"
-    script.write_text(SERVE)
-    command = [sys.executable, str(script), str(tmp_path / "data")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            found = re.search(r"http://[\d.:]+", server.stdout.readline())
-            assert found, "the server ended before it answered"
-            yield found[0]
-        finally:
-            server.terminate()
-            server.wait(20)
+    """Where a host of its own answers, that waits a second for what is on its way when a flow stops."""
+    host = Served(tmp_path, FLOWHOST_DRAIN_S="1")
+    yield host.start()
+    host.stop()
 
 
 def bring_in(page: Page, text: str, *, again: bool = False) -> None:

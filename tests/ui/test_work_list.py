@@ -5,28 +5,17 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol
 
 import pytest
+from browsing.editing import Served, Watched
 from playwright.sync_api import Locator, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 
 expect.set_options(timeout=20_000)
 
-SERVE = """
-import sys
-from pathlib import Path
-from flowhost.app import serve
-from flowhost.services.settings import load_settings
-if __name__ == "__main__":
-    serve(load_settings(data_dir=Path(sys.argv[1]), port=0))
-"""
 NASTY = "<img src=x onerror='window.hacked=1'>"
 FLOW = """
 flowhost: 1
@@ -50,14 +39,6 @@ wires: [orders -> check, check -> rows]
 """
 
 
-class Watched(Protocol):
-    """The fixture: a page whose complaints fail the test."""
-
-    page: Page
-
-    def open(self, path: str) -> Page: ...
-
-
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Data folder with a database that refuses negative quantities."""
@@ -69,19 +50,9 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def address(tmp_path: Path, data: Path) -> Iterator[str]:
+def address(served: Served, data: Path) -> str:
     """Where a host of its own answers."""
-    script = tmp_path / "serve.py"
-    script.write_text(SERVE)
-    with subprocess.Popen([sys.executable, str(script), str(data)], stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            found = re.search(r"http://[\d.:]+", server.stdout.readline())
-            assert found, "the server ended before it answered"
-            yield found[0]
-        finally:
-            server.terminate()
-            server.wait(20)
+    return served.start()
 
 
 def orders(data: Path) -> dict[str, int]:

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ from flowhost.graph.configs import connection_config
 from flowhost.graph.document import ConnectionEntry
 from flowhost.sdk import Browse, BrowseRequest, Connection, ConnectionContext, ConnectionTest
 from flowhost.sdk.context import NoticeKind
+
+log = logging.getLogger(__name__)
 
 KEPT_S = 60.0
 """How long a link nobody asks is kept, seconds."""
@@ -123,11 +124,13 @@ class _Held:
         self._timer = asyncio.get_running_loop().call_later(KEPT_S, self._let_go)
 
     async def close(self) -> None:
-        """Close it; what fails then interests nobody."""
+        """Close it; what fails then changes nothing for whoever asked, and is for the log."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(Exception):
+            try:
                 await connection.close()
+            except Exception:
+                log.warning("a link that was tried out did not close in order", exc_info=True)
 
     def _let_go(self) -> None:
         self._closing = asyncio.create_task(self._close_alone(), name="let go of a link")

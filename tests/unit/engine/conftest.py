@@ -12,6 +12,7 @@ import pytest
 
 from flowhost.catalog import load_catalog
 from flowhost.engine import FlowRunner, RunEvent, RunOptions
+from flowhost.engine.outbox.outbox import Outbox
 from flowhost.errors import MessageError
 from flowhost.graph.document import ConnectionEntry, FlowDocument, NodeEntry, Wire
 from flowhost.sdk import (
@@ -208,3 +209,19 @@ def eventually() -> Callable[[Callable[[], bool]], Awaitable[None]]:
                 await asyncio.sleep(0.005)
 
     return wait
+
+
+@pytest.fixture
+async def open_box(tmp_path: Path):
+    """Opens the outbox of the test, again and again; all are closed at the end."""
+    boxes: list[Outbox] = []
+
+    async def make() -> Outbox:
+        box = Outbox(tmp_path / "outbox.db", pytest.fail)
+        await box.open()
+        boxes.append(box)
+        return box
+
+    yield make
+    for box in boxes:
+        await box.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import apsw
 import pytest
@@ -16,21 +15,6 @@ from flowhost.engine.outbox.seal import row_seal
 from flowhost.engine.token import Token
 from flowhost.errors import NotConnectedError
 from flowhost.sdk import Message, Meta, Ok, Reject, Rejected, Settlement
-
-
-@pytest.fixture
-async def open_box(tmp_path: Path):
-    boxes: list[Outbox] = []
-
-    async def make() -> Outbox:
-        box = Outbox(tmp_path / "outbox.db", pytest.fail)
-        await box.open()
-        boxes.append(box)
-        return box
-
-    yield make
-    for box in boxes:
-        await box.close()
 
 
 def straight(rig, node):

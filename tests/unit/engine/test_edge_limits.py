@@ -16,7 +16,6 @@ from flowhost.engine.outbox.changes import Advance, Append
 from flowhost.engine.outbox.codec import encode_message
 from flowhost.engine.outbox.durable_edge import DurableEdge
 from flowhost.engine.outbox.limits import LIVE_WAITS_FOR
-from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.outbox.progress import Progress
 from flowhost.engine.outbox.ranges import Ranges
 from flowhost.engine.outbox.seal import row_seal
@@ -25,21 +24,6 @@ from flowhost.errors import NotConnectedError
 from flowhost.sdk import Message, Meta, Ok, Retry
 
 SOON = {"first_s": 0.01, "max_s": 0.01}
-
-
-@pytest.fixture
-async def open_box(tmp_path: Path):
-    boxes: list[Outbox] = []
-
-    async def make() -> Outbox:
-        box = Outbox(tmp_path / "outbox.db", pytest.fail)
-        await box.open()
-        boxes.append(box)
-        return box
-
-    yield make
-    for box in boxes:
-        await box.close()
 
 
 def straight(rig, node, **delivery):

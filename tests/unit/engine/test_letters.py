@@ -28,21 +28,6 @@ from flowhost.sdk import Message, Meta, Ok, Reject, Rejected, Retry
 pytestmark = pytest.mark.expects_error_log
 
 
-@pytest.fixture
-async def open_box(tmp_path: Path):
-    boxes: list[Outbox] = []
-
-    async def make() -> Outbox:
-        box = Outbox(tmp_path / "outbox.db", pytest.fail)
-        await box.open()
-        boxes.append(box)
-        return box
-
-    yield make
-    for box in boxes:
-        await box.close()
-
-
 def letters(box: Outbox, *states: str) -> list[Letter]:
     with letters_in(box.path) as reader:
         found = reader.newest(LetterFilter(states=states), None, 1000)

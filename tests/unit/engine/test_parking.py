@@ -5,31 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from pathlib import Path
 
 import apsw
 import pytest
 
-from flowhost.engine.outbox.outbox import Outbox
 from flowhost.errors import NotConnectedError, UnknownOutcomeError
 from flowhost.sdk import Message, Meta, Ok, Reject, Retry, Unknown
 
 SOON = {"first_s": 0.001, "max_s": 0.01}
-
-
-@pytest.fixture
-async def open_box(tmp_path: Path):
-    boxes: list[Outbox] = []
-
-    async def make() -> Outbox:
-        box = Outbox(tmp_path / "outbox.db", pytest.fail)
-        await box.open()
-        boxes.append(box)
-        return box
-
-    yield make
-    for box in boxes:
-        await box.close()
 
 
 def straight(rig, node, kind="t.sink", **delivery):
