@@ -26,7 +26,7 @@ test: $(VENV)/.test machine lint types rooms
 	$(BIN)/pytest -n 2 --dist loadfile -m "not long"
 
 test-long: $(VENV)/.test machine
-	$(BIN)/pytest -m "slow or long" --timeout 1800
+	$(BIN)/pytest -m long --timeout 1800
 
 bench: $(VENV)/.test machine
 	$(BIN)/python benchmarks/w1_chain.py

@@ -109,12 +109,13 @@ class Canvas:
         item.drag_to(self.frame, target_position={"x": x, "y": y})
 
     def doc(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.page.evaluate("window.__flowhost.draft.doc")
-        return found
+        """The draft as this browser has it, once it has one: a page that lost its host loads anew."""
+        found = self.page.wait_for_function("window.__flowhost?.draft?.doc", timeout=PATIENCE_MS)
+        return dict(found.json_value())
 
     def saved(self) -> None:
         """Everything done here has reached the host."""
-        self.page.wait_for_function("window.__flowhost.draft.pending.length === 0", timeout=PATIENCE_MS)
+        self.page.wait_for_function("window.__flowhost?.draft?.pending?.length === 0", timeout=PATIENCE_MS)
 
     def deploy(self) -> None:
         self.saved()

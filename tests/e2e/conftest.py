@@ -119,6 +119,8 @@ def _programs(folder: Path) -> Iterator[Callable[..., Program]]:
     yield start
     for each in started:
         each.close()
+        # pytest shows this where the test failed
+        print(f"{each.process.args} ended with {each.process.returncode} and said:", *each.err[-40:], sep="\n")
 
 
 @pytest.fixture(scope="module")

@@ -267,7 +267,7 @@ class OutboxWriter:
     def _look_after_log(self) -> None:
         assert self._upkeep is not None
         try:
-            self._upkeep.after_commit()
+            self._upkeep.after_commit(tight=self._room.mark >= STOP)
         except apsw.Error as error:
             self._fail([], error)
 
@@ -279,7 +279,8 @@ class OutboxWriter:
         try:
             self._roll_back()
             if self._upkeep is not None:
-                self._upkeep.copy_log()
+                # with what the reserve gave, before the log grows into it
+                self._upkeep.cut_log()
         except apsw.Error as other:
             self._fail(group, other)
             return

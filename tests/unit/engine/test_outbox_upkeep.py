@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import apsw
 import psutil
 import pytest
 
 from flowhost.engine.outbox.changes import Advance, Append
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.outbox.pool import WriterPool
+from flowhost.engine.outbox.upkeep import Upkeep
 
 ROW = b"x" * 200
 
@@ -106,3 +109,58 @@ async def test_the_file_gives_back_what_a_backlog_took(tmp_path, quick, monkeypa
     await eventually(lambda: path.stat().st_size < 3e6)
     assert await box.change(Append(edge, [b"next"])) == [60_000]
     await box.close()
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Callable[[], apsw.Connection]]:
+    """Connections to one file with a log; all are closed at the end."""
+    made: list[apsw.Connection] = []
+
+    def connect() -> apsw.Connection:
+        made.append(apsw.Connection(str(tmp_path / "o.db")))
+        made[-1].pragma("journal_mode", "wal")
+        return made[-1]
+
+    yield connect
+    for one in made:
+        one.close()
+
+
+def in_log(connection: apsw.Connection) -> int:
+    pages, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+    return pages - copied
+
+
+def test_what_a_reader_kept_from_the_file_is_copied_once_it_is_gone(opened) -> None:
+    writing, reading = opened(), opened()
+    upkeep = Upkeep(writing)
+    writing.execute("CREATE TABLE t(b)")
+    reading.execute("BEGIN")
+    assert reading.execute("SELECT count(*) FROM t").get == 0
+    writing.execute("INSERT INTO t VALUES (zeroblob(100000))")
+    upkeep.copy_log()
+    assert in_log(writing) > 20
+    assert upkeep.log_bytes == in_log(writing) * 4096
+    reading.execute("COMMIT")
+    # nothing was written since; the log is still not in the file
+    upkeep.copy_log()
+    assert (in_log(writing), upkeep.log_bytes) == (0, 0)
+
+
+def test_a_log_that_was_cut_is_looked_after_from_its_beginning(opened, tmp_path) -> None:
+    writing = opened()
+    upkeep = Upkeep(writing)
+    writing.execute("CREATE TABLE t(b)")
+    writing.execute("INSERT INTO t VALUES (zeroblob(3000000))")
+    upkeep.copy_log()
+    writing.execute("INSERT INTO t VALUES (zeroblob(3000000))")
+    upkeep.cut_log()
+    assert (tmp_path / "o.db-wal").stat().st_size == 0
+    writing.execute("INSERT INTO t VALUES (zeroblob(1000000))")
+    upkeep.after_commit()
+    assert in_log(writing) > 200, "too little to be copied while there is room"
+    upkeep.after_commit(tight=True)
+    assert in_log(writing) == 0
+    writing.execute("INSERT INTO t VALUES (zeroblob(6000000))")
+    upkeep.after_commit()
+    assert in_log(writing) == 0
