@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from flowhost.api.answers import Caller, authorized_route
-from flowhost.services.flow_files import Conflicts, ExportedFlow, FlowSource, ImportedFlow, ImportItem
+from flowhost.services.flow_files import Conflicts, ExportedFlow, FlowSource, ImportedFlow, ImportItem, OfConnections
 from flowhost.services.host import Host
 
 MOST_FILES = 1000
@@ -43,6 +43,8 @@ class Import(Files):
 
     conflicts: Conflicts = "refuse"
     """What becomes of flows that are here already with other content: `refuse`, `replace`, `copy` or `skip`."""
+    connections: OfConnections = "own"
+    """Whose connection a flow uses where it brings one and this host has another of that name: `own` or `host`."""
     missing_ok: bool = False
     """Import although plugins are missing: their nodes keep their settings and cannot run."""
     confirm: bool = False
@@ -60,8 +62,9 @@ def flow_files_router(host: Host) -> APIRouter:
     @router.post("/import")
     async def import_(caller: Caller, wanted: Import) -> list[ImportedFlow]:
         done = await host.files.take(
-            caller, wanted.sources(), conflicts=wanted.conflicts, missing_ok=wanted.missing_ok, confirm=wanted.confirm
-        )
+            caller, wanted.sources(), conflicts=wanted.conflicts, connections=wanted.connections,
+            missing_ok=wanted.missing_ok, confirm=wanted.confirm,
+        )  # fmt: skip
         return list(done)
 
     @router.get("")

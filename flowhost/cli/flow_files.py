@@ -31,6 +31,9 @@ def import_(
     replace: Annotated[bool, typer.Option("--replace", help="Flows that are there get a new version.")] = False,
     copy: Annotated[bool, typer.Option("--copy", help="Flows that are there stay; the files become copies.")] = False,
     skip: Annotated[bool, typer.Option("--skip", help="Flows that are there stay; their files are left out.")] = False,
+    host_connections: Annotated[
+        bool, typer.Option("--host-connections", help="Use the host's connections where those in the file differ.")
+    ] = False,
     missing_ok: Annotated[bool, typer.Option("--missing-ok", help="Import although plugins are missing.")] = False,
     confirm: Annotated[
         bool, typer.Option("--confirm", help="Messages that wait before nodes that go may become dead letters.")
@@ -60,7 +63,10 @@ def import_(
                 print(json.dumps([asdict(item) for item in items], indent=2))
             raise typer.Exit(2 if broken else REFUSED if _undecided(items, conflicts, missing_ok) else 0)
         try:
-            done = door.take(sources, conflicts, missing_ok=missing_ok, confirm=confirm)
+            done = door.take(
+                sources, conflicts, connections="host" if host_connections else "own", missing_ok=missing_ok,
+                confirm=confirm,
+            )  # fmt: skip
         except FlowFileError:
             raise
         except (ConflictError, ConfigError) as error:
@@ -136,6 +142,8 @@ def _line(item: ImportItem) -> str:
         parts.append("runs now")
     if item.edited and item.state == "exists":
         parts.append("has edits that are not deployed; replaced, they stay among its versions")
+    if item.differing:
+        parts.append(f"keeps its own {', '.join(item.differing)}, which differs from the host's (--host-connections)")
     if item.missing:
         parts.append(f"missing plugins for {', '.join(item.missing)}")
     if item.errors:

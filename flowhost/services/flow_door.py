@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from flowhost.catalog import load_catalog
 from flowhost.errors import SettingsError
-from flowhost.graph.document import FlowDocument
+from flowhost.graph.document import ConnectionEntry, FlowDocument
 from flowhost.graph.library import NodeLibrary
 from flowhost.services.access import LOCAL_USER, Principal
 from flowhost.services.data_folder import DataFolder, HeldFolderError, host_of
@@ -24,6 +24,7 @@ from flowhost.services.flow_files import (
     ImportedFlow,
     ImportItem,
     KeptFlow,
+    OfConnections,
 )
 from flowhost.services.flows import new_revision
 from flowhost.services.folder_letters import is_of_host
@@ -43,7 +44,13 @@ class FlowDoor(Protocol):
         ...
 
     def take(
-        self, files: Sequence[FlowSource], conflicts: Conflicts, *, missing_ok: bool, confirm: bool
+        self,
+        files: Sequence[FlowSource],
+        conflicts: Conflicts,
+        *,
+        connections: OfConnections,
+        missing_ok: bool,
+        confirm: bool,
     ) -> tuple[ImportedFlow, ...]:
         """As `FlowFileService.take`."""
         ...
@@ -90,16 +97,20 @@ class HostFlowDoor:
     def plan(self, files: Sequence[FlowSource]) -> tuple[ImportItem, ...]:
         """As `FlowFileService.plan`."""
         found = self._rest.ask("POST", f"{PATH}/plan", body={"files": [asdict(file) for file in files]})
-        return tuple(
-            ImportItem(**{**item, "missing": tuple(item["missing"]), "errors": tuple(item["errors"])}) for item in found
-        )
+        return tuple(_item(item) for item in found)
 
     def take(
-        self, files: Sequence[FlowSource], conflicts: Conflicts, *, missing_ok: bool, confirm: bool
+        self,
+        files: Sequence[FlowSource],
+        conflicts: Conflicts,
+        *,
+        connections: OfConnections,
+        missing_ok: bool,
+        confirm: bool,
     ) -> tuple[ImportedFlow, ...]:
         """As `FlowFileService.take`."""
-        wanted = {"conflicts": conflicts, "missing_ok": missing_ok, "confirm": confirm}
-        body = {"files": [asdict(file) for file in files], **wanted}
+        wanted = {"connections": connections, "missing_ok": missing_ok, "confirm": confirm}
+        body = {"files": [asdict(file) for file in files], "conflicts": conflicts, **wanted}
         return tuple(ImportedFlow(**one) for one in self._rest.ask("POST", f"{PATH}/import", body=body))
 
     def export(self, flow_ids: Sequence[str] | None, *, draft: bool) -> tuple[ExportedFlow, ...]:
@@ -132,10 +143,18 @@ class FolderFlowDoor:
         return self._runner.run(self._files.plan(LOCAL_USER, files))
 
     def take(
-        self, files: Sequence[FlowSource], conflicts: Conflicts, *, missing_ok: bool, confirm: bool
+        self,
+        files: Sequence[FlowSource],
+        conflicts: Conflicts,
+        *,
+        connections: OfConnections,
+        missing_ok: bool,
+        confirm: bool,
     ) -> tuple[ImportedFlow, ...]:
         """As `FlowFileService.take`."""
-        taking = self._files.take(LOCAL_USER, files, conflicts=conflicts, missing_ok=missing_ok, confirm=confirm)
+        taking = self._files.take(
+            LOCAL_USER, files, conflicts=conflicts, connections=connections, missing_ok=missing_ok, confirm=confirm
+        )
         return self._runner.run(taking)
 
     def export(self, flow_ids: Sequence[str] | None, *, draft: bool) -> tuple[ExportedFlow, ...]:
@@ -161,9 +180,9 @@ class FolderPlace:
             for one in await self._store.flows.all()
         }
 
-    def shared(self) -> Mapping[str, str]:
+    def shared(self) -> Mapping[str, ConnectionEntry]:
         """As `FlowPlace.shared`."""
-        return self._shared.types
+        return self._shared.entries
 
     async def take(self, principal: Principal, documents: Sequence[FlowDocument], *, confirm: bool) -> None:
         """As `FlowPlace.take`."""
@@ -175,3 +194,8 @@ class FolderPlace:
         bases = {flow_id: record.base_dir for flow_id, record in here.items()}
         new = [new_revision(document, bases.get(document.id, ""), principal.name) for document in documents]
         await self._store.flows.save_all(new)
+
+
+def _item(found: Mapping[str, Any]) -> ImportItem:
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+    return ImportItem(**values)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from flowhost.errors import ConfigError, ConflictError, FlowFileError, NotFoundError
-from flowhost.graph.document import FlowDocument
+from flowhost.graph.document import ConnectionEntry, FlowDocument
 from flowhost.graph.emit import dump_flow
 from flowhost.graph.jsonform import from_json, same, to_json
 from flowhost.graph.library import NodeLibrary
 from flowhost.graph.lint import examine
+from flowhost.graph.shared import against_host, with_shared, without
 from flowhost.graph.text import read_flow
 from flowhost.services.access import Principal, demand
 from flowhost.services.drafts import DraftService
@@ -23,6 +24,9 @@ from flowhost.services.shared_connections import SharedConnections
 Conflicts = Literal["refuse", "replace", "copy", "skip"]
 """What becomes of a file whose flow is there already: nothing is imported at all, the flow gets a new version, the file
 becomes a flow of another id, or the file is left out."""
+
+OfConnections = Literal["own", "host"]
+"""Whose connection a flow uses where it brings one and the host has another of that name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,7 @@ class ImportItem:
         state: `new`, `same` as what is deployed here, or `exists` here with other content.
         running: the flow that is here runs, and goes on with what is imported.
         edited: the flow that is here has edits that were not deployed; replaced, they stay among its versions.
+        differing: connections it brings that this host has under the same name with another type or settings.
         missing: types no installed plugin brings; their nodes keep their settings and cannot run.
         errors: what keeps it from being started, in words with line numbers; it can be imported all the same.
         refused: why it cannot be imported at all; empty if it can.
@@ -57,6 +62,7 @@ class ImportItem:
     state: Literal["new", "same", "exists"] = "new"
     running: bool = False
     edited: bool = False
+    differing: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     refused: str = ""
@@ -95,8 +101,8 @@ class FlowPlace(Protocol):
         """All flows by id."""
         ...
 
-    def shared(self) -> Mapping[str, str]:
-        """Types of the host's connections by name."""
+    def shared(self) -> Mapping[str, ConnectionEntry]:
+        """The host's connections by name."""
         ...
 
     async def take(self, principal: Principal, documents: Sequence[FlowDocument], *, confirm: bool) -> None:
@@ -120,9 +126,9 @@ class HostPlace:
             for live in self._flows.all_live()
         }
 
-    def shared(self) -> Mapping[str, str]:
+    def shared(self) -> Mapping[str, ConnectionEntry]:
         """As `FlowPlace.shared`."""
-        return self._shared.types
+        return self._shared.entries
 
     async def take(self, principal: Principal, documents: Sequence[FlowDocument], *, confirm: bool) -> None:
         """As `FlowPlace.take`; who has one of them open in the editor sees it at once."""
@@ -148,6 +154,7 @@ class FlowFileService:
         files: Sequence[FlowSource],
         *,
         conflicts: Conflicts = "refuse",
+        connections: OfConnections = "own",
         missing_ok: bool = False,
         confirm: bool = False,
     ) -> tuple[ImportedFlow, ...]:
@@ -157,6 +164,7 @@ class FlowFileService:
             principal: the caller.
             files: what to import.
             conflicts: what becomes of flows that are here already with other content.
+            connections: whose connection a flow uses where both have one of a name and they differ.
             missing_ok: import although plugins are missing.
             confirm: messages that wait before nodes a replaced flow has no more may become dead letters.
 
@@ -172,6 +180,8 @@ class FlowFileService:
         taken = set(await self._place.kept()) | {item.flow for item, _ in found}
         done, documents = [], []
         for item, document in found:
+            if document is not None and connections == "host":
+                document = without(document, item.differing)
             outcome, one = _decided(item, document, conflicts, taken)
             done.append(ImportedFlow(source=item.source, flow=one.id if one is not None else item.flow, done=outcome))
             documents += [one] if one is not None else []
@@ -181,7 +191,7 @@ class FlowFileService:
     async def export(
         self, principal: Principal, flow_ids: Sequence[str] | None = None, *, draft: bool = False
     ) -> tuple[ExportedFlow, ...]:
-        """Flows as files.
+        """Flows as files, complete: connections of the host that a flow uses stand in its file.
 
         Args:
             principal: the caller.
@@ -197,7 +207,8 @@ class FlowFileService:
         if unknown:
             raise NotFoundError(f"there is no flow {', '.join(map(repr, unknown))} here")
         chosen = sorted(kept) if flow_ids is None else list(dict.fromkeys(flow_ids))
-        return await asyncio.to_thread(_written, {flow_id: kept[flow_id] for flow_id in chosen}, draft)
+        flows = {flow_id: kept[flow_id] for flow_id in chosen}
+        return await asyncio.to_thread(_written, flows, self._place.shared(), draft)
 
     async def _look(self, files: Sequence[FlowSource]) -> list[tuple[ImportItem, FlowDocument | None]]:
         kept = await self._place.kept()
@@ -212,7 +223,7 @@ class FlowFileService:
 
 
 def _read(
-    source: FlowSource, kept: Mapping[str, KeptFlow], library: NodeLibrary, shared: Mapping[str, str]
+    source: FlowSource, kept: Mapping[str, KeptFlow], library: NodeLibrary, shared: Mapping[str, ConnectionEntry]
 ) -> tuple[ImportItem, FlowDocument | None]:
     try:
         file = read_flow(source.text)
@@ -227,8 +238,12 @@ def _read(
         first, more = file.problems[0], len(file.problems) - 1
         text = f"line {first.line}, column {first.column}: {first.message}{f' (and {more} more)' if more else ''}"
         return replace(item, refused=text), None
-    errors = [problem for problem in examine(file, library, os.environ, shared).problems if problem.severity == "error"]
+    types = {name: entry.type for name, entry in shared.items()}
+    errors = [problem for problem in examine(file, library, os.environ, types).problems if problem.severity == "error"]
     here = kept.get(document.id)
+    own = here.document.get("connections", {}) if here is not None else {}
+    document, differing = against_host(document, shared, own)
+    item = replace(item, differing=differing)
     if here is not None:
         state: Literal["same", "exists"] = "same" if same(to_json(document), here.document) else "exists"
         edited = here.draft is not None and not same(here.draft, here.document)
@@ -276,6 +291,11 @@ def _decided(
     return "copied", replace(document, id=f"{item.flow}-{number}", name=f"{item.title} ({number})")
 
 
-def _written(kept: Mapping[str, KeptFlow], draft: bool) -> tuple[ExportedFlow, ...]:
+def _written(
+    kept: Mapping[str, KeptFlow], shared: Mapping[str, ConnectionEntry], draft: bool
+) -> tuple[ExportedFlow, ...]:
     chosen = {flow_id: one.draft if draft and one.draft is not None else one.document for flow_id, one in kept.items()}
-    return tuple(ExportedFlow(flow=flow_id, text=dump_flow(from_json(one))) for flow_id, one in chosen.items())
+    return tuple(
+        ExportedFlow(flow=flow_id, text=dump_flow(with_shared(from_json(one), shared)))
+        for flow_id, one in chosen.items()
+    )

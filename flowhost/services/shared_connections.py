@@ -37,6 +37,11 @@ class SharedConnections:
         self.on_change()
 
     @property
+    def entries(self) -> Mapping[str, ConnectionEntry]:
+        """All of them, by name."""
+        return self._entries
+
+    @property
     def types(self) -> Mapping[str, str]:
         """Type id by name, as lint takes it."""
         return {name: entry.type for name, entry in self._entries.items()}

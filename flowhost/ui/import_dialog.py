@@ -8,9 +8,10 @@ from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
+from nicegui.events import GenericEventArguments
 
 from flowhost.errors import ConfirmationError, FlowHostError
-from flowhost.services.flow_files import Conflicts, FlowSource, ImportedFlow, ImportItem
+from flowhost.services.flow_files import Conflicts, FlowSource, ImportedFlow, ImportItem, OfConnections
 from flowhost.services.views import FlowOverview, ProblemView
 from flowhost.ui.caller import caller
 from flowhost.ui.live import Live
@@ -50,6 +51,10 @@ class ImportDialog:
             self._alert = Alert()
             self._text = FlowText(self._on_sources, self._on_too_big)
             self._found = Tag("div", "", "fh-import-found", data_testid="import-found")
+            with Tag("label", "", "fh-choice") as self._links:
+                self._use_host = Tag("input", "", "fh-check", type="checkbox", data_testid="import-use-host")
+                Tag("span", t("import.use_host"))
+            self._use_host.on("change", self._on_use_host, js_handler="(e) => emit(e.target.checked)")
             with Tag("div", "", "fh-dialog-buttons"):
                 Button(t("import.cancel"), "close", self._close, "fh-quiet")
                 self._skip = Button(t("import.skip"), "redo", self._on_skip, data_testid="import-skip")
@@ -58,7 +63,9 @@ class ImportDialog:
                 self._anyway = Button(t("import.anyway"), "warning", self._on_anyway, data_testid="import-anyway")
                 self._do = Button(t("import.do"), "check", self._on_import, "fh-primary", data_testid="import-do")
         self._choices("do")
+        self._links.show_if(False)
         self._conflicts: Conflicts = "refuse"
+        self._connections: OfConnections = "own"
 
     def open(self) -> None:
         """Show the dialog, without an old error."""
@@ -77,6 +84,7 @@ class ImportDialog:
     def _take_back(self) -> None:
         self._alert.take_back()
         self._found.clear()
+        self._links.show_if(False)
         self._conflicts = "refuse"
         self._choices("do")
 
@@ -101,17 +109,21 @@ class ImportDialog:
             return
         finally:
             self._do.busy(None)
-        if len(items) > 1 or any(item.state == "exists" or item.missing for item in items):
+        if len(items) > 1 or any(_to_decide(item) for item in items):
             self._list(items)
+        self._links.show_if(any(item.differing for item in items))
         if refused := [item for item in items if item.refused]:
             name = "" if len(items) == 1 else f"{refused[0].source}: "
             self._alert.say(f"{name}{refused[0].refused}")
         elif any(item.state == "exists" for item in items):
             self._choices("skip", "copy", "replace") if len(items) > 1 else self._choices("copy", "replace")
-        elif any(item.missing for item in items):
+        elif any(_to_decide(item) for item in items):
             self._choices("anyway")
         else:
             await self._take(confirm=False)
+
+    def _on_use_host(self, event: GenericEventArguments) -> None:
+        self._connections = "host" if event.args else "own"
 
     async def _on_skip(self) -> None:
         await self._decided("skip")
@@ -132,7 +144,7 @@ class ImportDialog:
     def _list(self, items: Sequence[ImportItem]) -> None:
         with self._found:
             for item in items:
-                look = "error" if item.refused else "warning" if item.state == "exists" or item.missing else "fine"
+                look = "error" if item.refused else "warning" if _to_decide(item) else "fine"
                 with Tag("div", "", f"fe-problem fe-problem-{look}", data_testid="import-item"):
                     icon({"error": "error_outline", "warning": "warning_amber", "fine": "check"}[look])
                     Tag("span", _words(item))
@@ -142,8 +154,9 @@ class ImportDialog:
         files = self._live.host.files
         try:
             done = await files.take(
-                caller(), self._sources, conflicts=self._conflicts, missing_ok=True, confirm=confirm
-            )
+                caller(), self._sources, conflicts=self._conflicts, connections=self._connections, missing_ok=True,
+                confirm=confirm,
+            )  # fmt: skip
         except FlowHostError as error:
             self._alert.say(str(error))
             self._choices("anyway" if isinstance(error, ConfirmationError) else "do")
@@ -169,6 +182,10 @@ class ImportDialog:
         return faults
 
 
+def _to_decide(item: ImportItem) -> bool:
+    return item.state == "exists" or bool(item.missing or item.differing)
+
+
 def _words(item: ImportItem) -> str:
     """What is to be known of a file."""
     if item.refused:
@@ -178,6 +195,8 @@ def _words(item: ImportItem) -> str:
         parts.append(t("import.running"))
     if item.state == "exists" and item.edited:
         parts.append(t("import.edited"))
+    if item.differing:
+        parts.append(t("import.differing", names=", ".join(item.differing)))
     if item.missing:
         parts.append(t("import.missing", types=", ".join(item.missing)))
     return " ".join(parts)

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { copyText, pasteOps } from "../../flowhost/ui/editor/js/clipboard.js";
-import { moveOps, removal, spliceInto } from "../../flowhost/ui/editor/js/edits.js";
+import { moveOps, removal, roomFor, spliceInto } from "../../flowhost/ui/editor/js/edits.js";
 import { freshId, groupOps, groupsOf, joinGroupOps, leaveOps, notesOf } from "../../flowhost/ui/editor/js/extras.js";
 import { align, distribute } from "../../flowhost/ui/editor/js/geometry.js";
 import { reasonsAgainst, wireTo } from "../../flowhost/ui/editor/js/legal.js";
@@ -162,4 +162,16 @@ test("everybody has a colour, and the one who edits a node is named on it", () =
   assert.deepEqual([found.get("a").name, found.get("a").edits], ["anna", true]);
   assert.deepEqual([found.get("b").colour, found.get("b").edits], [colourOf("1"), false]);
   assert.equal(peopleByNode([]).size, 0);
+});
+
+test("what lies behind a wire gives way to a node put into it, and only that", () => {
+  const it = scene();
+  const { at, places } = roomFor(it, "b -> c", "new", [440, 0]);
+  assert.deepEqual(at, [548, 0]);
+  // a wire's length between each two, on the grid; what lies before stays
+  assert.deepEqual(places, { c: [800, 0], d: [1100, 0] });
+  // far from both there is room already
+  assert.deepEqual(roomFor(it, "b -> c", "new", [440, 300]), { at: [440, 300], places: {} });
+  // the dragged node is not pushed by itself
+  assert.deepEqual(Object.keys(roomFor(it, "a -> b", "c", [240, 0]).places), ["b"]);
 });

@@ -203,6 +203,9 @@ def test_nodes_are_dropped_into_a_wire_deleted_with_a_join_and_switched_off(watc
     assert canvas.doc()["wires"] == ["a -> b"]
     canvas.drop("map", 420, 226)
     assert canvas.doc()["wires"] == ["a -> map", "map -> b"]
+    places = canvas.doc()["layout"]["nodes"]
+    assert places["map"][0] >= places["a"][0] + 248, "it lies on no other node"
+    assert places["b"][0] >= places["map"][0] + 248
     canvas.frame.focus()
     states = []
     for _ in range(3):

@@ -21,6 +21,8 @@ IMPORTS: dict[str, str] = {
     "import.running": "It runs, and goes on with what you import.",
     "import.edited": "It has edits that are not deployed: they stay among its versions.",
     "import.missing": "No installed plugin brings {types}: those nodes keep their settings, but cannot run.",
+    "import.differing": "It brings its own {names}, other than this host's of that name.",
+    "import.use_host": "Use this host's connections where those in the file differ",
     "import.anyway": "Import anyway",
     "import.cancel": "Cancel",
     "import.empty": "There is nothing to import yet: choose a file or paste the text of one.",

@@ -93,3 +93,45 @@ async def test_roles(host: Host, flow: Any) -> None:
     with pytest.raises(ForbiddenError):
         await host.files.take(viewer, files(flow()))
     assert await host.files.export(viewer) == ()
+
+
+LINKED = """
+flowhost: 1
+id: {id}
+connections: {{db: {{type: sql.database, config: {{url: "sqlite:///{file}.db"}}}}}}
+nodes:
+  gen: {{type: sim.generate, config: {{count: 1}}}}
+  rows: {{type: sql.write, connection: db, config: {{table: t, create_table: {{seq: integer}}}}}}
+wires: [gen -> rows]
+"""
+
+
+async def used(host: Host, flow_id: str) -> str:
+    """The file the flow's connection points at; of the host if it brings none."""
+    own = (await host.drafts.look(LOCAL_USER, flow_id)).document.get("connections", {})
+    return str(own["db"]["config"]["url"]) if own else "of the host"
+
+
+async def test_connections_travel_with_exported_flows_and_find_their_like(host: Host) -> None:
+    await host.connections.create(LOCAL_USER, "db", "sql.database", {"url": "sqlite:///a.db"})
+    await host.files.take(LOCAL_USER, files(LINKED.format(id="line", file="a")))
+    assert await used(host, "line") == "of the host"
+    (exported,) = await host.files.export(LOCAL_USER, ["line"])
+    assert "sqlite:///a.db" in exported.text
+    (item,) = await host.files.plan(LOCAL_USER, files(exported.text))
+    assert (item.state, item.differing) == ("same", ())
+
+
+async def test_a_connection_that_differs_is_told_and_never_replaced_in_silence(host: Host) -> None:
+    await host.connections.create(LOCAL_USER, "db", "sql.database", {"url": "sqlite:///a.db"})
+    other = LINKED.format(id="line", file="b")
+    (item,) = await host.files.plan(LOCAL_USER, files(other))
+    assert (item.state, item.differing, item.errors) == ("new", ("db",), ())
+    await host.files.take(LOCAL_USER, files(other, LINKED.format(id="two", file="b")))
+    assert await used(host, "line") == "sqlite:///b.db"
+    # what a flow has as its own stays its own, also once it is the same as the host's
+    await host.files.take(LOCAL_USER, files(LINKED.format(id="line", file="a")), conflicts="replace")
+    assert await used(host, "line") == "sqlite:///a.db"
+    await host.files.take(LOCAL_USER, files(LINKED.format(id="three", file="b")), connections="host")
+    assert await used(host, "three") == "of the host"
+    assert (await host.connections.show(LOCAL_USER, "db")).config == {"url": "sqlite:///a.db"}

@@ -1,5 +1,5 @@
 // Drags that change the draft: things to other places, notes to other sizes, wires to other ends.
-import { moveOps, spliceInto } from "./edits.js";
+import { moveOps, roomFor, spliceInto } from "./edits.js";
 import { joinGroupOps, leaveOps, SMALLEST_NOTE } from "./extras.js";
 import { inputSpot, outputSpot, snap, WIDTH } from "./geometry.js";
 import { reasonsAgainst, wireTo } from "./legal.js";
@@ -34,6 +34,8 @@ export function moveNodes(editor, from) {
     },
     drop(_, event) {
       done();
+      const room = over ? roomFor(scene, over, ids[0], places[ids[0]]) : null;
+      if (room) places = { ...places, ...room.places, [ids[0]]: room.at };
       const ops = moveOps(places);
       if (over) ops.push(...spliceInto(over, ids[0], scene.nodes.get(ids[0]).ports[0] ?? "error"));
       if (frame) ops.push(...joinGroupOps(scene.doc, frame.id, ids));

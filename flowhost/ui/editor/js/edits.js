@@ -1,6 +1,7 @@
 // Edits as operations: what a node added, deleted, moved or put into a wire means for the draft.
 import { freeId } from "./clipboard.js";
 import { wireEnds, wireText } from "./ops.js";
+import { makeRoom } from "./room.js";
 
 /** Put a new node on the canvas. `wired`: end of a loose wire it is for; `splice`: a wire it goes into. Gives its id, or null. */
 export function addNode(editor, typeId, spot, { wired = null, splice = null } = {}) {
@@ -8,12 +9,14 @@ export function addNode(editor, typeId, spot, { wired = null, splice = null } = 
   const stem = typeId.split(".").at(-1);
   const id = freeId(stem, new Set(Object.keys(editor.draft.doc.nodes)));
   const node = { type: typeId, ...firstConnection(editor, type) };
-  const at = [Math.round(spot[0] / 8) * 8, Math.round((spot[1] - 26) / 8) * 8];
-  const ops = [{ op: "add_node", id, node, at }];
+  const spliced = splice && type.kind === "transform";
+  const dropped = [Math.round(spot[0] / 8) * 8, Math.round((spot[1] - 26) / 8) * 8];
+  const { at, places } = spliced ? roomFor(editor.scene, splice, id, dropped) : { at: dropped, places: {} };
+  const ops = [{ op: "add_node", id, node, at }, ...moveOps(places)];
   const port = type.ports[0]?.name ?? "error";
   if (wired?.forwards && type.kind !== "source") ops.push({ op: "add_wire", wire: wireText(wired.id, wired.port, id) });
   else if (wired && !wired.forwards && type.kind !== "sink") ops.push({ op: "add_wire", wire: wireText(id, port, wired.id) });
-  if (splice && type.kind === "transform") ops.push(...spliceInto(splice, id, port));
+  if (spliced) ops.push(...spliceInto(splice, id, port));
   return editor.commit(ops, "add") ? id : null;
 }
 
@@ -63,6 +66,12 @@ function endsBehind(wires, id, gone) {
     else for (const further of endsBehind(wires, target, gone)) found.add(further);
   }
   return found;
+}
+
+/** Where a node goes that is put into a wire, and what gives way to it. */
+export function roomFor(scene, text, id, at) {
+  const [source, , target] = wireEnds(text);
+  return makeRoom(scene.nodes, scene.wires.values(), { source, target }, id, at);
 }
 
 /** Operations that lead a wire through a node. */
