@@ -20,7 +20,7 @@ from flowhost.graph.report import Report
 from flowhost.graph.same_ids import check_same_ids
 from flowhost.graph.text import FlowFile
 from flowhost.graph.wiring import Wireable, check_wiring
-from flowhost.sdk import AsyncTransform, Node, Sink
+from flowhost.sdk import AsyncTransform, Node, Sink, Source
 
 __all__ = ["Examined", "Problem", "Severity", "check_or_raise", "examine", "lint"]
 
@@ -140,10 +140,22 @@ class _Linter:
             return Wireable(node_type=None, ports=None)
         if node_type.spec.stability == "deprecated":
             self.report.warning((*place, "type"), "deprecated-type", f"{entry.type} will be removed in a later version")
+        self._switched_off(place, entry, node_type)
         self._connection(place, entry, node_type)
         config = self._config((*place, "config"), node_type.Config, entry.config)
         self.answers[entry.id] = ask(self.report, entry, node_type, config, policy)
         return Wireable(node_type=node_type, ports=self._ports(place, node_type, config))
+
+    def _switched_off(self, place: Place, entry: NodeEntry, node_type: type[Node[Any]]) -> None:
+        """A node that is off swallows what comes to it: that is allowed, and must be known."""
+        if entry.disabled != "block" or issubclass(node_type, Source):
+            return
+        what = "its target gets nothing" if issubclass(node_type, Sink) else "nothing leaves it"
+        message = (
+            f"switched off: every message that comes here ends here, confirmed to its source and counted as filtered; "
+            f"{what}; 'disabled: pass' lets them by"
+        )
+        self.report.warning((*place, "disabled"), "switched-off", message)
 
     def _config(self, place: Place, config_class: type[Any], written: Mapping[str, Any]) -> Any | None:
         return check_config(self.report, place, config_class, written, self._library.functions, self._environ)

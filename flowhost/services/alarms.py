@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flowhost.engine.outbox.census import take_census
-from flowhost.errors import HostError, NotFoundError
+from flowhost.errors import ConflictError, HostError, NotFoundError
 from flowhost.fleet import Fleet
 from flowhost.services.access import Principal, demand
 from flowhost.services.alarm_book import LATCHED, AlarmBook
@@ -56,6 +56,7 @@ class AlarmService:
         self._letters = LetterCounts(keeper)
         self._known_faults: Sequence[str] = ()
         self._unkept: list[AlarmRecord] = []
+        self._refused = False
         self._looks = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -71,9 +72,13 @@ class AlarmService:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def list(self, principal: Principal) -> tuple[AlarmView, ...]:
-        """Alarms that stand: worst first, then those nobody knows of, then the newest."""
+        """Alarms that stand: worst first, then those nobody knows of, then the newest.
+
+        One that was just raised is listed once it is written down, which gives it its number; if it cannot be written
+        down it is listed with number 0.
+        """
         demand(principal, "alarm.read")
-        return tuple(_view(alarm) for alarm in self._book.standing())
+        return tuple(_view(alarm) for alarm in self._book.standing() if alarm.id or self._refused)
 
     async def recent(self, principal: Principal, limit: int = 100) -> tuple[AlarmView, ...]:
         """Alarms, over or not, newest first."""
@@ -85,8 +90,11 @@ class AlarmService:
 
         Raises:
             NotFoundError: no such alarm stands.
+            ConflictError: it has no number yet.
         """
         demand(principal, "alarm.acknowledge")
+        if not alarm_id:
+            raise ConflictError("this alarm is not written down yet, because the disk does not take it: try again then")
         alarm = next((one for one in self._book.standing() if one.id == alarm_id), None)
         if alarm is None:
             raise NotFoundError(f"alarm {alarm_id}: it is over, or there never was one of this number")
@@ -144,8 +152,9 @@ class AlarmService:
                 waiting, self._unkept = self._unkept, []
                 try:
                     self._book.kept(await self._store.add(waiting))
+                    self._refused = False
                 except BaseException:
-                    self._unkept = [*waiting, *self._unkept]
+                    self._unkept, self._refused = [*waiting, *self._unkept], True
                     raise
             if changed:
                 await self._store.change([alarm for alarm in changed if alarm.id])

@@ -261,7 +261,13 @@ def test_a_disabled_node_is_linted_too(library: Any) -> None:
     text = SOUND.replace("store: {type: test.save,", "store: {type: test.save, disabled: block,").replace(
         "table", "tabel"
     )
-    assert [problem.code for problem in problems_of(text, library)] == ["unknown-field"]
+    off, field = problems_of(text, library)
+    assert (off.code, off.severity, off.place) == ("switched-off", "warning", "nodes.store.disabled")
+    assert off.message.endswith("its target gets nothing; 'disabled: pass' lets them by")
+    assert field.code == "unknown-field"
+    assert not problems_of(
+        SOUND.replace("store: {type: test.save,", "store: {type: test.save, disabled: pass,"), library
+    )
 
 
 def test_without_a_file_there_are_no_lines(library: Any) -> None:
