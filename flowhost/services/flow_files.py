@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -210,6 +210,24 @@ class FlowFileService:
         flows = {flow_id: kept[flow_id] for flow_id in chosen}
         return await asyncio.to_thread(_written, flows, self._place.shared(), draft)
 
+    async def duplicate(self, principal: Principal, flow_id: str) -> str:
+        """A copy of a flow under another id and name, stopped; as it is being edited, else as deployed.
+
+        Returns:
+            The id of the copy.
+
+        Raises:
+            NotFoundError: there is no flow of this id.
+        """
+        demand(principal, "flow.edit")
+        kept = await self._place.kept()
+        if (found := kept.get(flow_id)) is None:
+            raise NotFoundError(f"there is no flow {flow_id!r} here")
+        document = from_json(found.draft or found.document)
+        copy = _renamed(document, set(kept))
+        await self._place.take(principal, [copy], confirm=False)
+        return copy.id
+
     async def _look(self, files: Sequence[FlowSource]) -> list[tuple[ImportItem, FlowDocument | None]]:
         kept = await self._place.kept()
         shared = self._place.shared()
@@ -284,11 +302,17 @@ def _decided(
         return "made", document
     if conflicts == "replace":
         return "replaced", document
+    copy = _renamed(document, taken)
+    taken.add(copy.id)
+    return "copied", copy
+
+
+def _renamed(document: FlowDocument, taken: Collection[str]) -> FlowDocument:
+    """The flow under an id nobody has."""
     number = 2
-    while f"{item.flow}-{number}" in taken:
+    while f"{document.id}-{number}" in taken:
         number += 1
-    taken.add(f"{item.flow}-{number}")
-    return "copied", replace(document, id=f"{item.flow}-{number}", name=f"{item.title} ({number})")
+    return replace(document, id=f"{document.id}-{number}", name=f"{document.name or document.id} ({number})")
 
 
 def _written(

@@ -161,6 +161,9 @@ class ImportDialog:
             self._alert.say(str(error))
             self._choices("anyway" if isinstance(error, ConfirmationError) else "do")
             return
+        if all(one.done == "left out" for one in done):
+            self._alert.say(t("import.nothing", flow=", ".join(one.flow for one in done)))
+            return
         faults = await self._show(done)
         if faults:
             self._choices("do")
@@ -174,7 +177,7 @@ class ImportDialog:
         """Tell of the flows; what keeps them from being started."""
         faults: list[ProblemView] = []
         for one in done:
-            if one.done == "left out" and len(done) > 1:
+            if one.done == "left out":
                 continue
             detail = await self._live.host.flows.detail(caller(), one.flow)
             self._imported(detail.overview)

@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import app as nicegui_app
 from nicegui import ui
 
-from flowhost.ui import letter_import
+from flowhost.ui import flow_export, letter_import
 from flowhost.ui.live import Live
 from flowhost.ui.pages import connections, demo, editor, errors, flow, overview, plugins, runs, templates, work
 from flowhost.ui.texts import t
@@ -42,6 +42,7 @@ def install(app: FastAPI, host: Host, *, storage_secret: str | None = None) -> N
     for page in (errors, overview, editor, flow, work, runs, connections, templates, plugins):
         page.register(live)
     letter_import.add_routes(app, live)
+    flow_export.add_routes(app, live)
     if live.is_demo:
         demo.register(live)
     ui.add_head_html(_head(), shared=True)

@@ -216,3 +216,17 @@ def test_nodes_are_dropped_into_a_wire_deleted_with_a_join_and_switched_off(watc
     page.locator("[data-command=align_left]").click()
     assert {at[0] for at in canvas.doc()["layout"]["nodes"].values()} == {48}
     canvas.saved()
+
+
+def test_a_flow_is_saved_as_a_file_and_duplicated_from_its_page(watched: Watched) -> None:
+    canvas = begin(watched)
+    canvas.drop("sim.generate", 60, 120)
+    canvas.saved()
+    page = watched.open("/flows/my-first-flow")
+    with page.expect_download() as saved:
+        page.get_by_test_id("flow-export").click()
+    assert saved.value.suggested_filename == "my-first-flow.yaml"
+    assert saved.value.path().read_text().startswith("flowhost: 1\nid: my-first-flow\n")
+    page.get_by_test_id("flow-duplicate").click()
+    page.wait_for_url("**/flows/my-first-flow-2/edit")
+    expect(Canvas(page).node("generate")).to_be_visible(timeout=PATIENCE_MS)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from nicegui import ui
 
-from flowhost.errors import NotFoundError
+from flowhost.errors import FlowHostError, NotFoundError
 from flowhost.services.views import FlowOverview, NodeTypeView
+from flowhost.ui import flow_export
 from flowhost.ui import format as fmt
 from flowhost.ui.caller import caller
 from flowhost.ui.delete_dialog import DeleteDialog
@@ -23,7 +24,7 @@ from flowhost.ui.rights import guard
 from flowhost.ui.shell import Alert, frame, not_found
 from flowhost.ui.sparkline import Sparkline
 from flowhost.ui.state_mark import StateMark
-from flowhost.ui.tags import Button, Tag, link
+from flowhost.ui.tags import Button, Tag, icon, link
 from flowhost.ui.texts import t
 from flowhost.ui.versions_dialog import VersionsDialog
 
@@ -123,6 +124,7 @@ class FlowHead(Tag):
 
     def __init__(self, live: Live, flow: FlowOverview) -> None:
         super().__init__("section", "", "fh-flow-head", data_testid="flow-head", data_flow=flow.id)
+        self._live, self._flow_id = live, flow.id
         with self:
             with Tag("div", "", "fh-flow-title"):
                 with Tag("div", "", "fh-crumbs"):
@@ -150,10 +152,24 @@ class FlowHead(Tag):
             self._alert = Alert()
         self.show(flow)
 
+    async def _duplicate(self) -> None:
+        try:
+            made = await self._live.host.files.duplicate(caller(), self._flow_id)
+        except FlowHostError as error:
+            self._alert.say(str(error))
+            return
+        ui.navigate.to(f"/flows/{made}/edit")
+
     def _more(self, live: Live, flow: FlowOverview) -> None:
         """Its versions, and its end."""
         versions, delete = VersionsDialog(live, flow.id), DeleteDialog(live, flow.id, flow.name)
         Button(t("flow.versions"), "history", versions.open, data_testid="flow-versions")
+        with link("", flow_export.address(flow.id), "fh-button") as export:
+            icon("download")
+            Tag("span", t("flow.export"))
+        export.put("download", f"{flow.id}.yaml").put("title", t("flow.export_hint")).put("data-testid", "flow-export")
+        copy = Button(t("flow.duplicate"), "content_copy", self._duplicate, data_testid="flow-duplicate")
+        guard(copy, "flow.edit")
         guard(Button(t("flow.delete"), "delete_outline", delete.open, data_testid="flow-delete"), "flow.edit")
 
     def show(self, flow: FlowOverview) -> None:

@@ -18,6 +18,7 @@ IMPORTS: dict[str, str] = {
     "import.state.new": "{flow}, {count} nodes: new.",
     "import.state.same": "{flow}: is here already, the same. Nothing to do.",
     "import.state.exists": "{flow}, {count} nodes: is here already, with other content.",
+    "import.nothing": "{flow} is here already, just the same: there is nothing to import.",
     "import.running": "It runs, and goes on with what you import.",
     "import.edited": "It has edits that are not deployed: they stay among its versions.",
     "import.missing": "No installed plugin brings {types}: those nodes keep their settings, but cannot run.",

@@ -135,3 +135,17 @@ async def test_a_connection_that_differs_is_told_and_never_replaced_in_silence(h
     await host.files.take(LOCAL_USER, files(LINKED.format(id="three", file="b")), connections="host")
     assert await used(host, "three") == "of the host"
     assert (await host.connections.show(LOCAL_USER, "db")).config == {"url": "sqlite:///a.db"}
+
+
+async def test_a_flow_is_duplicated_as_it_is_being_edited(host: Host, flow: Any) -> None:
+    await host.files.take(LOCAL_USER, files(flow()))
+    await host.drafts.edit(LOCAL_USER, "line", "b1", [{"op": "set", "path": ["area"], "value": "hall2"}])
+    assert await host.files.duplicate(LOCAL_USER, "line") == "line-2"
+    assert await host.files.duplicate(LOCAL_USER, "line") == "line-3"
+    assert await names(host) == {"line": "Line 1", "line-2": "Line 1 (2)", "line-3": "Line 1 (3)"}
+    assert (await host.flows.detail(LOCAL_USER, "line-2")).overview.area == "hall2"
+    assert (await host.flows.detail(LOCAL_USER, "line-2")).overview.state == "stopped"
+    with pytest.raises(NotFoundError, match="'gone'"):
+        await host.files.duplicate(LOCAL_USER, "gone")
+    with pytest.raises(ForbiddenError):
+        await host.files.duplicate(Principal(name="v", roles=frozenset({"viewer"})), "line")
