@@ -62,6 +62,10 @@ def test_a_flow_is_built_by_mouse_deployed_broken_and_mended(watched: Watched) -
     canvas.fill("where", "payload.nothing > 1")
     canvas.deploy()
     expect(canvas.node("filter").locator(".fh-note-bad, .fh-note-warn").first).to_be_visible(timeout=PATIENCE_MS)
+    # what the run before sent is not shown as sent by this one
+    canvas.node("map").click()
+    expect(page.get_by_test_id("values").locator(".fe-value-text")).to_have_count(0, timeout=PATIENCE_MS)
+    canvas.node("filter").click()
     canvas.fill("where", "payload.seq > 1")
     canvas.deploy()
     expect(canvas.wire("map -> discard")).to_have_class(re.compile("fh-wire-flows"), timeout=PATIENCE_MS)

@@ -1,15 +1,20 @@
 // Connections in the editor: the host's beside the flow's own, made, changed and tested where they are picked.
 import { LinkDialog } from "./linkdialog.js";
 
+const FRESH_MS = 2000;
+
 export class SharedLinks {
   /** @param {import("./editor.js").Editor} editor @param {HTMLElement} root */
   constructor(editor, root) {
     this.editor = editor;
     this.all = [];
+    this.asked = -FRESH_MS;
     this.dialog = new LinkDialog(root, editor.words, (what, args) => editor.link.ask(what, args));
     editor.links = this;
     editor.on("ready", () => this.refresh());
     editor.on("open", () => this.refresh());
+    // how a link is changes with the flow: a form that shows it keeps up
+    editor.on("status", () => editor.opened && performance.now() - this.asked > FRESH_MS && this.refresh());
     editor.on("newconnection", ({ node, type }) => this.#create(node, type));
     editor.on("editconnection", (name) => this.#edit(name));
   }
@@ -27,6 +32,7 @@ export class SharedLinks {
   /** Ask the host what there is now; who shows it hears `links`. */
   async refresh() {
     let found;
+    this.asked = performance.now();
     try {
       found = await this.editor.link.ask("connections", {});
     } catch {

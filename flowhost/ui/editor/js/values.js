@@ -8,6 +8,7 @@ export class LastValues {
   constructor(editor) {
     this.editor = editor;
     this.kept = new Map(); // node -> newest first
+    editor.on("status", ({ of }) => of["f:"] && this.#begin(of["f:"].run));
     editor.on("values", ({ values }) => this.#take(values));
     editor.on("open", (id) => editor.watch(id ? [id, ...this.#before(id)] : []));
   }
@@ -28,6 +29,16 @@ export class LastValues {
 
   #before(id) {
     return [...new Set([...this.editor.scene.wires.values()].filter((wire) => wire.target === id).map((wire) => wire.source))];
+  }
+
+  /** What another run sent is not what this one sends. */
+  #begin(run) {
+    if (run === this.run || run === null) return;
+    const first = this.run === undefined;
+    this.run = run;
+    if (first) return;
+    this.kept.clear();
+    if (this.list) this.#draw();
   }
 
   #take(values) {
