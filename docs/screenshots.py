@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,10 +26,20 @@ FLOW = "line-to-sql"
 Look = Callable[[Page], None]
 
 
+VIEWER = """
+from flowhost.services import access
+object.__setattr__(access.LOCAL_USER, "roles", frozenset({"viewer"}))
+from flowhost.cli import main
+if __name__ == "__main__":
+    main()
+"""
+"""FlowHost as somebody sees it who may look only."""
+
+
 @contextmanager
-def running(*arguments: str) -> Iterator[str]:
+def running(*arguments: str, start: Sequence[str] = ("-m", "flowhost")) -> Iterator[str]:
     """A FlowHost process; where it answers."""
-    command = [sys.executable, "-m", "flowhost", *arguments, "--port", "0"]
+    command = [sys.executable, *start, *arguments, "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -76,8 +86,58 @@ def letter(page: Page) -> None:
     page.get_by_test_id("worklist-row").first.click()
 
 
-def nothing(_: Page) -> None:
+def nothing(_: object) -> None:
     """The page as it comes."""
+
+
+def click(*names: str) -> Look:
+    """One thing after the other."""
+
+    def look(page: Page) -> None:
+        for name in names:
+            page.get_by_test_id(name).locator("visible=true").first.click()
+
+    return look
+
+
+def new_flow(page: Page) -> None:
+    page.get_by_test_id("new-flow").or_(page.get_by_test_id("new-flow-empty")).locator("visible=true").first.click()
+    page.get_by_test_id("new-name").fill("Line 2")
+
+
+def empty_canvas(page: Page) -> None:
+    new_flow(page)
+    page.get_by_test_id("new-do").click()
+    page.wait_for_url("**/edit")
+    expect(page.get_by_test_id("empty-hint")).to_be_visible()
+
+
+def connection(page: Page) -> None:
+    page.get_by_test_id("connection-new").click()
+    page.get_by_test_id("link-type").select_option("opcua.client")
+
+
+def search(page: Page) -> None:
+    page.get_by_test_id("search").click()
+    page.get_by_test_id("search-input").fill("line")
+
+
+def error_at_node(page: Page) -> None:
+    page.get_by_test_id("node").nth(1).click()
+    where = page.locator("[data-testid=field][data-field=where]").locator("input, textarea")
+    where.fill("payload.valeu >")
+    where.press("Tab")
+
+
+def line_lost(page: Page) -> None:
+    page.context.set_offline(True)
+    expect(page.get_by_test_id("line")).to_have_attribute("data-state", "lost", timeout=30 * SECONDS)
+
+
+def silent(page: Page) -> None:
+    """The host answers nothing about the flow yet."""
+    page.route_web_socket(re.compile("/live$"), nothing)
+    page.reload()
 
 
 DEMO: dict[str, tuple[str, Look]] = {
@@ -88,9 +148,20 @@ DEMO: dict[str, tuple[str, Look]] = {
     "editor-keys": (f"/flows/{FLOW}/edit", keys),
     "editor-versions": (f"/flows/{FLOW}/edit", versions),
     "editor-deploy": (f"/flows/{FLOW}/edit", deploy),
+    "editor-yaml": (f"/flows/{FLOW}/edit", click("yaml-toggle")),
+    "editor-test": (f"/flows/{FLOW}/edit", click("dock-sample")),
+    "editor-messages": (f"/flows/{FLOW}/edit", click("dock-debug")),
+    "editor-search": (f"/flows/{FLOW}/edit", search),
+    "editor-error": (f"/flows/{FLOW}/edit", error_at_node),
+    "editor-offline": (f"/flows/{FLOW}/edit", line_lost),
+    "editor-loading": (f"/flows/{FLOW}/edit", silent),
+    "search": ("/", click("search")),
+    "import": ("/", click("import")),
+    "template": ("/", click("templates", "template-use")),
     "runs": ("/runs", nothing),
     "run": ("/runs/1", nothing),
     "connections": ("/connections", nothing),
+    "connection": ("/connections", connection),
     "plugins": ("/plugins", nothing),
     "not-found": ("/flows/nothing-here", nothing),
 }
@@ -100,11 +171,14 @@ TROUBLE: dict[str, tuple[str, Look]] = {
     "overview-trouble": ("/", nothing),
     "flow-trouble": (f"/flows/{FLOW}", nothing),
 }
+LOOKING: dict[str, tuple[str, Look]] = {"editor-read-only": (f"/flows/{FLOW}/edit", lambda page: node(page, 1))}
 EMPTY: dict[str, tuple[str, Look]] = {
     "empty-overview": ("/", nothing),
     "empty-work-list": ("/work", nothing),
     "empty-runs": ("/runs", nothing),
     "empty-connections": ("/connections", nothing),
+    "empty-new-flow": ("/", new_flow),
+    "empty-editor": ("/", empty_canvas),
 }
 
 
@@ -150,6 +224,9 @@ def main() -> None:
             shoot(browser, address, DEMO)
             make_trouble(browser, address)
             shoot(browser, address, TROUBLE)
+        (viewer := Path(folder) / "viewer.py").write_text(VIEWER, encoding="utf-8")
+        with running("serve", "--data-dir", f"{folder}/demo", start=[str(viewer)]) as address:
+            shoot(browser, address, LOOKING)
         browser.close()
 
 

@@ -119,8 +119,9 @@ def _programs(folder: Path) -> Iterator[Callable[..., Program]]:
     yield start
     for each in started:
         each.close()
+    for each in started[-3:]:
         # pytest shows this where the test failed
-        print(f"{each.process.args} ended with {each.process.returncode} and said:", *each.err[-40:], sep="\n")
+        print(f"{each.process.args[3:]} ended with {each.process.returncode} and said:", *each.err[-40:], sep="\n")
 
 
 @pytest.fixture(scope="module")
