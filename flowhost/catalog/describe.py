@@ -13,7 +13,17 @@ from pydantic_core import PydanticUndefined
 from flowhost.graph.annotations import fields_by_key, is_model, members
 from flowhost.graph.delivery import DeliveryPolicy, has_queue
 from flowhost.graph.emit import inline
-from flowhost.sdk import AsyncTransform, Connection, Expression, Node, Sink, Source, StatefulTransform, Template
+from flowhost.sdk import (
+    AsyncTransform,
+    Connection,
+    Expression,
+    Node,
+    Sink,
+    Source,
+    StatefulTransform,
+    Template,
+    Trigger,
+)
 
 Kind = Literal["source", "transform", "sink"]
 
@@ -23,6 +33,11 @@ def kind_of(node_type: type[Node[Any]]) -> Kind:
     if issubclass(node_type, Source):
         return "source"
     return "sink" if issubclass(node_type, Sink) else "transform"
+
+
+def can_be_sent_by_hand(node_type: type[Node[Any]]) -> bool:
+    """Whether it is a source with a button (`flowhost.sdk.Trigger`)."""
+    return issubclass(node_type, Source) and issubclass(node_type, Trigger)
 
 
 def describe(node_type: type[Node[Any]]) -> dict[str, Any]:
@@ -41,6 +56,7 @@ def describe(node_type: type[Node[Any]]) -> dict[str, Any]:
         "connection": spec.connection,
         "ports": [{"name": port.name, "summary": port.summary, "required": port.required} for port in spec.ports],
         "replayable": issubclass(node_type, Source) and node_type.replayable,
+        "by_hand": can_be_sent_by_hand(node_type),
         "leaves_machine": issubclass(node_type, Sink) and spec.leaves_machine,
         "remembers": issubclass(node_type, StatefulTransform),
         "waits": issubclass(node_type, AsyncTransform),

@@ -445,7 +445,10 @@ class Assembler:
                 continue
             ready = self._link_ready(assembly, node_id)
             positions = self._positions(node)
-            loop = SourceLoop(node_id, node, counters, assembly.pump, self._boards[node_id], ready, positions)
+            loop = SourceLoop(
+                node_id, node, counters, assembly.pump, self._boards[node_id], ready, positions,
+                stays=self._options.by_hand,
+            )  # fmt: skip
             assembly.sources.append(loop)
 
     def _positions(self, node: Source[Any]) -> Positions | None:

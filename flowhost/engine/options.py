@@ -31,6 +31,8 @@ class RunOptions:
         revision: of the flow, kept with its dead letters; 0 where there is none.
         flush_on_stop: a soft stop gives out what nodes hold, marked as partial. If not, that happens only when all
             sources have ended by themselves; else what is held stays in the outbox for the next run.
+        by_hand: somebody may have sources send by hand: those that can do not end when they have nothing more to do
+            by themselves.
     """
 
     base_dir: Path
@@ -45,3 +47,4 @@ class RunOptions:
     outbox: Outbox | None = None
     revision: int = 0
     flush_on_stop: bool = True
+    by_hand: bool = False

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Iterator
 
 from flowhost.engine.assembly import Assembler, Assembly
+from flowhost.engine.by_hand import ByHand, SendByHand, SentByHand
 from flowhost.engine.failure import reason_of
 from flowhost.engine.options import RunOptions
 from flowhost.engine.outbox.letter_requests import LetterAnswer, LetterRequest
@@ -15,7 +16,7 @@ from flowhost.engine.stations import WaitingNode
 from flowhost.engine.tasks import TaskKeeper
 from flowhost.engine.ticker import Ticker
 from flowhost.engine.values import value_snapshot
-from flowhost.errors import NotFoundError
+from flowhost.errors import ConflictError, NotFoundError
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.library import NodeLibrary
 from flowhost.graph.topology import topological_order
@@ -40,6 +41,9 @@ class FlowRunner:
         self._tasks = TaskKeeper(self._fault)
         self._flush_on_stop = options.flush_on_stop or options.outbox is None
         self._ticker = Ticker(self._parts.timed(), self._parts.pump, self._parts.clock)
+        self._hands = {
+            source.node_id: ByHand(source, self._parts.history, self._tasks.start) for source in self._parts.sources
+        }
         self._source_tasks: list[asyncio.Task[None]] = []
         self._sources_over = asyncio.Event()
         self._watching = False
@@ -176,6 +180,26 @@ class FlowRunner:
             raise NotFoundError(f"flow {self._parts.flow.id} keeps no dead letters: it runs without an outbox")
         return await self._parts.letters.desk.handle(request)
 
+    async def send_by_hand(self, request: SendByHand) -> SentByHand:
+        """Have a source send now.
+
+        Raises:
+            NotFoundError: the running revision has no such node.
+            ConflictError: it is no source that can be told to, or not now; nothing was sent.
+            ConfigError: it has no saved message of that number.
+        """
+        node = request.node
+        entry = self._parts.flow.nodes.get(node)
+        if entry is None:
+            raise NotFoundError(f"node {node} is not part of the revision that runs: deploy the draft first")
+        if self._state != "running":
+            raise ConflictError(f"nothing was sent: the flow is {self._state}")
+        if entry.disabled is not None:
+            raise ConflictError(f"nothing was sent: {node} is disabled")
+        if (hand := self._hands.get(node)) is None:
+            raise ConflictError(f"nothing was sent: {node} is no source")
+        return await hand.send(request)
+
     @property
     def is_watched(self) -> bool:
         """Whether last values are collected."""
@@ -194,6 +218,8 @@ class FlowRunner:
         for source in self._parts.sources:
             source.request_stop()
         await asyncio.gather(*self._source_tasks, return_exceptions=True)
+        for hand in self._hands.values():
+            await hand.idle()
 
     async def _drain(self) -> None:
         """Let messages arrive, upstream first; transforms that hold messages give them out in their turn."""

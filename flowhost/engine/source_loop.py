@@ -15,9 +15,10 @@ from flowhost.engine.notices import NoticeBoard
 from flowhost.engine.pump import Deliveries, Pump
 from flowhost.engine.token import Positions, Token
 from flowhost.errors import ConfigError, PermanentError, TemporaryError
-from flowhost.sdk import Message, Rejected, Settlement, Source
+from flowhost.sdk import Message, Rejected, Settlement, Source, Trigger
 
 NODE_FAULT_TRIES = 5
+READY = "has sent all there is; waits to be sent by hand"
 
 
 class SourceLoop:
@@ -35,6 +36,7 @@ class SourceLoop:
         board: takes notices.
         link_ready: returns once the node's connection is there.
         positions: those still to be told; None for a source that is not told and has no disk to wait for.
+        stays: where the source can be triggered, it does not end when its `run` returns: it waits to be.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class SourceLoop:
         board: NoticeBoard,
         link_ready: Callable[[], Awaitable[None]],
         positions: Positions | None,
+        *,
+        stays: bool = False,
     ) -> None:
         self.node_id = node_id
         self.last: dict[tuple[str, str], Message] = {}
@@ -55,6 +59,9 @@ class SourceLoop:
         self._board = board
         self._link_ready = link_ready
         self._positions = positions
+        self._stays = stays and isinstance(node, Trigger)
+        # a firing by hand and the source's own batches never enter the flow at the same time
+        self._turn = asyncio.Lock()
         self._telling = asyncio.Lock()
         self._told = node.is_replayable(node.config)
         self._task: asyncio.Task[None] | None = None
@@ -100,6 +107,9 @@ class SourceLoop:
             self._board.notice("restored", "running again")
         self._counters.state, self._counters.text = "running", ""
         await self._node.run(self.emit)
+        if self._stays:
+            self._counters.text = READY
+            await asyncio.Event().wait()
 
     async def _wait_again(self, error: Exception, backoff: Backoff) -> None:
         reason = reason_of(error)
@@ -127,12 +137,64 @@ class SourceLoop:
         rejected: Sequence[Rejected] = (),
     ) -> None:
         """Take a batch from the source (`flowhost.sdk.Emit`)."""
-        counters = self._counters
-        positions = self._positions
         self._emitting = True
         try:
+            await self._hand_over(messages, position, port, rejected)
+        finally:
+            self._emitting = False
+        if self._stopping and self._task is not None:
+            self._task.cancel()
+            await asyncio.sleep(0)
+
+    async def trigger(self, only: int | None, let_in: Callable[[int], None]) -> int:
+        """Have the source send once more, beside its `run`. Raises what its `trigger` raises.
+
+        Args:
+            only: as in `flowhost.sdk.Trigger`.
+            let_in: told how many messages there are once the flow takes them; cancelled before, nothing was sent.
+        """
+        node = self._node
+        assert isinstance(node, Trigger)
+
+        async def emit(
+            messages: Sequence[Message],
+            position: Any = None,
+            *,
+            port: str = "out",
+            rejected: Sequence[Rejected] = (),
+        ) -> None:
+            await self._hand_over(messages, position, port, rejected, let_in)
+
+        return await node.trigger(emit, only)
+
+    def why_not_now(self) -> str:
+        """Why the source cannot be told to send, in words behind its name; empty if it can."""
+        state, text = self._counters.state, self._counters.text
+        if not isinstance(self._node, Trigger):
+            return f"cannot be told to send: {self._node.spec.id} has no button"
+        if self._stopping:
+            return "is being stopped"
+        if state == "ended":
+            return "has ended"
+        if state != "running":
+            return f"is {state}" + (f": {text}" if text else "")
+        return ""
+
+    async def _hand_over(
+        self,
+        messages: Sequence[Message],
+        position: Any,
+        port: str,
+        rejected: Sequence[Rejected],
+        let_in: Callable[[int], None] | None = None,
+    ) -> None:
+        counters = self._counters
+        positions = self._positions
+        async with self._turn:
             if isinstance(positions, KeptPositions):
                 await positions.room()
+            if let_in is not None:
+                let_in(len(messages))
             counters.made += len(messages) + len(rejected)
             counters.batches += 1
             token = Token() if positions is None else positions.open(position)
@@ -144,11 +206,6 @@ class SourceLoop:
             await self._pump.feed(self.node_id, port, messages, token)
             if positions is not None and not self._told:
                 await positions.empty()
-        finally:
-            self._emitting = False
-        if self._stopping and self._task is not None:
-            self._task.cancel()
-            await asyncio.sleep(0)
 
     async def _reject(self, rejected: Sequence[Rejected], token: Token) -> None:
         deliveries: Deliveries = []

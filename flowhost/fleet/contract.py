@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from flowhost.engine.by_hand import SendByHand, SentByHand
 from flowhost.engine.outbox.letter_requests import LetterAnswer, LetterRequest
 from flowhost.engine.outbox.space import SpaceRules
 from flowhost.engine.snapshot import FlowSnapshot, RunEvent
@@ -125,6 +126,18 @@ class Fleet(Protocol):
             NotFoundError: the letter is not there.
             ConflictError: it was changed meanwhile.
             HostError: the worker went away or does not answer: what became of it has to be looked up.
+        """
+        ...
+
+    async def send_by_hand(self, run: int, request: SendByHand) -> SentByHand:
+        """Have a source of a run send now.
+
+        Raises:
+            RunGoneError: the run is over or ending; nothing was sent.
+            NotFoundError: the run has no such node.
+            ConflictError: the source is not ready, or the queues are full; nothing was sent.
+            ConfigError: it has no saved message of that number.
+            HostError: the worker went away or does not answer: it may have sent the messages.
         """
         ...
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias, cast
 import msgspec
 from typing_extensions import override
 
+from flowhost.engine.by_hand import SendByHand, SentByHand
 from flowhost.engine.outbox.letter_requests import LetterAnswer, LetterRequest
 from flowhost.engine.outbox.space import SpaceRules
 from flowhost.engine.snapshot import FlowSnapshot, RunEvent
@@ -22,7 +23,7 @@ MAX_FRAME = 64 * 1024 * 1024
 MAX_HELLO = 64 * 1024
 HEARTBEAT_S = 0.5
 
-Request: TypeAlias = LetterRequest
+Request: TypeAlias = LetterRequest | SendByHand
 """What can be asked of the worker that runs a flow."""
 RunOutcome = Literal["stopped", "ended", "failed"]
 
@@ -94,7 +95,7 @@ class Answer(msgspec.Struct, tag=True, frozen=True):
 
 
 class Ask(msgspec.Struct, tag=True, frozen=True):
-    """Have the owner of a run's outbox do something; one `Reply` of this number follows."""
+    """Have the worker of a run do something; one `Reply` of this number follows."""
 
     run: int
     number: int
@@ -105,7 +106,7 @@ class Reply(msgspec.Struct, tag=True, frozen=True):
     """What came of an `Ask`: an answer, or a refusal."""
 
     number: int
-    answer: LetterAnswer | None = None
+    answer: LetterAnswer | SentByHand | None = None
     refusal: Refusal | None = None
 
 

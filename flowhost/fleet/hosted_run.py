@@ -9,12 +9,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flowhost.engine import FlowRunner, RunOptions
+from flowhost.engine.by_hand import SendByHand, SentByHand
 from flowhost.engine.outbox.letter_desk import DeskClosedError
+from flowhost.engine.outbox.letter_requests import LetterAnswer
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.outbox.pool import WriterPool
 from flowhost.engine.snapshot import FlowSnapshot, RunEvent
 from flowhost.errors import ConfigError, ConflictError, FlowHostError, HostError, NotFoundError
-from flowhost.fleet.frames import Answer, Ask, Ended, FromWorker, Happened, Refusal, Reply, RunOutcome, StartFlow
+from flowhost.fleet.frames import (
+    Answer,
+    Ask,
+    Ended,
+    FromWorker,
+    Happened,
+    Refusal,
+    Reply,
+    Request,
+    RunOutcome,
+    StartFlow,
+)
 from flowhost.graph.library import NodeLibrary
 
 log = logging.getLogger(__name__)
@@ -101,7 +114,7 @@ class HostedRun:
             self._stop.set()
 
     def ask(self, frame: Ask) -> None:
-        """Have the outbox of the run changed; a `Reply` follows."""
+        """Have the run do something; a `Reply` follows."""
         task = asyncio.create_task(self._reply(frame), name=f"ask run {self.run}")
         self._asks.add(task)
         task.add_done_callback(self._asks.discard)
@@ -111,7 +124,7 @@ class HostedRun:
         try:
             runner = await asyncio.shield(self._started)
             cut = Refusal("internal", f"run {self.run} ended meanwhile: look what has become of it")
-            reply = Reply(frame.number, await runner.change_letters(frame.request))
+            reply = Reply(frame.number, await _do(runner, frame.request))
         except asyncio.CancelledError:
             self._send(Reply(frame.number, refusal=cut))
             raise
@@ -156,6 +169,7 @@ class HostedRun:
             outbox=outbox,
             revision=order.revision,
             flush_on_stop=False,
+            by_hand=True,
         )
 
     def _on_event(self, event: RunEvent) -> None:
@@ -197,6 +211,12 @@ class HostedRun:
         self.beat()
         outcome, reason = outcome_of(last, fault, asked=self._stop.is_set())
         self._send(Ended(self.run, outcome, reason, last))
+
+
+async def _do(runner: FlowRunner, request: Request) -> LetterAnswer | SentByHand:
+    if isinstance(request, SendByHand):
+        return await runner.send_by_hand(request)
+    return await runner.change_letters(request)
 
 
 def refusal_of(error: Exception) -> Refusal:

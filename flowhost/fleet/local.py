@@ -6,6 +6,7 @@ import asyncio
 
 from typing_extensions import override
 
+from flowhost.engine.by_hand import SendByHand, SentByHand
 from flowhost.engine.outbox.letter_requests import LetterAnswer, LetterRequest
 from flowhost.errors import HostError
 from flowhost.fleet.contract import Fleet, FleetListener, FlowOrder, RunGoneError, WorkerStatus
@@ -58,14 +59,22 @@ class LocalFleet(Fleet):
     @override
     async def ask(self, run: int, request: LetterRequest) -> LetterAnswer:
         """See `Fleet`."""
-        if (slot := self._slot_of(run)) is None:
-            raise RunGoneError(f"run {run} is over")
-        return await slot.ask(run, request)
+        return await self._home_of(run).ask(run, request)
+
+    @override
+    async def send_by_hand(self, run: int, request: SendByHand) -> SentByHand:
+        """See `Fleet`."""
+        return await self._home_of(run).send_by_hand(run, request)
 
     @override
     def workers(self) -> tuple[WorkerStatus, ...]:
         """See `Fleet`."""
         return tuple(slot.status() for slot in self._slots)
+
+    def _home_of(self, run: int) -> WorkerSlot:
+        if (slot := self._slot_of(run)) is None:
+            raise RunGoneError(f"run {run} is over")
+        return slot
 
     def _slot_of(self, run: int) -> WorkerSlot | None:
         return next((slot for slot in self._slots if slot.has(run)), None)

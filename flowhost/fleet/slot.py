@@ -8,6 +8,7 @@ import secrets
 from itertools import count
 from typing import TypeVar
 
+from flowhost.engine.by_hand import PATIENCE_S, SendByHand, SentByHand
 from flowhost.engine.outbox.letter_requests import LetterAnswer, LetterRequest
 from flowhost.errors import ConfigError, ConflictError, FlowHostError, HostError, NotFoundError
 from flowhost.fleet.contract import FleetListener, FlowOrder, RunGoneError, WorkerState, WorkerStatus
@@ -20,6 +21,7 @@ from flowhost.fleet.frames import (
     Hello,
     Refusal,
     Reply,
+    Request,
     Shutdown,
     StartFlow,
     Status,
@@ -39,6 +41,8 @@ CHECK_S = 0.25
 START_TIMEOUT_S = 30.0
 ASK_TIMEOUT_S = 60.0
 """A thousand letters are changed in a fraction of a second; a disk under full load may take long over its commits."""
+HAND_TIMEOUT_S = PATIENCE_S + 5.0
+"""A person waits for the answer, and a worker that lives gives one within `PATIENCE_S`."""
 STOP_MARGIN_S = 10.0
 """A flow that has not ended this long after its drain deadline hangs."""
 BACKOFF_S = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -153,6 +157,15 @@ class WorkerSlot:
 
     async def ask(self, run: int, request: LetterRequest) -> LetterAnswer:
         """Have a run's outbox changed. Raises as `Fleet.ask` does."""
+        came = await self._ask(run, request, ASK_TIMEOUT_S)
+        return came.answer if isinstance(came.answer, LetterAnswer) else LetterAnswer()
+
+    async def send_by_hand(self, run: int, request: SendByHand) -> SentByHand:
+        """Have a source send now. Raises as `Fleet.send_by_hand` does."""
+        came = await self._ask(run, request, HAND_TIMEOUT_S)
+        return came.answer if isinstance(came.answer, SentByHand) else SentByHand(messages=0)
+
+    async def _ask(self, run: int, request: Request, timeout_s: float) -> Reply:
         if self._link is None:
             raise RunGoneError(f"run {run} is over")
         number = next(self._numbers)
@@ -160,17 +173,17 @@ class WorkerSlot:
         self._replies[number] = reply
         self._link.send(Ask(run, number, request))
         try:
-            async with asyncio.timeout(ASK_TIMEOUT_S):
+            async with asyncio.timeout(timeout_s):
                 came = await reply
         except TimeoutError:
             raise HostError(
-                f"{self.name} did not answer within {ASK_TIMEOUT_S:g} s: look what has become of it before asking again"
+                f"{self.name} did not answer within {timeout_s:g} s: look what has become of it before asking again"
             ) from None
         finally:
             self._replies.pop(number, None)
         if came.refusal is not None:
             raise error_of(came.refusal)
-        return came.answer or LetterAnswer()
+        return came
 
     async def _worker_ready(self) -> None:
         try:

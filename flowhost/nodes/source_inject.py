@@ -1,7 +1,8 @@
-"""`inject`: messages written into the flow itself."""
+"""`inject`: messages written into the flow itself, sent by it or by hand."""
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from pydantic import AwareDatetime
@@ -9,7 +10,7 @@ from typing_extensions import override
 
 from flowhost import sdk
 from flowhost.nodes.moments import moment_ns
-from flowhost.sdk import Emit, Message, Meta, NodeSpec, Quality, Source, setting
+from flowhost.sdk import ConfigError, Emit, Message, Meta, NodeContext, NodeSpec, Quality, Source, setting
 
 
 class Injected(sdk.Config):
@@ -36,31 +37,55 @@ class InjectConfig(sdk.Config):
 
     messages: list[Injected] = setting(min_length=1)
     """Sent together, in this order."""
+    at_start: bool = setting(True)
+    """Send them when the flow starts; if not, they wait for the button, or for the first time `every_s` has passed."""
     every_s: float | None = setting(None, gt=0, unit="s", example=5)
-    """Send them again after so long; left out, they are sent once and the source ends."""
+    """Send them again after so long; left out, they are sent at the start, and by hand."""
 
 
 class Inject(Source[InjectConfig]):
-    """Sends messages that are written in the flow: for trying things out and for constants."""
+    """Sends messages that are written in the flow: for trying things out and for constants.
+
+    While the flow runs in a host, `Send now` sends them once more: for real, to every target behind it. `flowhost run`
+    has no such button: there the source ends once it has sent.
+    """
 
     spec = NodeSpec(
         id="inject", title="Inject", summary="Sends messages written in the flow.", category="debug",
-        icon="input", keywords=("test", "constant", "manual", "once"),
+        icon="input", keywords=("test", "constant", "manual", "once", "button", "send"),
     )  # fmt: skip
     Config = InjectConfig
     replayable = True
 
+    def __init__(self, config: InjectConfig, context: NodeContext) -> None:
+        super().__init__(config, context)
+        # firings by hand and by time may fall on the same moment: one count for both keeps their ids apart
+        self._rounds = count()
+
     @override
     async def run(self, emit: Emit) -> None:
-        """Send once, or again and again."""
-        round_number = 0
-        while True:
-            await emit([self._message(item, round_number, index) for index, item in enumerate(self.config.messages)],
-                       round_number)  # fmt: skip
-            if self.config.every_s is None:
-                return
-            round_number += 1
+        """Send once, or again and again, or not by itself at all."""
+        if self.config.at_start:
+            await self._send(emit)
+        while self.config.every_s is not None:
             await self.context.clock.sleep(self.config.every_s)
+            await self._send(emit)
+
+    async def trigger(self, emit: Emit, only: int | None = None) -> int:
+        """Send the messages once more, or one of them (`flowhost.sdk.Trigger`)."""
+        saved = len(self.config.messages)
+        if only is not None and not 0 <= only < saved:
+            raise ConfigError(f"there is no message {only + 1} here: {saved} saved")
+        return await self._send(emit, only)
+
+    async def _send(self, emit: Emit, only: int | None = None) -> int:
+        round_number = next(self._rounds)
+        items = list(enumerate(self.config.messages))
+        sent = [self._message(item, round_number, index) for index, item in items if only in (None, index)]
+        # the list belongs to the engine once it is handed over
+        number = len(sent)
+        await emit(sent, round_number)
+        return number
 
     def _message(self, item: Injected, round_number: int, index: int) -> Message:
         now_ns = self.context.clock.now_ns()

@@ -28,6 +28,7 @@ from flowhost.sdk.node import (
     Sink,
     Source,
     Transform,
+    Trigger,
 )
 from flowhost.sdk.outcome import Ok, Reject, Retry, Settlement, Unknown, WriteOutcome
 from flowhost.sdk.spec import OUT, ConnectionSpec, NodeSpec, Port
@@ -86,6 +87,7 @@ __all__ = [
     "Template",
     "TemporaryError",
     "Transform",
+    "Trigger",
     "Unknown",
     "UnknownOutcomeError",
     "WriteOutcome",

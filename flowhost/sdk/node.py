@@ -137,6 +137,32 @@ class Source(Node[C]):
         """Confirm at the origin: PUBACK, stored cursor. Called for replayable sources only."""
 
 
+@runtime_checkable
+class Trigger(Protocol):
+    """Power of a source to send now, because a person pressed a button on the running flow.
+
+    Called after `open`, while `run` runs or after it has returned: in a host, a source with this power stays ready
+    until its flow is stopped. One call at a time, on the event loop beside `run`; the engine keeps its `emit` and
+    that of `run` apart. What is sent is as real as anything else the source sends, and needs ids of its own: a target
+    takes a message whose id it has seen for a repeat.
+    """
+
+    async def trigger(self, emit: Emit, only: int | None = None) -> int:
+        """Send once, in one call of `emit`.
+
+        Args:
+            emit: takes the messages.
+            only: of a source with several saved messages: the number of one of them, from 0; None for all.
+
+        Returns:
+            How many messages were handed over.
+
+        Raises:
+            ConfigError: there is nothing of that number; nothing was sent.
+        """
+        ...
+
+
 class Transform(Node[C]):
     """Batch in, batch out: synchronous, pure, no waiting, never changes what it was given."""
 

@@ -10,6 +10,7 @@ from flowhost.errors import ForbiddenError
 Action = Literal[
     "flow.read",
     "flow.operate",
+    "flow.send",
     "flow.edit",
     "letter.read",
     "letter.repair",
@@ -29,7 +30,7 @@ _READ: frozenset[Action] = frozenset(
     {"flow.read", "letter.read", "run.read", "plugin.read", "host.read", "alarm.read", "connection.read"}
 )
 _OPERATE: frozenset[Action] = _READ | {
-    "flow.operate", "letter.repair", "alarm.acknowledge", "demo.switch", "connection.test",
+    "flow.operate", "flow.send", "letter.repair", "alarm.acknowledge", "demo.switch", "connection.test",
 }  # fmt: skip
 _EDIT: frozenset[Action] = _OPERATE | {"flow.edit", "letter.import", "connection.edit"}
 

@@ -39,6 +39,8 @@ class Asks:
             "sample": self._sample,
             "case.keep": self._keep,
             "cases": self._cases,
+            "hand.saved": self._saved,
+            "hand.send": self._send,
             "template.make": self._make,
             "flows.find": self._find,
             "text": self._text,
@@ -114,6 +116,13 @@ class Asks:
 
     async def _cases(self, who: Principal, args: Args) -> Any:
         return await self._host.samples.cases(who, take(args, "flow", str))
+
+    async def _saved(self, who: Principal, args: Args) -> Any:
+        return asdict(await self._host.hand.saved(who, take(args, "flow", str), take(args, "node", str)))
+
+    async def _send(self, who: Principal, args: Args) -> Any:
+        flow, node, only = take(args, "flow", str), take(args, "node", str), take(args, "only", int, None)
+        return asdict(await self._host.hand.send(who, flow, node, only))
 
     async def _make(self, who: Principal, args: Args) -> Any:
         template, name, area = take(args, "template", str), take(args, "name", str), take(args, "area", str, "")

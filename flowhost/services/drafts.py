@@ -342,6 +342,13 @@ class DraftService:
         demand(principal, "flow.read")
         return await self.all_documents()
 
+    async def document(self, flow_id: str) -> dict[str, Any] | None:
+        """The draft of one flow as it is kept; None if nobody has begun one."""
+        if (session := self._sessions.get(flow_id)) is not None:
+            return session.record.document
+        record = (await self._drafts.all()).get(flow_id)
+        return None if record is None else record.document
+
     async def all_documents(self) -> dict[str, dict[str, Any]]:
         """As `documents`, for the host itself."""
         kept = {flow_id: record.document for flow_id, record in (await self._drafts.all()).items()}

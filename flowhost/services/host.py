@@ -16,6 +16,7 @@ from flowhost.services.access import LOCAL_USER, Principal
 from flowhost.services.alarm_rules import Thresholds
 from flowhost.services.alarms import AlarmService
 from flowhost.services.asks import Asks
+from flowhost.services.by_hand import HandService
 from flowhost.services.connections import ConnectionService
 from flowhost.services.data_folder import DataFolder
 from flowhost.services.dead_letters import DeadLetterService
@@ -67,6 +68,7 @@ class Host:
         asks: answers forms and editors.
         templates: whole flows that only have to be told a few things.
         samples: tries drafts and expressions out.
+        hand: sends what sources have saved, now.
         connections: those that flows share: list, make, change, test.
         demo: switches of the demo's plant; only a host that was given a plant has it.
         plant: the demo's plant, or None.
@@ -82,6 +84,7 @@ class Host:
     connections: ConnectionService
     asks: Asks
     samples: SampleService
+    hand: HandService
     templates: TemplateService
     runs: RunService
     dead_letters: DeadLetterService
@@ -182,6 +185,7 @@ class Host:
             settings.data_dir,
         )  # fmt: skip
         self.samples = SampleService(self.drafts, self.connections, shared, catalog, self._bench, settings.data_dir)
+        self.hand = HandService(keeper, self._fleet, self.drafts)
         self.templates = TemplateService(self.flows, catalog)
         self.files = FlowFileService(HostPlace(self.flows, self.drafts, shared), catalog)
         self.search = FlowSearch(self.flows, self.drafts)

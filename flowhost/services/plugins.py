@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from flowhost.catalog import Catalog
-from flowhost.catalog.describe import describe
+from flowhost.catalog.describe import can_be_sent_by_hand, describe
 from flowhost.sdk import Node
 from flowhost.services.access import Principal, demand
 from flowhost.services.pictures import kind_of
@@ -73,4 +73,5 @@ class PluginService:
             connection=spec.connection,
             stability=spec.stability,
             schema=node_type.Config.model_json_schema(),
+            by_hand=can_be_sent_by_hand(node_type),
         )

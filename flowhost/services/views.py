@@ -340,7 +340,7 @@ class PluginView:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeTypeView:
-    """A node type for palette and help."""
+    """A node type for palette and help; `by_hand`: a source that can be told to send now."""
 
     id: str
     title: str
@@ -352,6 +352,7 @@ class NodeTypeView:
     connection: str | None
     stability: str
     schema: dict[str, Any] = field(default_factory=dict)
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ SOURCES = [ROOT / "flowhost" / "errors.py", *sorted((ROOT / "flowhost" / "sdk").
 
 SECTIONS = {
     "Messages": ["Message", "Meta", "Quality"],
-    "Nodes": ["Node", "Source", "Emit", "Rejected", "Settlement", "Transform", "MessageTransform", "Outputs",
+    "Nodes": ["Node", "Source", "Trigger", "Emit", "Rejected", "Settlement", "Transform", "MessageTransform", "Outputs",
               "AsyncTransform", "StatefulTransform", "State", "Step", "Remembering", "StateForm", "Sink",
               "QueryOutcome"],
     "What a sink says": ["WriteOutcome", "Ok", "Retry", "Reject", "Unknown"],

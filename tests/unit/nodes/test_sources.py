@@ -132,6 +132,22 @@ async def test_inject_refuses(live, config) -> None:
         await live("inject", **config)
 
 
+async def test_inject_that_waits_for_its_time(live) -> None:
+    life = await live("inject", messages=MESSAGES, at_start=False, every_s=5)
+    await life.step(4.9)
+    assert not life.received
+    await life.step(0.1)
+    await life.has(2)
+    await life.stop()
+
+
+async def test_inject_that_is_never_sent_ends(live) -> None:
+    life = await live("inject", messages=MESSAGES, at_start=False)
+    snapshot = await life.ended()
+    assert snapshot.state == "ended"
+    assert not life.received
+
+
 # -- schedule
 
 

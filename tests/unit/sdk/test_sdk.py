@@ -35,8 +35,8 @@ Config ConfigError Connection
 ConnectionContext ConnectionSpec ConnectionTest Emit EvaluationError Expression Function InlineTransform
 Message MessageError MessageTransform Meta Node NodeContext NodeError NodeSpec NotConnectedError NoticeBoard
 Ok Outputs PermanentError Port Quality QueryOutcome Reject Rejected Remembering Retry Secret Settlement Sink Source
-State StateForm StatefulTransform Step Template TemporaryError Transform Unknown UnknownOutcomeError WriteOutcome
-hookimpl setting
+State StateForm StatefulTransform Step Template TemporaryError Transform Trigger Unknown UnknownOutcomeError
+WriteOutcome hookimpl setting
 """
 
 

@@ -11,15 +11,15 @@ from flowhost.services.access import LOCAL_USER, Principal, demand
     [
         ("viewer", {"flow.read", "run.read"}),
         ("auditor", {"flow.read", "run.read"}),
-        ("operator", {"flow.read", "run.read", "flow.operate"}),
-        ("engineer", {"flow.read", "run.read", "flow.operate", "flow.edit"}),
+        ("operator", {"flow.read", "run.read", "flow.operate", "flow.send"}),
+        ("engineer", {"flow.read", "run.read", "flow.operate", "flow.send", "flow.edit"}),
         ("nobody knows this one", set()),
         ("", set()),
     ],
 )
 def test_roles_grant_what_they_should_and_no_more(role, allowed) -> None:
     caller = Principal("anna", frozenset({role}))
-    for action in ("flow.read", "run.read", "flow.operate", "flow.edit"):
+    for action in ("flow.read", "run.read", "flow.operate", "flow.send", "flow.edit"):
         if action in allowed:
             demand(caller, action)
         else:
