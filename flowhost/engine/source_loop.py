@@ -18,7 +18,7 @@ from flowhost.errors import ConfigError, PermanentError, TemporaryError
 from flowhost.sdk import Message, Rejected, Settlement, Source, Trigger
 
 NODE_FAULT_TRIES = 5
-READY = "has sent all there is; waits to be sent by hand"
+READY = "waits to be sent by hand"
 
 
 class SourceLoop:

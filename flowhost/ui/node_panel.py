@@ -11,6 +11,7 @@ from flowhost.graph.guarantee import PathGuarantee
 from flowhost.services.views import NodeTypeView, NodeView, ValueView
 from flowhost.ui import config_view
 from flowhost.ui import format as fmt
+from flowhost.ui.by_hand import SendNow
 from flowhost.ui.guarantees import PathLines
 from flowhost.ui.icons import bundled
 from flowhost.ui.recent import RecentValues
@@ -34,6 +35,7 @@ class NodePanel(Tag):
         on_close: called when the panel is to go.
         paths: of a sink: those that lead to it, with what they promise.
         nodes: of the flow.
+        send: of a source that can be told to send: its button.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class NodePanel(Tag):
         on_close: Callable[[], None],
         paths: Sequence[PathGuarantee],
         nodes: Mapping[str, NodeEntry],
+        send: Callable[[], SendNow] | None = None,
     ) -> None:
         super().__init__("aside", "", "fh-panel", data_testid="inspector", data_node=entry.id)
         with self:
@@ -53,6 +56,7 @@ class NodePanel(Tag):
             with Tag("div", "", "fh-panel-part fh-last-error") as self._error_part:
                 Tag("h3", t("node.last_error"))
                 self._error = Tag("p", "", "fh-error-text", data_testid="last-error")
+            self._send = send() if send is not None else None
             self._values = NodeValues()
             self._ledger = Ledger()
             if paths:
@@ -64,6 +68,8 @@ class NodePanel(Tag):
     def show(self, node: NodeView) -> None:
         """Bring the figures up to date."""
         self._state.show(node.state)
+        if self._send is not None:
+            self._send.show(node)
         self._words.set_text(node.text).show_if(node.text)
         self._error.set_text(node.last_error)
         self._error_part.show_if(node.last_error)

@@ -39,6 +39,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         types: node types as `flowhost.catalog.describe` gives them.
         may_edit: without it everything can be looked at and nothing changed.
         may_operate: the flow may be started and stopped.
+        may_send: sources may be told to send by hand.
         on_deploy: told the number of the draft somebody wants to deploy.
         on_switch: told `start` or `stop`.
         on_history: the versions of the flow are asked for.
@@ -51,6 +52,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         *,
         may_edit: bool,
         may_operate: bool,
+        may_send: bool,
         on_deploy: Callable[[int], Any],
         on_switch: Callable[[str], Any],
         on_history: Callable[[], Any],
@@ -64,6 +66,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
             "categories": CATEGORIES,
             "mayEdit": may_edit,
             "mayOperate": may_operate,
+            "maySend": may_send,
         }
         self.props["facts"] = json.dumps(facts, default=str)
         self.on("deploy", lambda event: on_deploy(event.args) if isinstance(event.args, int) else None)

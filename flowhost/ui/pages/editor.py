@@ -56,6 +56,7 @@ def register(live: Live) -> None:
                 types,
                 may_edit=may(caller(), "flow.edit"),
                 may_operate=may(caller(), "flow.operate"),
+                may_send=may(caller(), "flow.send"),
                 on_deploy=dialog.open,
                 on_switch=switch,
                 on_history=history.open,

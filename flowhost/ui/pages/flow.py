@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from nicegui import ui
 
 from flowhost.errors import FlowHostError, NotFoundError
+from flowhost.graph.document import NodeEntry
+from flowhost.services.by_hand import saved_in
 from flowhost.services.views import FlowOverview, NodeTypeView
 from flowhost.ui import flow_export
 from flowhost.ui import format as fmt
+from flowhost.ui.by_hand import SendNow
 from flowhost.ui.caller import caller
 from flowhost.ui.delete_dialog import DeleteDialog
 from flowhost.ui.flow_panel import FlowPanel
@@ -58,6 +61,7 @@ class FlowPage(Tag):
 
     def __init__(self, live: Live, now: FlowNow, types: Mapping[str, NodeTypeView]) -> None:
         super().__init__("div", "", "fh-flow-page")
+        self._live = live
         self._types = types
         self._now = now
         self._node_panel: NodePanel | None = None
@@ -108,8 +112,12 @@ class FlowPage(Tag):
         if entry is not None:
             with self._side:
                 kind, paths = self._types.get(entry.type), [path for path in detail.guarantees if path.sink == node]
-                self._node_panel = NodePanel(entry, kind, lambda: self._select(""), paths, detail.document.nodes)
+                send = (lambda: self._send_now(entry)) if kind is not None and kind.by_hand else None
+                self._node_panel = NodePanel(entry, kind, lambda: self._select(""), paths, detail.document.nodes, send)
             self._show_node()
+
+    def _send_now(self, entry: NodeEntry) -> SendNow:
+        return SendNow(self._live.host.hand, self._now.detail.overview.id, entry.id, saved_in(entry))
 
     def _show_node(self) -> None:
         if self._node_panel is None:

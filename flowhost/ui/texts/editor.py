@@ -202,5 +202,6 @@ WORDS: dict[str, str] = {
     "do_search": "Find a node",
     "do_yaml": "Show the draft as YAML",
     "do_deploy": "Deploy",
+    "do_send_now": "Send now: the selected source sends what it has saved",
     "do_keys": "This sheet",
 }

@@ -8,8 +8,9 @@ const TONES = {
 };
 
 export class Card {
-  constructor(item, type, words) {
-    this.words = words;
+  /** `hands`: makes the buttons of sources that can be told to send. */
+  constructor(item, type, words, hands = null) {
+    Object.assign(this, { words, hands });
     this.root = el("div", "fh-node", { "data-testid": "node", "data-node": item.id, role: "group", tabindex: "-1" });
     this.figures = "";
     this.show(item, type);
@@ -33,7 +34,8 @@ export class Card {
       this.dot,
     );
     const foot = el("div", "fh-node-foot", {}, this.rate, el("span", "fh-unit", {}, this.words.per_s), this.notes, this.total);
-    this.root.replaceChildren(head, foot, this.trouble, this.fault, ...this.#ports(item, type, ports));
+    this.hand = type?.by_hand && this.hands ? this.hands.button(id, "fe-over fe-hand-pill") : null;
+    this.root.replaceChildren(head, foot, this.trouble, this.fault, ...(this.hand ? [this.hand] : []), ...this.#ports(item, type, ports));
     this.root.setAttribute("aria-label", `${title}, ${type?.title ?? node.type}`);
     this.kind = type?.kind ?? "unknown";
     this.root.dataset.kind = this.kind;
@@ -42,6 +44,7 @@ export class Card {
     this.place(item);
     const shown = this.shown;
     this.shown = null;
+    if (this.hand) this.hand.hidden = true;
     if (shown) this.status(shown);
   }
 
@@ -76,6 +79,7 @@ export class Card {
     write(this.rate, rate(figures.rate));
     write(this.total, short(figures.total));
     this.root.dataset.state = figures.state;
+    this.#offer(figures);
     this.#fault(figures);
     const notes = [
       ["bad", "dead", figures.dead], ["bad", "dropped", figures.dropped],
@@ -89,6 +93,13 @@ export class Card {
         el("span", `fh-note fh-note-${tone}`, { title: figures.error || null }, this.words[word].replace("{count}", short(count))),
       ),
     );
+  }
+
+  /** The button stands below the card while it does something. */
+  #offer(figures) {
+    if (!this.hand) return;
+    this.hand.hidden = figures.state !== "running" || !this.hands.editor.maySend;
+    this.root.classList.toggle("fe-sends", !this.hand.hidden);
   }
 
   /** The text of a failure where it arose: while the node is down, and for a while after each failed message. */

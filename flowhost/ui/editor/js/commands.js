@@ -4,6 +4,7 @@ import { around } from "./geometry.js";
 import { aligned, arrangeAll, distributed, nudge, travel } from "./arranging.js";
 import { addNote, frameSelected, leaveFrames, writeSelected } from "./annotate.js";
 import { nextWire } from "./wirepick.js";
+import { sendSelected } from "./byhand.js";
 
 const STEP = 8;
 const LEAP = 40;
@@ -54,6 +55,7 @@ export const COMMANDS = [
   { name: "search", keys: ["Mod+f", "/"], group: "look", run: (e) => e.emit("search"), look: true },
   { name: "yaml", keys: ["y"], group: "look", run: (e) => e.emit("yaml"), look: true },
   { name: "deploy", keys: ["Mod+Enter", "Mod+s"], group: "flow", run: (e) => e.emit("deploy") },
+  { name: "send_now", keys: ["s"], group: "flow", run: sendSelected, look: true },
   { name: "keys", keys: ["?"], group: "look", run: (e) => e.emit("keys"), look: true },
 ];
 

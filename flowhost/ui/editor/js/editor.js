@@ -1,5 +1,6 @@
 // Joins the parts: draft, socket, scene, view, panels. Every change of the flow goes through `commit`.
 import { keepWriting } from "./annotate.js";
+import { ByHand } from "./byhand.js";
 import { copyText, pasteOps } from "./clipboard.js";
 import { Draft } from "./draft.js";
 import { addNode, removal } from "./edits.js";
@@ -17,7 +18,7 @@ export class Editor extends EventTarget {
    */
   constructor(frame, facts) {
     super();
-    Object.assign(this, { frame, flow: facts.flow, words: facts.words, mayEdit: facts.mayEdit, mayOperate: facts.mayOperate });
+    Object.assign(this, { frame, flow: facts.flow, words: facts.words, mayEdit: facts.mayEdit, mayOperate: facts.mayOperate, maySend: facts.maySend });
     this.types = Object.fromEntries(facts.types.map((type) => [type.type, type]));
     this.scene = new Scene(this.types);
     this.view = new View(frame, this.scene, this.words);
@@ -37,6 +38,7 @@ export class Editor extends EventTarget {
     this.view.onWrite = (key, text) => keepWriting(this, key, text);
     this.memory = new Memory(this);
     this.gestures = new Gestures(this);
+    this.hand = this.view.hand = new ByHand(this);
     this.link = new HostLink(this);
   }
 

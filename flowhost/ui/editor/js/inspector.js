@@ -70,6 +70,7 @@ export class Inspector {
       el("p", "fh-panel-summary", {}, type ? type.summary : words.missing_type.replace("{type}", node.type)),
       this.#others(id),
       this.figures, this.fault,
+      type?.by_hand ? editor.hand.section(id) : null,
       ...this.#nodeProblems(id),
       this.#guarantees(id),
       ...this.#form(id, node, type),

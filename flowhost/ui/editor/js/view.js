@@ -142,7 +142,7 @@ export class View {
         if (!overlap(sight, [item.x, item.y, item.w, item.h])) continue;
         if (made === CARDS_PER_FRAME) return this.#soon();
         made += 1;
-        card = new Card(item, types[item.node.type], this.words);
+        card = new Card(item, types[item.node.type], this.words, this.hand);
         this.cards.set(item.id, card);
         this.plane.append(card.root);
       } else if (card.item !== item) this.#update(card, item);
