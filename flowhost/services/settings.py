@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -21,6 +21,7 @@ from typing_extensions import override
 
 from flowhost.engine.outbox.space import SpaceRules
 from flowhost.errors import SettingsError
+from flowhost.store.secret_key import KEY_FILE
 
 PREFIX = "FLOWHOST_"
 FILE = "flowhost.toml"
@@ -63,11 +64,20 @@ class Settings(BaseSettings):
     """Room kept in reserve, MB, so that messages can still leave a full disk; a sixteenth of the disk at most."""
     outbox_limit_mb: int | None = Field(default=None, ge=1)
     """How large the outbox of one flow may become, MB; unset: as large as the disk allows."""
+    secret_key_file: Path = Path(KEY_FILE)
+    """File with the key of the stored secrets, relative to the data folder; made with the first secret. Elsewhere, a
+    copy of the data folder does not open them."""
 
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("secret_key_file")
+    @classmethod
+    def _in_the_folder(cls, value: Path, info: ValidationInfo) -> Path:
+        # the folder is missing where it was wrong itself
+        return Path(info.data.get("data_dir", ".")) / value.expanduser()
 
     @field_validator("bind")
     @classmethod

@@ -1,4 +1,4 @@
-"""What must outlive a restart: flows, drafts and connections in `app.db`, runs and their events in `history.db`.
+"""What must outlive a restart: flows, drafts, connections and secrets in `app.db`, runs and events in `history.db`.
 
 SQLModel lives here and nowhere else. Callers give and take plain data, never a table object or a session.
 """
@@ -8,6 +8,7 @@ from flowhost.store.connections import ConnectionRecord, ConnectionStore
 from flowhost.store.drafts import BatchRecord, DraftRecord, DraftStore
 from flowhost.store.flows import FlowRecord, FlowStore, NewRevision, RevisionRecord
 from flowhost.store.runs import EventRecord, Outcome, RunFigures, RunRecord, RunStore
+from flowhost.store.secrets import SecretRecord, SecretStore
 from flowhost.store.store import Store
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "RunFigures",
     "RunRecord",
     "RunStore",
+    "SecretRecord",
+    "SecretStore",
     "Severity",
     "Store",
 ]

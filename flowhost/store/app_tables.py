@@ -99,6 +99,17 @@ class ConnectionRow(AppTable, table=True):
     changed_at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
 
 
+class SecretRow(AppTable, table=True):
+    """A secret of the host; the key that opens it lies in a file outside the database."""
+
+    __tablename__ = "secret"
+
+    name: str = Field(primary_key=True)
+    encrypted: str = Field(repr=False)
+    changed_by: str
+    changed_at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
+
+
 @event.listens_for(RevisionRow, "before_update")
 def _revisions_do_not_change(_mapper: Mapper[RevisionRow], _connection: Connection, row: RevisionRow) -> None:
     """A run, an audit and a roll-back all point at a revision: it must stay what it was."""

@@ -10,6 +10,8 @@ from flowhost.store.database import Database, DatabaseThread
 from flowhost.store.drafts import DraftStore
 from flowhost.store.flows import FlowStore
 from flowhost.store.runs import RunStore
+from flowhost.store.secret_key import KEY_FILE, SecretKey
+from flowhost.store.secrets import SecretStore
 
 
 class Store:
@@ -23,22 +25,28 @@ class Store:
         flows: flows, revisions and desired state, in `app.db`.
         drafts: what is being edited, in `app.db`.
         connections: of the host, in `app.db`.
+        secrets: of the host, encrypted in `app.db`.
         runs: runs and events, in `history.db`.
         alarms: alarms, in `history.db`.
     """
 
-    def __init__(self, app: Database, history: Database, thread: DatabaseThread) -> None:
+    def __init__(self, app: Database, history: Database, thread: DatabaseThread, key: SecretKey) -> None:
         self._databases = (app, history)
         self._thread = thread
         self.flows = FlowStore(app, thread)
         self.drafts = DraftStore(app, thread)
         self.connections = ConnectionStore(app, thread)
+        self.secrets = SecretStore(app, thread, key)
         self.runs = RunStore(history, thread)
         self.alarms = AlarmStore(history, thread)
 
     @classmethod
-    async def open(cls, folder: Path) -> Store:
+    async def open(cls, folder: Path, key_file: Path | None = None) -> Store:
         """Open or create both files and bring them to the newest schema.
+
+        Args:
+            folder: the data folder.
+            key_file: of the secrets; in the folder where left out. Made with the first secret.
 
         Raises:
             HostError: a file was written by a newer FlowHost.
@@ -59,7 +67,7 @@ class Store:
         except BaseException:
             await thread.close()
             raise
-        return cls(app, history, thread)
+        return cls(app, history, thread, SecretKey(key_file or folder / KEY_FILE))
 
     async def ping(self) -> None:
         """Raise `HostError` when one of the files does not answer."""
