@@ -15,6 +15,7 @@ from flowhost.api.answers import Caller, authorized_route, bearer_of, unauthoriz
 from flowhost.api.connections import connections_router
 from flowhost.api.dead_letters import dead_letters_router
 from flowhost.api.flow_files import flow_files_router
+from flowhost.api.secrets import secrets_router
 from flowhost.services.host import Host
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -27,6 +28,7 @@ def v1_router(host: Host) -> APIRouter:
     router.include_router(dead_letters_router(host))
     router.include_router(connections_router(host))
     router.include_router(flow_files_router(host))
+    router.include_router(secrets_router(host))
     described = APIRouter(route_class=authorized_route(host))
 
     @cache

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flowhost import __version__
-from flowhost.cli import dead_letters, demo, flow_files, lint, nodes, plugins, run, serve, sim, testing
+from flowhost.cli import dead_letters, demo, flow_files, lint, nodes, plugins, run, secrets, serve, sim, testing
 from flowhost.errors import FlowHostError
 
 app = typer.Typer(
@@ -59,3 +59,4 @@ app.command("export")(flow_files.export)
 app.command("nodes")(nodes.nodes)
 app.add_typer(plugins.app, name="plugin")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(secrets.app, name="secret")

@@ -17,8 +17,10 @@ from flowhost.graph.place import Place, format_place, parse_place
 from flowhost.graph.tree import plain_scalar
 
 SECRET_PREFIX = "FLOWHOST_SECRET_"  # noqa: S105 - the beginning of a variable's name, not a secret
+KEY_SETTING = "FLOWHOST_SECRET_KEY_FILE"
+"""A setting of the host that begins as the variables of secrets do, and is none."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SECRET = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+SECRET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +50,15 @@ class EnvironmentSecrets(Mapping[str, str]):
 
     @override
     def __getitem__(self, name: str) -> str:
-        return self._environ[secret_variable(name)]
+        variable = secret_variable(name)
+        if variable == KEY_SETTING:
+            raise KeyError(name)
+        return self._environ[variable]
 
     @override
     def __iter__(self) -> Iterator[str]:
-        return (name[len(SECRET_PREFIX) :].lower() for name in self._environ if name.startswith(SECRET_PREFIX))
+        names = (name for name in self._environ if name.startswith(SECRET_PREFIX) and name != KEY_SETTING)
+        return (name[len(SECRET_PREFIX) :].lower() for name in names)
 
     @override
     def __len__(self) -> int:
@@ -113,7 +119,7 @@ def as_reference(value: Any, place: Place) -> Reference | None:
         return None
     keys = set(value)
     if keys == {"secret"}:
-        return Reference(place=place, kind="secret", name=_name(value["secret"], _SECRET, "a secret", place))
+        return Reference(place=place, kind="secret", name=_name(value["secret"], SECRET_NAME, "a secret", place))
     if keys == {"secret", "default"}:
         raise ConfigError("a secret has no default; remove 'default'", format_place(place))
     if keys in ({"env"}, {"env", "default"}):
@@ -121,6 +127,17 @@ def as_reference(value: Any, place: Place) -> Reference | None:
         default = value.get("default")
         return Reference(place=place, kind="env", name=name, default=default, has_default="default" in keys)
     return None
+
+
+def secret_names(config: Any) -> frozenset[str]:
+    """Secrets a config names, also one that is written wrongly elsewhere; `find_references` says what is wrong."""
+    if isinstance(config, Mapping):
+        if set(config) == {"secret"} and isinstance(config["secret"], str):
+            return frozenset({config["secret"]})
+        return frozenset().union(*map(secret_names, config.values()))
+    if isinstance(config, list | tuple):
+        return frozenset().union(*map(secret_names, config))
+    return frozenset()
 
 
 def secret_variable(name: str) -> str:

@@ -24,15 +24,17 @@ Action = Literal[
     "connection.read",
     "connection.test",
     "connection.edit",
+    "secret.read",
+    "secret.edit",
 ]
 
 _READ: frozenset[Action] = frozenset(
-    {"flow.read", "letter.read", "run.read", "plugin.read", "host.read", "alarm.read", "connection.read"}
+    {"flow.read", "letter.read", "run.read", "plugin.read", "host.read", "alarm.read", "connection.read", "secret.read"}
 )
 _OPERATE: frozenset[Action] = _READ | {
     "flow.operate", "flow.send", "letter.repair", "alarm.acknowledge", "demo.switch", "connection.test",
 }  # fmt: skip
-_EDIT: frozenset[Action] = _OPERATE | {"flow.edit", "letter.import", "connection.edit"}
+_EDIT: frozenset[Action] = _OPERATE | {"flow.edit", "letter.import", "connection.edit", "secret.edit"}
 
 GRANTS: dict[str, frozenset[Action]] = {
     "viewer": _READ,

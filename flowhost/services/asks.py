@@ -33,6 +33,9 @@ class Asks:
             "connection.delete": self._delete,
             "connection.test": self._test,
             "connection.try": self._try,
+            "secrets": self._secrets,
+            "secret.put": self._put_secret,
+            "secret.delete": self._delete_secret,
             "browse": self._browse,
             "expression.words": self._words,
             "expression": self._expression,
@@ -71,11 +74,11 @@ class Asks:
 
     async def _create(self, who: Principal, args: Args) -> Any:
         name, kind, config = take(args, "name", str), take(args, "type", str), take(args, "config", dict)
-        return asdict(await self._host.connections.create(who, name, kind, config))
+        return asdict(await self._host.connections.create(who, name, kind, config, _typed(args)))
 
     async def _change(self, who: Principal, args: Args) -> Any:
         name, config, version = take(args, "name", str), take(args, "config", dict), take(args, "version", int)
-        return asdict(await self._host.connections.change(who, name, config, version))
+        return asdict(await self._host.connections.change(who, name, config, version, _typed(args)))
 
     async def _delete(self, who: Principal, args: Args) -> Any:
         await self._host.connections.delete(who, take(args, "name", str))
@@ -86,7 +89,16 @@ class Asks:
     async def _try(self, who: Principal, args: Args) -> Any:
         kind, config = take(args, "type", str), take(args, "config", dict)
         name, flow = take(args, "name", str, "new"), take(args, "flow", str, "") if args.get("own") else ""
-        return asdict(await self._host.connections.try_out(who, kind, config, name or "new", flow))
+        return asdict(await self._host.connections.try_out(who, kind, config, name or "new", flow, _typed(args)))
+
+    async def _secrets(self, who: Principal, _: Args) -> Any:
+        return [asdict(view) for view in await self._host.secrets.list(who)]
+
+    async def _put_secret(self, who: Principal, args: Args) -> Any:
+        return asdict(await self._host.secrets.put(who, take(args, "name", str), take(args, "value", str)))
+
+    async def _delete_secret(self, who: Principal, args: Args) -> Any:
+        await self._host.secrets.delete(who, take(args, "name", str))
 
     async def _browse(self, who: Principal, args: Args) -> Any:
         name, own = take(args, "connection", str), take(args, "own", dict, None)
@@ -142,6 +154,14 @@ class Asks:
     async def _read_text(self, who: Principal, args: Args) -> Any:
         flow, text, base = take(args, "flow", str), take(args, "text", str), take(args, "base", str)
         return asdict(await self._host.texts.read(who, flow, text, base))
+
+
+def _typed(args: Args) -> Mapping[str, str]:
+    """Secrets that were typed into the form, by name. What is wrong is said without quoting them."""
+    typed: Mapping[str, str] = take(args, "secrets", dict, {})
+    if not all(isinstance(value, str) for value in typed.values()):
+        raise ConfigError("a secret is text", "secrets")
+    return typed
 
 
 def take(args: Args, name: str, kind: type, default: Any = ...) -> Any:

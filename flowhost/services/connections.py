@@ -7,8 +7,10 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from flowhost.catalog import Catalog
@@ -23,8 +25,10 @@ from flowhost.services.access import Principal, demand
 from flowhost.services.connection_views import ConnectionChanged, ConnectionView, LinkState, TestView
 from flowhost.services.drafts import DraftService
 from flowhost.services.flows import FlowService
-from flowhost.services.keeper import FlowKeeper, secrets_in
+from flowhost.services.keeper import FlowKeeper
+from flowhost.services.known_secrets import KnownSecrets
 from flowhost.services.live import LiveFlow
+from flowhost.services.secrets import SecretService
 from flowhost.services.shared_connections import SharedConnections
 from flowhost.services.views import ProblemView
 from flowhost.services.workbench import Workbench
@@ -37,7 +41,7 @@ TEST_S = 20.0
 BROWSE_S = 10.0
 """How long a look around may take, seconds."""
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-
+NOTHING_TYPED: Mapping[str, str] = MappingProxyType({})
 
 Link: TypeAlias = str | tuple[ConnectionEntry, str]
 
@@ -56,6 +60,8 @@ class ConnectionService:
         bench: Workbench,
         host_id: str,
         data_dir: Path,
+        known: KnownSecrets,
+        secrets: SecretService,
     ) -> None:
         self._store = store
         self._shared = shared
@@ -66,6 +72,8 @@ class ConnectionService:
         self._bench = bench
         self._host_id = host_id
         self._data_dir = data_dir
+        self._known = known
+        self._secrets = secrets
         self._tested: dict[str, TestView] = {}
         self._changing = asyncio.Lock()
 
@@ -93,25 +101,38 @@ class ConnectionService:
 
     # -- change
 
-    async def create(self, principal: Principal, name: str, type_id: str, config: Mapping[str, Any]) -> ConnectionView:
+    async def create(
+        self, principal: Principal, name: str, type_id: str, config: Mapping[str, Any],
+        typed: Mapping[str, str] = NOTHING_TYPED,
+    ) -> ConnectionView:  # fmt: skip
         """A new connection.
 
+        Args:
+            principal: the caller.
+            name: as flows will name it.
+            type_id: of the connection.
+            config: secrets as references.
+            typed: secrets to be stored with it, by name.
+
         Raises:
-            ConfigError: name, type or config is wrong; names the place.
-            ConflictError: there is one of this name.
+            ConfigError: name, type, config or a secret is wrong; names the place.
+            ConflictError: there is one of this name, or a secret cannot be stored.
         """
         demand(principal, "connection.edit")
         if not NAME.fullmatch(name):
             raise ConfigError("a name begins with a letter, then letters, digits, '-' and '_', 64 at most", "name")
         await self._demand_sound(type_id, config)
-        record = await self._store.add(name, type_id, dict(config), principal.name)
+        async with self._secrets.kept(principal, typed) as stored:
+            record = await self._store.add(name, type_id, dict(config), principal.name)
         self._shared.put(record)
         log.info("connection %s was made by %s", name, principal.name)
+        await self._secrets.restart_users(stored, principal, ())
         return await self._view(record)
 
     async def change(
-        self, principal: Principal, name: str, config: Mapping[str, Any], version: int
-    ) -> ConnectionChanged:
+        self, principal: Principal, name: str, config: Mapping[str, Any], version: int,
+        typed: Mapping[str, str] = NOTHING_TYPED,
+    ) -> ConnectionChanged:  # fmt: skip
         """Give a connection another config; running flows that use it start anew, one after the other.
 
         Args:
@@ -119,6 +140,7 @@ class ConnectionService:
             name: of the connection.
             config: all of it, secrets as references.
             version: number of the version the caller saw.
+            typed: secrets to be stored with it, by name; flows that use them elsewhere start anew, too.
 
         Raises:
             NotFoundError: there is none of this name.
@@ -127,24 +149,10 @@ class ConnectionService:
         """
         demand(principal, "connection.edit")
         async with self._changing:
-            before = await self._record(name)
-            await self._demand_sound(before.type, config)
-            if same(before.config, dict(config)) and before.version == version:
-                return ConnectionChanged(connection=await self._view(before))
-            record = await self._store.change(name, dict(config), version, principal.name)
-            self._shared.put(record)
-            self._tested.pop(name, None)
-            log.info("connection %s was changed by %s", name, principal.name)
-            restarted: list[str] = []
-            for live in self._running(name):
-                try:
-                    await self._flows.restart(live, principal.name)
-                except ConfigError as error:
-                    await self._take_back(before, record.version, restarted, live, principal)
-                    text = f"flow {live.id} does not start with it, the version before is in force again"
-                    raise ConfigError(f"{text}: {error.message}", error.place) from error
-                restarted.append(live.id)
-            return ConnectionChanged(connection=await self._view(record), restarted=tuple(restarted))
+            async with self._secrets.kept(principal, typed) as stored:
+                changed = await self._change(principal, name, config, version)
+            others = await self._secrets.restart_users(stored, principal, changed.restarted)
+            return replace(changed, restarted=(*changed.restarted, *others.restarted))
 
     async def delete(self, principal: Principal, name: str) -> None:
         """Forget a connection.
@@ -175,8 +183,9 @@ class ConnectionService:
         return result
 
     async def try_out(
-        self, principal: Principal, type_id: str, config: Mapping[str, Any], name: str = "new", flow_id: str = ""
-    ) -> TestView:
+        self, principal: Principal, type_id: str, config: Mapping[str, Any], name: str = "new", flow_id: str = "",
+        typed: Mapping[str, str] = NOTHING_TYPED,
+    ) -> TestView:  # fmt: skip
         """Try a config out that is not kept yet, or is a flow's own.
 
         Args:
@@ -185,10 +194,11 @@ class ConnectionService:
             config: secrets as references.
             name: for sentences.
             flow_id: the flow it belongs to; relative paths are relative to its folder.
+            typed: secrets that are not stored yet, by name.
         """
         demand(principal, "connection.edit")
         entry = ConnectionEntry(name=name, type=type_id, config=dict(config))
-        return await self._test(entry, self.base_dir(flow_id))
+        return await self._test(entry, self.base_dir(flow_id), typed)
 
     async def browse(self, principal: Principal, link: Link, request: Mapping[str, Any]) -> dict[str, Any]:
         """What can be picked at the target of a connection, for a form.
@@ -212,14 +222,16 @@ class ConnectionService:
         else:
             demand(principal, "connection.edit")
             entry, base_dir = link[0], self.base_dir(link[1])
+        await self._known.look_again()
         facts = self.facts(entry, base_dir)
         found: dict[str, Any] = await self._bench.do("browse", BROWSE_S, request=dict(request), **facts)
         return found
 
-    def facts(self, entry: ConnectionEntry, base_dir: Path) -> dict[str, Any]:
-        """What the workbench needs to make a connection. Raises `ConfigError` for a reference written wrongly."""
+    def facts(self, entry: ConnectionEntry, base_dir: Path, typed: Mapping[str, str] = NOTHING_TYPED) -> dict[str, Any]:
+        """What the workbench needs to make a connection. Raises `ConfigError` as `KnownSecrets.of` does."""
         return {
-            "name": entry.name, "type": entry.type, "config": entry.config, "secrets": secrets_in([entry.config]),
+            "name": entry.name, "type": entry.type, "config": entry.config,
+            "secrets": self._known.of([entry.config], typed),
             "host_id": self._host_id, "base_dir": str(base_dir),
         }  # fmt: skip
 
@@ -230,12 +242,35 @@ class ConnectionService:
 
     # -- inside
 
-    async def _test(self, entry: ConnectionEntry, base_dir: Path) -> TestView:
+    async def _test(self, entry: ConnectionEntry, base_dir: Path, typed: Mapping[str, str] = NOTHING_TYPED) -> TestView:
+        await self._known.look_again()
         try:
-            text = await self._bench.do("test", TEST_S, **self.facts(entry, base_dir))
+            text = await self._bench.do("test", TEST_S, **self.facts(entry, base_dir, typed))
         except FlowHostError as error:
             return TestView(ok=False, text=str(error), at=datetime.now(UTC))
         return TestView(ok=True, text=str(text), at=datetime.now(UTC))
+
+    async def _change(
+        self, principal: Principal, name: str, config: Mapping[str, Any], version: int
+    ) -> ConnectionChanged:
+        before = await self._record(name)
+        await self._demand_sound(before.type, config)
+        if same(before.config, dict(config)) and before.version == version:
+            return ConnectionChanged(connection=await self._view(before))
+        record = await self._store.change(name, dict(config), version, principal.name)
+        self._shared.put(record)
+        self._tested.pop(name, None)
+        log.info("connection %s was changed by %s", name, principal.name)
+        restarted: list[str] = []
+        for live in self._running(name):
+            try:
+                await self._flows.restart(live, principal.name)
+            except ConfigError as error:
+                await self._take_back(before, record.version, restarted, live, principal)
+                text = f"flow {live.id} does not start with it, the version before is in force again"
+                raise ConfigError(f"{text}: {error.message}", error.place) from error
+            restarted.append(live.id)
+        return ConnectionChanged(connection=await self._view(record), restarted=tuple(restarted))
 
     async def _take_back(
         self, before: ConnectionRecord, version: int, restarted: Sequence[str], failed: LiveFlow, principal: Principal

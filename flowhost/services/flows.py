@@ -331,20 +331,23 @@ class FlowService:
                 await self._keeper.restart(live, by, self._drain_s)
             raise ConfigError(f"nothing was imported, what ran runs again: {error.message}", error.place) from error
 
-    async def restart(self, live: LiveFlow, by: str, *, start: bool = False) -> None:
-        """Go on with what is different outside the flow: a connection of the host. Raises `ConfigError`.
+    async def restart(
+        self, live: LiveFlow, by: str, *, start: bool = False, why: str = "a connection was changed by"
+    ) -> None:
+        """Go on with what is different outside the flow: a connection or secret of the host. Raises `ConfigError`.
 
         Args:
             live: the flow; one that is not to run stays so.
             by: who changed it.
             start: run it in any case: it ran before somebody's change.
+            why: what was different, for the line in its history.
         """
         async with live.lock:
             await self._look_over(live)
             if live.desired != "running" and not start:
                 return
             try:
-                await self._keeper.restart(live, by, self._drain_s, "a connection was changed by")
+                await self._keeper.restart(live, by, self._drain_s, why)
             except HostError as error:
                 log.warning("flow %s is not started, the host goes on trying: %s", live.id, error)
 

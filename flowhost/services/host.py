@@ -30,10 +30,13 @@ from flowhost.services.flows import FlowService
 from flowhost.services.history import HistoryWriter
 from flowhost.services.housekeeping import Housekeeping
 from flowhost.services.keeper import FlowKeeper
+from flowhost.services.known_secrets import KnownSecrets
 from flowhost.services.letter_files import HostLetters
 from flowhost.services.plugins import PluginService
 from flowhost.services.runs import RunService
 from flowhost.services.samples import SampleService
+from flowhost.services.secret_restarts import SecretRestarts
+from flowhost.services.secrets import SecretService
 from flowhost.services.settings import Settings
 from flowhost.services.shared_connections import SharedConnections
 from flowhost.services.system import HostService
@@ -70,6 +73,7 @@ class Host:
         samples: tries drafts and expressions out.
         hand: sends what sources have saved, now.
         connections: those that flows share: list, make, change, test.
+        secrets: passwords and keys: list by name, put in, delete.
         demo: switches of the demo's plant; only a host that was given a plant has it.
         plant: the demo's plant, or None.
         alarms: what is wrong.
@@ -82,6 +86,7 @@ class Host:
     search: FlowSearch
     files: FlowFileService
     connections: ConnectionService
+    secrets: SecretService
     asks: Asks
     samples: SampleService
     hand: HandService
@@ -124,7 +129,7 @@ class Host:
         await asyncio.to_thread(self.claim)
         self._started = time.monotonic()
         try:
-            store = self._store = await Store.open(self.settings.data_dir)
+            store = self._store = await Store.open(self.settings.data_dir, self.settings.secret_key_file)
             await self._join(store, await asyncio.to_thread(load_catalog))
         except BaseException:
             await self.stop()
@@ -175,14 +180,16 @@ class Host:
         settings = self.settings
         shared = SharedConnections()
         shared.load(await store.connections.all())
-        keeper = FlowKeeper(store, self._fleet, history, host_id, settings.data_dir, settings.space, shared)
+        known = await _load_secrets(store)
+        keeper = FlowKeeper(store, self._fleet, history, host_id, settings.data_dir, settings.space, shared, known)
         self.flows = FlowService(keeper, store.flows, catalog, self.settings.drain_s, shared)
         self.drafts = DraftService(self.flows, store.flows, store.drafts, catalog, shared)
         self.flows.on_delete = self.drafts.forget
         shared.on_change = self.drafts.check_again
+        self.secrets = SecretService(store, known, SecretRestarts(keeper, self.flows, shared, known))
         self.connections = ConnectionService(
             store.connections, shared, keeper, self.flows, self.drafts, catalog, self._bench, host_id,
-            settings.data_dir,
+            settings.data_dir, known, self.secrets,
         )  # fmt: skip
         self.samples = SampleService(self.drafts, self.connections, shared, catalog, self._bench, settings.data_dir)
         self.hand = HandService(keeper, self._fleet, self.drafts)
@@ -227,6 +234,14 @@ class Host:
             live = self.flows.adopt(record, document)
             if (run := latest.get(record.id)) is not None:
                 live.remember(run)
+
+
+async def _load_secrets(store: Store) -> KnownSecrets:
+    known = KnownSecrets(store.secrets.all)
+    await known.load()
+    if problems := known.problems:
+        log.warning("%d stored secrets cannot be read; the first: %s", len(problems), problems[0])
+    return known
 
 
 async def _database_fault(store: Store) -> str:

@@ -24,9 +24,10 @@ class HostRest:
         self._opener = build_opener(ProxyHandler({}))
 
     def ask(self, method: str, path: str, asked: Mapping[str, Any] | None = None, body: Any = None) -> Any:
-        """The answer as plain data; `asked` are parameters of the address, `body` is sent as JSON."""
+        """The answer as plain data, None where it is empty; `asked` are parameters of the address, `body` is JSON."""
         with self.open(method, path, asked or {}, None if body is None else json.dumps(body).encode()) as answer:
-            return json.load(answer)
+            text = answer.read()
+        return json.loads(text) if text else None
 
     def open(self, method: str, path: str, asked: Mapping[str, Any], content: bytes | None) -> Any:
         """The answer to be read in parts; the caller closes it. Raises `FlowHostError`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +16,9 @@ from flowhost.engine.outbox.space import SpaceRules
 from flowhost.engine.snapshot import FlowSnapshot, RunEvent
 from flowhost.errors import ConfigError, FlowHostError, HostError
 from flowhost.fleet import Fleet, FleetListener, FlowOrder, RunOutcome
-from flowhost.graph.document import FlowDocument
-from flowhost.graph.references import EnvironmentSecrets, find_references
 from flowhost.services.access import in_words
 from flowhost.services.history import HistoryWriter
+from flowhost.services.known_secrets import KnownSecrets
 from flowhost.services.live import LiveFlow
 from flowhost.services.pictures import event_record, event_view
 from flowhost.services.shared_connections import SharedConnections
@@ -44,7 +42,7 @@ class FlowKeeper(FleetListener):
 
     def __init__(
         self, store: Store, fleet: Fleet, history: HistoryWriter, host_id: str, data_dir: Path, space: SpaceRules,
-        shared: SharedConnections,
+        shared: SharedConnections, secrets: KnownSecrets,
     ) -> None:  # fmt: skip
         self.flows: dict[str, LiveFlow] = {}
         self.reconciled = asyncio.Event()
@@ -55,6 +53,7 @@ class FlowKeeper(FleetListener):
         self._data_dir = data_dir
         self._space = space
         self._shared = shared
+        self._secrets = secrets
         self._by_run: dict[int, LiveFlow] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._returning: dict[str, asyncio.Task[None]] = {}
@@ -177,18 +176,19 @@ class FlowKeeper(FleetListener):
         live.begin(record)
         self._by_run[record.id] = live
         document = self._shared.complete(live.document)
-        order = FlowOrder(
-            run=record.id,
-            document=document,
-            base_dir=Path(live.record.base_dir) if live.record.base_dir else self._data_dir,
-            host_id=self._host_id,
-            secrets=secrets_of(document),
-            watch=live.watchers > 0,
-            revision=live.record.revision,
-            outbox=self.outbox(live.id),
-            space=self._space,
-        )
         try:
+            await self._secrets.look_again()
+            order = FlowOrder(
+                run=record.id,
+                document=document,
+                base_dir=Path(live.record.base_dir) if live.record.base_dir else self._data_dir,
+                host_id=self._host_id,
+                secrets=self._secrets.of_flow(document),
+                watch=live.watchers > 0,
+                revision=live.record.revision,
+                outbox=self.outbox(live.id),
+                space=self._space,
+            )
             await self._fleet.start(order)
         except FlowHostError as error:
             self._note(live, _event(record.id, "error", f"not started: {error}"))
@@ -290,20 +290,6 @@ def _log_fault(task: asyncio.Task[None]) -> None:
 
 def _event(run: int, kind: str, text: str) -> EventRecord:
     return EventRecord(run_id=run, time=datetime.now(UTC), kind=kind, text=text)
-
-
-def secrets_of(document: FlowDocument) -> dict[str, str]:
-    """The secrets a flow names, and no others. One that is not set is left to the worker, which names its place."""
-    configs = [node.config for node in document.nodes.values()]
-    configs += [connection.config for connection in document.connections.values()]
-    return secrets_in(configs)
-
-
-def secrets_in(configs: Sequence[Any]) -> dict[str, str]:
-    """Values of the secrets that configs name, as far as they are set. Raises `ConfigError` for a wrong reference."""
-    known = EnvironmentSecrets(os.environ)
-    names = {ref.name for config in configs for ref in find_references(config) if ref.kind == "secret"}
-    return {name: known[name] for name in sorted(names) if name in known}
 
 
 def outbox_file(data_dir: Path, flow_id: str) -> Path:
