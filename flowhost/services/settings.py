@@ -21,7 +21,6 @@ from typing_extensions import override
 
 from flowhost.engine.outbox.space import SpaceRules
 from flowhost.errors import SettingsError
-from flowhost.store.secret_key import KEY_FILE
 
 PREFIX = "FLOWHOST_"
 FILE = "flowhost.toml"
@@ -64,7 +63,7 @@ class Settings(BaseSettings):
     """Room kept in reserve, MB, so that messages can still leave a full disk; a sixteenth of the disk at most."""
     outbox_limit_mb: int | None = Field(default=None, ge=1)
     """How large the outbox of one flow may become, MB; unset: as large as the disk allows."""
-    secret_key_file: Path = Path(KEY_FILE)
+    secret_key_file: Path = Path("secrets.key")
     """File with the key of the stored secrets, relative to the data folder; made with the first secret. Elsewhere, a
     copy of the data folder does not open them."""
 

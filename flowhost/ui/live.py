@@ -13,6 +13,7 @@ from nicegui import Client, background_tasks, ui
 
 from flowhost.errors import FlowHostError
 from flowhost.services.connection_views import ConnectionView
+from flowhost.services.secret_views import SecretView
 from flowhost.services.views import (
     AlarmView,
     DemoSwitchView,
@@ -167,6 +168,7 @@ class Live:
         self.connections: Feed[tuple[ConnectionView, ...]] = Feed(
             "connections", lambda: host.connections.list(caller())
         )
+        self.secrets: Feed[tuple[SecretView, ...]] = Feed("secrets", lambda: host.secrets.list(caller()), period_s=3.0)
         self.plugins: Feed[tuple[PluginView, ...]] = Feed("plugins", lambda: host.plugins.list(caller()), period_s=10.0)
         self.is_demo = host.plant is not None
         self.demo: Feed[tuple[DemoSwitchView, ...]] = Feed("demo", lambda: host.demo.switches(caller()))

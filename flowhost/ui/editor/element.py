@@ -14,6 +14,7 @@ from nicegui.element import Element
 from flowhost.ui.icons import bundled
 from flowhost.ui.texts.bench import BENCH_WORDS
 from flowhost.ui.texts.editor import WORDS
+from flowhost.ui.texts.secrets import SECRET_FORM_WORDS
 
 SCRIPTS = Path(__file__).parent / "js"
 CATEGORIES = ("plant", "business", "logic", "time", "files", "debug")
@@ -62,7 +63,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         facts = {
             "flow": flow_id,
             "types": known,
-            "words": {**WORDS, **BENCH_WORDS},
+            "words": {**WORDS, **BENCH_WORDS, **SECRET_FORM_WORDS},
             "categories": CATEGORIES,
             "mayEdit": may_edit,
             "mayOperate": may_operate,

@@ -15,17 +15,19 @@ from flowhost.services.asks import Asks
 from flowhost.ui.caller import caller
 from flowhost.ui.texts.bench import BENCH_WORDS
 from flowhost.ui.texts.editor import WORDS
+from flowhost.ui.texts.secrets import SECRET_FORM_WORDS
 
 log = logging.getLogger(__name__)
 
 
 class LinkDialog(Element, component=Path(__file__).parent / "link_dialog.js"):
-    """Makes and changes connections of the host, and makes flows of templates.
+    """Makes and changes connections and secrets of the host, and makes flows of templates.
 
     Args:
         asks: answers its questions.
         may_edit: without it everything can be looked at and tested where that is allowed, and nothing changed.
         on_saved: told the flows that were started anew when a connection was saved.
+        on_stored: told what became of flows when a secret was stored, see `flowhost.services.secret_views.Restarts`.
         on_made: told what became of a template, see `flowhost.services.flow_templates.MadeFlow`.
     """
 
@@ -35,14 +37,17 @@ class LinkDialog(Element, component=Path(__file__).parent / "link_dialog.js"):
         *,
         may_edit: bool,
         on_saved: Callable[[list[str]], Any] | None = None,
+        on_stored: Callable[[Mapping[str, Any]], Any] | None = None,
         on_made: Callable[[Mapping[str, Any]], Any] | None = None,
     ) -> None:
         super().__init__()
         self._asks = asks
-        self.props["facts"] = json.dumps({"words": {**WORDS, **BENCH_WORDS}, "mayEdit": may_edit})
+        self.props["facts"] = json.dumps({"words": {**WORDS, **BENCH_WORDS, **SECRET_FORM_WORDS}, "mayEdit": may_edit})
         self.on("ask", lambda event: self._on_ask(event.args))
         if on_saved is not None:
             self.on("saved", lambda event: on_saved([str(name) for name in event.args or []]))
+        if on_stored is not None:
+            self.on("stored", lambda event: on_stored(event.args) if isinstance(event.args, dict) else None)
         if on_made is not None:
             self.on("made", lambda event: on_made(event.args) if isinstance(event.args, dict) else None)
 
@@ -53,6 +58,10 @@ class LinkDialog(Element, component=Path(__file__).parent / "link_dialog.js"):
     def edit(self, link: Mapping[str, Any]) -> None:
         """Open it for one there is."""
         _ = self.run_method("edit", link)
+
+    def secret(self, name: str) -> None:
+        """Open it for the value of a secret; without a name for a new one."""
+        _ = self.run_method("secret", name)
 
     def use(self, template: Mapping[str, Any]) -> None:
         """Open it for a template."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from nicegui import ui
 
@@ -15,6 +16,7 @@ from flowhost.ui import format as fmt
 from flowhost.ui.caller import caller
 from flowhost.ui.editor.link_dialog import LinkDialog
 from flowhost.ui.live import Live
+from flowhost.ui.secret_section import SecretSection
 from flowhost.ui.shell import Alert, empty_state, frame
 from flowhost.ui.tags import Button, Tag, link
 from flowhost.ui.texts import t
@@ -27,16 +29,18 @@ def register(live: Live) -> None:
 
     @ui.page("/connections")
     async def connections() -> None:
-        found = await live.connections.now()
+        found, kept = await live.connections.now(), await live.secrets.now()
         with frame(live, "connections", t("connections.title")) as shell:
             page = Connections(live)
             page.show(found)
+            page.secrets.show(kept)
 
         def show(answer: tuple[ConnectionView, ...]) -> None:
             shell.fresh()
             page.show(answer)
 
         live.connections.follow(show, shell.stale)
+        live.secrets.follow(page.secrets.show, shell.stale)
 
 
 class Connections(Tag):
@@ -57,7 +61,9 @@ class Connections(Tag):
             self.alert = Alert()
             self._empty = empty_state("cable", t("connections.empty.title"), t("connections.empty.text"))
             self._list = Tag("div", "", "fh-links", role="list")
-            self.dialog = LinkDialog(live.host.asks, may_edit=may_edit, on_saved=self._saved)
+            self.secrets = SecretSection(live)
+            self.dialog = LinkDialog(live.host.asks, may_edit=may_edit, on_saved=self._saved, on_stored=self._stored)
+            self.secrets.enter = self.dialog.secret
         self.may_edit = may_edit
 
     def show(self, found: Sequence[ConnectionView]) -> None:
@@ -87,6 +93,11 @@ class Connections(Tag):
         if restarted:
             ui.notify(t("connections.restarted", flows=", ".join(restarted)), type="positive", timeout=6000)
         await self.refresh()
+        await self.secrets.refresh()
+
+    async def _stored(self, done: Mapping[str, Any]) -> None:
+        self.secrets.stored(done)
+        await self.secrets.refresh()
 
 
 class Row(Tag):

@@ -15,8 +15,8 @@ CONNECTION_WORDS: dict[str, str] = {
     # connections
     "connections.title": "Connections",
     "connections.text": (
-        "Made once, used by name in any flow. Passwords are never kept here: a field names a "
-        "secret, and the host puts it in when a flow starts."
+        "Made once, used by name in any flow. A password goes into the host's secret store, encrypted; the connection "
+        "only names it."
     ),
     "connections.new": "New connection",
     "connections.empty.title": "No connections yet",

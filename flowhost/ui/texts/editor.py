@@ -104,8 +104,6 @@ WORDS: dict[str, str] = {
     "pair_name": "Name",
     "pair_value": "Value",
     "json_wrong": "This is not JSON yet: {reason}",
-    "secret_name": "Name of a secret",
-    "secret_bad": "A name of letters, digits and '_'. The secret itself never stands in a flow.",
     "reference_remove": "Remove this reference",
     "connection": "connection",
     "new_connection": "New connection …",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flowhost.ui.texts.connections import CONNECTION_WORDS
 from flowhost.ui.texts.imports import IMPORTS
+from flowhost.ui.texts.secrets import SECRET_WORDS
 from flowhost.ui.texts.work import WORK
 
-OTHERS = WORK | CONNECTION_WORDS | IMPORTS
+OTHERS = WORK | CONNECTION_WORDS | SECRET_WORDS | IMPORTS
 """Those of pages that have a catalogue of their own."""
 
 TEXTS: dict[str, str] = OTHERS | {

@@ -1,6 +1,7 @@
 // Fields made from a node type's own declaration. Each commits when it is left, or at once where it is a choice.
 import { el, icon, iconButton } from "./dom.js";
 import { kindOf, parseValue, shownValue } from "./fieldkinds.js";
+import { secretField, secretSet } from "./secretfield.js";
 
 /**
  * One field with its label, help, unit and problem.
@@ -12,6 +13,8 @@ import { kindOf, parseValue, shownValue } from "./fieldkinds.js";
  * @param {(place: string) => object[]} context.problemsAt
  * @param {Record<string, string>} context.words
  * @param {boolean} context.mayEdit
+ * @param {import("./secrets.js").Secrets} [context.secrets] forms with secret fields have them
+ * @param {string} [context.owner] whose form it is, for the names of secrets
  * @param {(fact: object, wanted: {many: boolean, taken: string[], take: (values: string[]) => void}) => void} [context.pick]
  *   opens the list of what there is at the target
  */
@@ -29,8 +32,8 @@ export function field(fact, context) {
 }
 
 function control(kind, fact, context) {
-  if (isReference(context.value)) return reference(fact, context);
-  if (fact.secret) return secret(fact, context);
+  if (isReference(context.value)) return "secret" in context.value && context.secrets ? secretSet(fact, context) : reference(fact, context);
+  if (fact.secret) return secretField(fact, context);
   const make = { choice, flag, optional, rows, pairs, objects, nested, code, json }[kind.shape] ?? line;
   return make(kind, fact, context);
 }
@@ -40,19 +43,6 @@ function reference(fact, { value, set, path, words, mayEdit }) {
   const [[where, name]] = Object.entries(value);
   const back = mayEdit ? iconButton("close", words.reference_remove, () => set(path, undefined)) : null;
   return el("div", "fe-reference", {}, icon(where === "secret" ? "key" : "settings"), el("span", "fe-mono", {}, `${where}: ${name}`), back);
-}
-
-/** A secret is named, never typed into a flow. */
-function secret(fact, { id, set, path, words, mayEdit }) {
-  const input = el("input", "fh-input", { id, placeholder: words.secret_name, disabled: !mayEdit, autocomplete: "off" });
-  input.addEventListener("change", () => {
-    const name = input.value.trim();
-    if (/^[A-Za-z][A-Za-z0-9_]*$/.test(name)) set(path, { secret: name });
-    else if (name) input.setCustomValidity(words.secret_bad);
-    input.reportValidity();
-  });
-  input.addEventListener("input", () => input.setCustomValidity(""));
-  return input;
 }
 
 function line(kind, fact, context) {

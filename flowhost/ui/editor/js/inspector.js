@@ -3,6 +3,7 @@ import { el, icon, iconButton, short, write } from "./dom.js";
 import { field } from "./form.js";
 import { pickFor } from "./picks.js";
 import { linkField } from "./linkfield.js";
+import { Secrets } from "./secrets.js";
 import { LastValues } from "./values.js";
 
 const OUTBOX = { name: "outbox", type: "true or false", default: true, docs: "", fields: [], unit: "" };
@@ -11,8 +12,13 @@ export class Inspector {
   /** @param {HTMLElement} root @param {import("./editor.js").Editor} editor */
   constructor(root, editor) {
     Object.assign(this, { root, editor });
+    const stored = ({ restarted, not_started }) => {
+      if (restarted.length) editor.tell(editor.words.secret_restarted.replace("{flows}", restarted.join(", ")));
+      if (not_started.length) editor.tell(not_started.join("; "));
+    };
+    this.secrets = new Secrets((what, args) => editor.link.ask(what, args), { redraw: () => this.#build(), stored });
     this.values = editor.values = new LastValues(editor);
-    editor.on("open", () => this.#build());
+    editor.on("open", () => (this.secrets.clear(), this.#build(), this.#learn()));
     editor.on("change", () => this.#later());
     editor.on("problems", () => this.#later());
     editor.on("links", () => this.#later());
@@ -21,6 +27,13 @@ export class Inspector {
     editor.on("rename", (id) => id && (editor.open(id), this.root.querySelector("#fe-name")?.select()));
     editor.on("focusform", () => this.root.querySelector("input, select, textarea")?.focus());
     editor.on("status", ({ of }) => this.#figures(of));
+  }
+
+  /** Which secrets there are, where the form may name one. */
+  #learn() {
+    const { editor } = this;
+    const type = editor.opened && editor.types[editor.draft.doc?.nodes[editor.opened]?.type];
+    if (type && JSON.stringify(type.fields).includes('"secret":true')) this.secrets.learn();
   }
 
   /** Another edit may follow at once: draw when nobody types here, and keep the focus. */
@@ -90,7 +103,7 @@ export class Inspector {
     const problemsAt = (place) => editor.problems.filter((one) => one.place === `nodes.${id}.${place}` || one.place.startsWith(`nodes.${id}.${place}[`));
     const set = (path, value, merge) => editor.setNode(id, path, value, merge);
     const pick = node.connection ? (fact, wanted) => pickFor(editor, id, fact, wanted) : null;
-    const context = { set, problemsAt, words, mayEdit, pick, suggest: (input, kind) => editor.emit("suggest", { input, kind, node: id }) };
+    const context = { set, problemsAt, words, mayEdit, pick, secrets: this.secrets, owner: node.name || id, suggest: (input, kind) => editor.emit("suggest", { input, kind, node: id }) };
     const of = (fact, path, value) => field(fact, { ...context, path, value });
     const name = of({ name: "name", type: "text", docs: "", fields: [], unit: "", default: id }, ["name"], node.name);
     name.querySelector("input").id = "fe-name";

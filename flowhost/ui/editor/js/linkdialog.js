@@ -2,6 +2,7 @@
 import { el, icon, iconButton } from "./dom.js";
 import { field } from "./form.js";
 import { changedAt } from "./paths.js";
+import { Secrets } from "./secrets.js";
 
 const CHECK_AFTER_MS = 200;
 
@@ -13,6 +14,7 @@ export class LinkDialog {
    */
   constructor(host, words, ask) {
     Object.assign(this, { host, words, ask });
+    this.secrets = new Secrets(ask, { held: true, redraw: () => this.#draw() });
   }
 
   /**
@@ -25,7 +27,7 @@ export class LinkDialog {
    * @param {boolean} [link.own] it belongs to one flow
    * @param {boolean} [link.choice] a new one may belong to the flow or to all
    * @param {boolean} mayEdit
-   * @param {(saved: {name: string, type: string, config: object, own: boolean}) => Promise<void>|void} done
+   * @param {(saved: {name: string, type: string, config: object, own: boolean, secrets: Record<string, string>}) => Promise<void>|void} done
    */
   async open(link, mayEdit, done) {
     this.close();
@@ -34,11 +36,12 @@ export class LinkDialog {
     this.before = JSON.stringify([this.link.name, this.link.type, this.link.config]);
     this.box = el("dialog", "fe-dialog fl-dialog", { "data-testid": "link-dialog", "aria-label": this.#title() });
     this.box.addEventListener("cancel", (event) => (event.preventDefault(), this.#leave()));
+    this.#watchPointer();
     this.host.append(this.box);
     this.box.showModal();
     this.#draw();
     try {
-      this.types = await this.ask("connection.types", {});
+      [this.types] = await Promise.all([this.ask("connection.types", {}), this.secrets.learn()]);
     } catch (error) {
       return this.#say(error);
     }
@@ -48,13 +51,15 @@ export class LinkDialog {
 
   close() {
     clearTimeout(this.waiting);
+    this.secrets.clear();
     this.box?.remove();
     this.box = null;
   }
 
   /** Nothing that was typed is thrown away by a slip. */
   #leave() {
-    if (this.mayEdit && JSON.stringify([this.link.name, this.link.type, this.link.config]) !== this.before && !this.warned) {
+    const changed = JSON.stringify([this.link.name, this.link.type, this.link.config]) !== this.before || Object.keys(this.secrets.typed).length > 0;
+    if (this.mayEdit && changed && !this.warned) {
       this.warned = true;
       this.fault = this.words.link_unsaved;
       return this.#draw();
@@ -87,8 +92,23 @@ export class LinkDialog {
     );
   }
 
+  /** Leaving a field redraws the form, and the button that was pressed meanwhile would move away before its click. */
+  #watchPointer() {
+    const { box } = this;
+    box.addEventListener("pointerdown", () => {
+      this.pressed = true;
+      const released = () => setTimeout(() => {
+        this.pressed = false;
+        if (this.box === box && this.late) this.#draw();
+      });
+      for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, released, { once: true });
+    }, { capture: true });
+  }
+
   #draw() {
     if (!this.box) return;
+    this.late = this.pressed;
+    if (this.late && this.form) return;
     const { words, link } = this;
     if (!this.box.childElementCount) this.#frame();
     const focused = this.form.contains(document.activeElement) ? document.activeElement.id : "";
@@ -120,7 +140,7 @@ export class LinkDialog {
       this.#draw();
       this.#check();
     };
-    const of = (fact) => field(fact, { path: ["config", fact.name], value: link.config[fact.name], set, problemsAt, words, mayEdit });
+    const of = (fact) => field(fact, { path: ["config", fact.name], value: link.config[fact.name], set, problemsAt, words, mayEdit, secrets: this.secrets, owner: link.name || link.type.split(".")[0] });
     const facts = kind?.fields ?? [];
     made.push(...facts.filter((fact) => !fact.advanced).map(of));
     const advanced = facts.filter((fact) => fact.advanced);
@@ -136,6 +156,7 @@ export class LinkDialog {
     const input = el("select", "fh-input", { id: "fl-type", "data-testid": "link-type" }, el("option", "", { value: "" }, words.choose), ...options);
     input.addEventListener("change", () => {
       Object.assign(link, { type: input.value, config: {} });
+      this.secrets.clear();
       this.problems = [];
       this.tested = null;
       this.#draw();
@@ -211,7 +232,7 @@ export class LinkDialog {
     this.#check();
     const { link } = this;
     try {
-      this.tested = await this.ask("connection.try", { name: link.name || "new", type: link.type, config: link.config, own: Boolean(link.own) });
+      this.tested = await this.ask("connection.try", { name: link.name || "new", type: link.type, config: link.config, own: Boolean(link.own), secrets: this.secrets.typed });
     } catch (error) {
       return this.#say(error);
     }
@@ -224,7 +245,7 @@ export class LinkDialog {
     this.#draw();
     const { link } = this;
     try {
-      await this.done({ name: link.name, type: link.type, config: link.config, own: Boolean(link.own) });
+      await this.done({ name: link.name, type: link.type, config: link.config, own: Boolean(link.own), secrets: { ...this.secrets.typed } });
     } catch (error) {
       this.#say(error);
       return this.#check();

@@ -46,9 +46,9 @@ export class SharedLinks {
   #create(node, type) {
     const { editor } = this;
     const link = { name: "", type, config: {}, fixed: true, choice: true, suggested: this.#freeName(type) };
-    this.dialog.open(link, editor.mayEdit, async ({ name, config, own }) => {
-      if (own) this.#keepOwn(name, { type, config });
-      else await editor.link.ask("connection.create", { name, type, config });
+    this.dialog.open(link, editor.mayEdit, async ({ name, config, own, secrets }) => {
+      if (own) await this.#keepOwn(name, { type, config });
+      else await editor.link.ask("connection.create", { name, type, config, secrets });
       editor.setNode(node, ["connection"], name);
       await this.refresh();
     });
@@ -63,16 +63,17 @@ export class SharedLinks {
     }
     const link = this.all.find((one) => one.name === name);
     if (!link) return editor.emit("newconnection", { node: editor.opened, type: editor.types[editor.draft.doc.nodes[editor.opened].type].connection });
-    this.dialog.open(link, editor.mayEdit, async ({ config }) => {
-      const { restarted } = await editor.link.ask("connection.change", { name, config, version: link.version });
+    this.dialog.open(link, editor.mayEdit, async ({ config, secrets }) => {
+      const { restarted } = await editor.link.ask("connection.change", { name, config, version: link.version, secrets });
       if (restarted.length) editor.tell(editor.words.link_restarted.replace("{flows}", restarted.join(", ")));
       await this.refresh();
     });
   }
 
-  #keepOwn(name, entry) {
+  async #keepOwn(name, entry) {
     const { words } = this.editor;
     if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(name)) throw Object.assign(new Error(words.link_name_help), { place: "name" });
+    await this.dialog.secrets.store();
     const value = Object.keys(entry.config).length ? entry : { type: entry.type };
     if (!this.editor.commit([{ op: "set", path: ["connections", name], value }], "edit")) throw new Error(words.link_not_kept);
   }

@@ -3,11 +3,13 @@ import { el, icon, iconButton } from "./dom.js";
 import { field } from "./form.js";
 import { LinkDialog } from "./linkdialog.js";
 import { pick } from "./pickdialog.js";
+import { Secrets } from "./secrets.js";
 
 export class TemplateDialog {
   /** @param {HTMLElement} host @param {Record<string, string>} words @param {(what: string, args: object) => Promise<any>} ask */
   constructor(host, words, ask) {
     Object.assign(this, { host, words, ask, links: new LinkDialog(host, words, ask) });
+    this.secrets = new Secrets(ask, { held: true, redraw: () => this.#draw() });
   }
 
   /** @param {object} template as the host describes it @param {(made: {id: string}) => void} done */
@@ -40,6 +42,7 @@ export class TemplateDialog {
   }
 
   close() {
+    this.secrets.clear();
     this.links.close();
     this.box?.remove();
     this.box = null;
@@ -47,7 +50,7 @@ export class TemplateDialog {
 
   async #learn() {
     try {
-      this.known = await this.ask("connections", {});
+      [this.known] = await Promise.all([this.ask("connections", {}), this.secrets.learn()]);
     } catch (error) {
       this.fault = error.message;
     }
@@ -107,7 +110,7 @@ export class TemplateDialog {
       const look = (under, search) => this.ask("browse", { connection: link(), list: one.choices_from, under, search, config });
       pick(this.host, { title: words.pick_title.replace("{field}", one.name), look, ...wanted }, words);
     };
-    const made = field(fact, { path: [path], value: this.values[path], set, problemsAt: (place) => this.#problemsAt(place), words, mayEdit: true, pick: connection ? open : null });
+    const made = field(fact, { path: [path], value: this.values[path], set, problemsAt: (place) => this.#problemsAt(place), words, mayEdit: true, secrets: this.secrets, owner: this.name.value, pick: connection ? open : null });
     made.dataset.field = path.split(".").slice(1).join(".");
     made.querySelector(".fe-label").prepend(`${node}: `);
     return made;
@@ -119,8 +122,8 @@ export class TemplateDialog {
   }
 
   #create(slot, type) {
-    this.links.open({ name: "", type, config: {}, fixed: true, suggested: slot }, true, async ({ name, config }) => {
-      await this.ask("connection.create", { name, type, config });
+    this.links.open({ name: "", type, config: {}, fixed: true, suggested: slot }, true, async ({ name, config, secrets }) => {
+      await this.ask("connection.create", { name, type, config, secrets });
       this.chosen[slot] = name;
       await this.#learn();
       this.#clear();
@@ -145,6 +148,7 @@ export class TemplateDialog {
     const { template, chosen, values } = this;
     const connections = Object.fromEntries(Object.entries(chosen).filter(([, name]) => name));
     try {
+      await this.secrets.store();
       const made = await this.ask("template.make", { template: template.id, name: this.name.value, area: this.area.value, connections, values, start: this.start.checked });
       this.done(made);
     } catch (error) {
