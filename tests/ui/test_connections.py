@@ -202,3 +202,22 @@ def rows(path: Path) -> list[tuple[object, ...]]:
             return database.execute("select tag, value from telemetry").fetchall()
     except sqlite3.OperationalError:
         return []
+
+
+@pytest.mark.parametrize("way", ["mouse", "keyboard"])
+def test_what_is_typed_after_a_field_is_left_goes_into_the_next_one(watched, way: str) -> None:
+    page: Page = watched.open("/connections")
+    page.get_by_test_id("connection-new").click()
+    page.get_by_test_id("link-type").select_option("mqtt.broker")
+    host, port = field(page, "host").locator("input"), field(page, "port").locator("input")
+    host.click()
+    page.keyboard.type("plant-broker")
+    if way == "mouse":
+        port.click()
+    else:
+        page.keyboard.press("Tab")
+    expect(port).to_be_focused()
+    page.keyboard.type("37913")
+    page.keyboard.press("Tab")
+    expect(host).to_have_value("plant-broker")
+    expect(port).to_have_value("37913")

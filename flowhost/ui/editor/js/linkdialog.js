@@ -137,7 +137,8 @@ export class LinkDialog {
     const set = (path, value) => {
       link.config = changedAt({ config: link.config }, path, value).config ?? {};
       this.tested = null;
-      this.#draw();
+      // not before the focus has gone where it goes: the next field must still be there
+      setTimeout(() => this.#draw());
       this.#check();
     };
     const of = (fact) => field(fact, { path: ["config", fact.name], value: link.config[fact.name], set, problemsAt, words, mayEdit, secrets: this.secrets, owner: link.name || link.type.split(".")[0] });
