@@ -343,7 +343,9 @@ def _listed(shown: int, number: int, after: str) -> str:
 
 def _print_letter(found: dict[str, Any]) -> None:
     row = found["row"]
-    print(f"{row['id']}  {row['state']}" + (f": {row['note']}" if row["note"] else ""))
+    print(f"{row['id']}  {row['state']}")
+    if row["note"]:
+        print(f"reason   {row['note']}")
     print(f"flow     {row['flow_name']} ({row['flow_id']})" + _revision(found["flow_revision"]))
     print(f"node     {row['node_title']} ({row['node']})")
     for name, value in (found["meta"] or {}).items():

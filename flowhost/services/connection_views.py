@@ -50,6 +50,33 @@ class ConnectionView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnConnectionView:
+    """A connection that a flow brings itself; its settings are the flow's and are changed there.
+
+    Attributes:
+        flow_id: flow that brings it.
+        flow_name: its name.
+        name: of the connection, within the flow.
+        type: connection type id.
+        title: the same in words.
+        state: as the flow sees it now; idle while it does not run.
+        text: the same in words.
+        nodes: ids of the nodes that use it.
+        tested: what the last test since the host's start found.
+    """
+
+    flow_id: str
+    flow_name: str
+    name: str
+    type: str
+    title: str
+    state: LinkState
+    text: str
+    nodes: tuple[str, ...] = ()
+    tested: TestView | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConnectionChanged:
     """What a change did.
 

@@ -22,7 +22,7 @@ from flowhost.graph.jsonform import same
 from flowhost.graph.report import Report
 from flowhost.graph.shared import shared_names
 from flowhost.services.access import Principal, demand
-from flowhost.services.connection_views import ConnectionChanged, ConnectionView, LinkState, TestView
+from flowhost.services.connection_views import ConnectionChanged, ConnectionView, LinkState, OwnConnectionView, TestView
 from flowhost.services.drafts import DraftService
 from flowhost.services.flows import FlowService
 from flowhost.services.keeper import FlowKeeper
@@ -83,6 +83,12 @@ class ConnectionService:
         """Every connection, by name."""
         demand(principal, "connection.read")
         return tuple([await self._view(record) for record in await self._store.all()])
+
+    async def of_flows(self, principal: Principal) -> tuple[OwnConnectionView, ...]:
+        """Every connection that a deployed flow brings itself, by flow and name."""
+        demand(principal, "connection.read")
+        flows = sorted(self._keeper.flows.values(), key=lambda live: (live.document.name or live.id, live.id))
+        return tuple(self._own(live, entry) for live in flows for _, entry in sorted(live.document.connections.items()))
 
     async def show(self, principal: Principal, name: str) -> ConnectionView:
         """One connection. Raises `NotFoundError`."""
@@ -180,6 +186,16 @@ class ConnectionService:
         record = await self._record(name)
         entry = ConnectionEntry(name=name, type=record.type, config=record.config)
         result = self._tested[name] = await self._test(entry, self._data_dir)
+        return result
+
+    async def test_own(self, principal: Principal, flow_id: str, name: str) -> TestView:
+        """Try out a connection that a flow brings itself. Raises `NotFoundError`; what fails is the result."""
+        demand(principal, "connection.test")
+        live = self._keeper.flows.get(flow_id)
+        entry = live.document.connections.get(name) if live is not None else None
+        if entry is None:
+            raise NotFoundError(f"flow {flow_id!r} brings no connection {name!r}")
+        result = self._tested[_own_key(flow_id, name)] = await self._test(entry, self.base_dir(flow_id))
         return result
 
     async def try_out(
@@ -310,6 +326,18 @@ class ConnectionService:
             tested=self._tested.get(record.name),
         )  # fmt: skip
 
+    def _own(self, live: LiveFlow, entry: ConnectionEntry) -> OwnConnectionView:
+        kind = self._catalog.connections.get(entry.type)
+        seen = live.snapshot.connections.get(entry.name) if live.run is not None and live.snapshot else None
+        state: LinkState = "idle" if seen is None else "up" if seen.up else "down"
+        return OwnConnectionView(
+            flow_id=live.id, flow_name=live.document.name or live.id, name=entry.name, type=entry.type,
+            title=kind.spec.title if kind else entry.type, state=state if kind else "unknown",
+            text=(seen.text if seen else "") if kind else f"the plugin that brings {entry.type} is not installed",
+            nodes=tuple(node.id for node in live.document.nodes.values() if node.connection == entry.name),
+            tested=self._tested.get(_own_key(live.id, entry.name)),
+        )  # fmt: skip
+
     def _state(self, record: ConnectionRecord, running: Sequence[LiveFlow]) -> tuple[LinkState, str]:
         """The worst that running flows see."""
         if record.type not in self._catalog.connections:
@@ -354,3 +382,8 @@ class ConnectionService:
         if errors:
             more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
             raise ConfigError(errors[0].message + more, errors[0].place)
+
+
+def _own_key(flow_id: str, name: str) -> str:
+    """Where the test of a flow's own connection is kept; no name of the host's connections has a blank."""
+    return f"{flow_id} {name}"

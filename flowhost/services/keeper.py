@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -100,6 +100,7 @@ class FlowKeeper(FleetListener):
         await self._desire(live, running=False)
         if live.run is not None:
             self._note(live, _event(live.run, "info", f"stopped by {in_words(by)}"))
+            live.drain_until = datetime.now(UTC) + timedelta(seconds=drain_s)
             await self._fleet.stop(live.run, drain_s)
         else:
             live.finish("stopped", "", None)
@@ -109,6 +110,7 @@ class FlowKeeper(FleetListener):
         if live.run is not None:
             why = why or f"revision {live.record.revision} deployed by"
             self._note(live, _event(live.run, "info", f"{why} {in_words(by)}"))
+            live.drain_until = datetime.now(UTC) + timedelta(seconds=drain_s)
             await self._fleet.stop(live.run, drain_s)
         await self.start(live, by)
 

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -76,6 +76,8 @@ class LiveFlow:
         watchers: pages that look at last values.
         guarantees: what the paths of the present revision promise; None until it was looked over.
         kept_letters: open dead letters, as last counted while no run was on.
+        drain_until: while the run is being stopped: when it ends even if messages are still inside, UTC.
+        erred_at: when each node of the run was last seen to fail, UTC.
     """
 
     def __init__(self, record: FlowRecord, document: FlowDocument, sources: frozenset[str], sinks: frozenset[str]):
@@ -90,6 +92,8 @@ class LiveFlow:
         self.kept_ledger: LedgerSnapshot | None = None
         self.watchers = 0
         self.kept_letters = 0
+        self.drain_until: datetime | None = None
+        self.erred_at: dict[str, datetime] = {}
         self.events: deque[EventView] = deque(maxlen=EVENTS_SHOWN)
         self.spark: deque[float] = deque(maxlen=SPARK_POINTS)
         self.meter = RateMeter()
@@ -133,20 +137,29 @@ class LiveFlow:
         self.started_at = run.started_at
         self.state, self.text = "starting", ""
         self.kept_ledger, self.snapshot = self.ledger, None
+        self.erred_at = {}
+        self.drain_until = None
         self.meter = RateMeter()
 
     def take(self, snapshot: FlowSnapshot, at_ns: int) -> None:
         """New figures of the run that is on."""
         if self.snapshot is None:
             self.meter.begin(at_ns - round((time.monotonic() - self._begun) * 1e9))
+        self._note_errors(snapshot)
         self.snapshot = snapshot
         self.state, self.text = snapshot.state, snapshot.text
         if self.meter.take(at_ns, counters(snapshot)):
             self.spark.append(sum(self.meter.newest((node, "made")) for node in self.sources))
 
+    def _note_errors(self, snapshot: FlowSnapshot) -> None:
+        before = self.snapshot.nodes if self.snapshot is not None else {}
+        for name, node in snapshot.nodes.items():
+            if node.errors > (before[name].errors if name in before else 0):
+                self.erred_at[name] = datetime.now(UTC)
+
     def finish(self, state: FlowState, text: str, snapshot: FlowSnapshot | None) -> None:
         """The run is over."""
-        self.run = None
+        self.run = self.drain_until = None
         self.state, self.text = state, text
         self.snapshot = snapshot or self.snapshot
         if self.snapshot is not None:

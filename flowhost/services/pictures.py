@@ -42,6 +42,7 @@ def overview(live: LiveFlow) -> FlowOverview:
     """The flow's tile."""
     figures = live.figures()
     snapshot = live.snapshot
+    last_error, last_error_at = _last_error(live)
     return FlowOverview(
         id=live.id,
         name=live.document.name or live.id,
@@ -61,7 +62,9 @@ def overview(live: LiveFlow) -> FlowOverview:
         sums=_sums(figures, _counted(snapshot)),
         spark=tuple(live.spark),
         last_values=_values(snapshot, VALUES_SHOWN) if snapshot else (),
-        last_error=_last_error(live),
+        last_error=last_error,
+        last_error_at=last_error_at,
+        drain_until=live.drain_until,
         run_id=live.last_run,
         started_at=live.started_at,
         nodes_count=len(live.document.nodes),
@@ -108,7 +111,8 @@ def nodes(
                 rate_per_s=live.rate(frozenset([node_id]), _moving(kind)) if live else 0.0,
                 values=tuple(by_node.get(node_id, ())),
                 totals=_totals(ledger.nodes.get(node_id)) if ledger is not None else None,
-                **(_counters(known) if known else {}),
+                last_error_at=live.erred_at.get(node_id) if live else None,
+                **(_counters(known, snapshot, entry.connection) if known and snapshot else {}),
             )
         )
     return tuple(views)
@@ -285,12 +289,16 @@ def _ails(node: NodeSnapshot) -> bool:
     return node.state in ("retrying", "failed")
 
 
-def _last_error(live: LiveFlow) -> str:
-    if live.snapshot is None:
-        return live.text if live.state == "failed" else ""
-    errors = [f"{name}: {node.last_error}" for name, node in live.snapshot.nodes.items() if node.last_error]
-    ailing = [f"{name}: {n.last_error}" for name, n in live.snapshot.nodes.items() if n.last_error and _ails(n)]
-    return next(iter(ailing or errors), live.text if live.state == "failed" else "")
+def _last_error(live: LiveFlow) -> tuple[str, datetime | None]:
+    """The failure to tell of, and when it was: that of a node which still ails, else the newest."""
+    nodes = live.snapshot.nodes if live.snapshot is not None else {}
+    failed = sorted(
+        (name for name, node in nodes.items() if node.last_error),
+        key=lambda name: (_ails(nodes[name]), live.erred_at.get(name, _time(0))),
+    )
+    if failed:
+        return f"{failed[-1]}: {nodes[failed[-1]].last_error}", live.erred_at.get(failed[-1])
+    return (live.text if live.state == "failed" else ""), None
 
 
 def _values(snapshot: FlowSnapshot, most: int | None = None) -> tuple[ValueView, ...]:
@@ -311,10 +319,11 @@ def _value(value: ValueSnapshot) -> ValueView:
     )
 
 
-def _counters(node: NodeSnapshot) -> dict[str, Any]:
+def _counters(node: NodeSnapshot, snapshot: FlowSnapshot, connection: str | None) -> dict[str, Any]:
+    state, text = _state(node, snapshot, connection)
     return {
-        "state": node.state,
-        "text": node.text,
+        "state": state,
+        "text": text,
         "in_total": node.in_,
         "out": node.out,
         "made": node.made,
@@ -326,6 +335,14 @@ def _counters(node: NodeSnapshot) -> dict[str, Any]:
         "errors": node.errors,
         "last_error": node.last_error,
     }
+
+
+def _state(node: NodeSnapshot, snapshot: FlowSnapshot, connection: str | None) -> tuple[str, str]:
+    """A node whose connection is down waits for it, even while its own code has nothing to complain of."""
+    link = snapshot.connections.get(connection) if connection else None
+    if node.state == "running" and link is not None and not link.up:
+        return "retrying", node.text or f"{connection}: {link.text or 'not connected'}"
+    return node.state, node.text
 
 
 def _moving(kind: Kind) -> str:

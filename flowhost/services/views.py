@@ -96,6 +96,8 @@ class FlowOverview:
         spark: the last `SPARK_POINTS` rates, oldest first, one per second.
         last_values: a few of the newest values, newest first; filled while somebody watches the flow.
         last_error: the newest failure of the run, empty if none.
+        last_error_at: when a failure was seen last, UTC; None if none was.
+        drain_until: while it is being stopped: when it ends even if messages are still inside, UTC.
         run_id: the run that is on, or the last one; None if it never ran.
         started_at: when that run began, UTC.
         nodes_count: nodes in the flow.
@@ -121,6 +123,8 @@ class FlowOverview:
     spark: tuple[float, ...] = ()
     last_values: tuple[ValueView, ...] = ()
     last_error: str = ""
+    last_error_at: datetime | None = None
+    drain_until: datetime | None = None
     run_id: int | None = None
     started_at: datetime | None = None
     nodes_count: int = 0
@@ -167,6 +171,7 @@ class NodeView:
     pending: int = 0
     errors: int = 0
     last_error: str = ""
+    last_error_at: datetime | None = None
     values: tuple[ValueView, ...] = ()
     totals: TotalsView | None = None
 

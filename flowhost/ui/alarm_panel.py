@@ -18,6 +18,8 @@ from flowhost.ui.texts import t
 log = logging.getLogger(__name__)
 
 TONES = {"warning": "warn", "error": "bad", "critical": "critical"}
+SHOWN = 4
+"""Alarms that stand there at first; a button tells how many more there are, and shows them."""
 Key = tuple[str, str, str]
 
 
@@ -28,12 +30,15 @@ class AlarmPanel(Tag):
         super().__init__("section", "", "fh-alarms", data_testid="alarms", id="alarms", aria_label=t("alarms.title"))
         self._live = live
         self._rows: dict[Key, AlarmRow] = {}
+        self._alarms: tuple[AlarmView, ...] = ()
         with self:
             with Tag("div", "", "fh-alarms-head"):
                 Tag("h2", t("alarms.title"))
                 self._count = Tag("span", "", "fh-sub", data_testid="alarms-count")
             self._alert = Alert()
             self._list = Tag("ul", "", "fh-alarms-list")
+            self._more = Button("", "expand_more", self._on_more, "fh-quiet", data_testid="alarms-more")
+        self._all = False
         self.show(())
 
     def show(self, alarms: Sequence[AlarmView]) -> None:
@@ -52,6 +57,14 @@ class AlarmPanel(Tag):
             row.show(alarm)
             if self._list.default_slot.children[index] is not row:
                 row.move(target_index=index)
+            row.show_if(self._all or index < SHOWN)
+        self._more.show_if(len(wanted) > SHOWN)
+        self._more.rename(t("alarms.fewer") if self._all else t("alarms.more", count=len(wanted) - SHOWN))
+        self._alarms = tuple(alarms)
+
+    def _on_more(self) -> None:
+        self._all = not self._all
+        self.show(self._alarms)
 
 
 class AlarmRow(Tag):
@@ -84,7 +97,7 @@ class AlarmRow(Tag):
         self._id = alarm.id
         self.put("data-severity", alarm.severity).put("data-kind", alarm.kind).put("data-flow", alarm.flow_id)
         self._dot.look(f"fh-dot fh-dot-{TONES[alarm.severity]}").put("title", t(f"severity.{alarm.severity}"))
-        self._what.set_text(alarm.text)
+        self._what.set_text(fmt.thousands(alarm.text))
         self._advice.set_text(alarm.advice)
         work = alarm.kind == "dead_letters"
         self._link.set_text(t("alarms.work" if work else "alarms.open")).show_if(alarm.flow_id)

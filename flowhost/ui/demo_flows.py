@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from flowhost.services.views import SPARK_POINTS, FlowOverview
 from flowhost.ui import format as fmt
 from flowhost.ui.flow_sums import sums_line
-from flowhost.ui.overview_sums import ails
 from flowhost.ui.sparkline import Sparkline
-from flowhost.ui.state_mark import StateMark
+from flowhost.ui.state_mark import StateMark, ails, state_of
 from flowhost.ui.tags import Tag, link
 from flowhost.ui.texts import t
 
@@ -53,7 +52,7 @@ class DemoRow(Tag):
                 with Tag("td"):
                     self._name = link(flow.name, f"/flows/{flow.id}", "fh-flow-name")
                     with Tag("div", "", "fh-demo-state"):
-                        self._state = StateMark(flow.state)
+                        self._state = StateMark(state_of(flow), data_testid="flow-state")
                         self._ails = Tag("span", "", "fh-warn fh-demo-ails", data_testid="demo-ails")
                 self._in = _figure("demo-in")
                 self._out = _figure("demo-out")
@@ -67,8 +66,8 @@ class DemoRow(Tag):
     def show(self, flow: FlowOverview) -> None:
         """Bring the row up to date."""
         self._name.set_text(flow.name)
-        words = flow.state_text if ails(flow) else ""
-        self._state.show("retrying" if words else flow.state, flow.state_text)
+        words = fmt.thousands(flow.state_text) if ails(flow) else ""
+        self._state.show(state_of(flow), flow.state_text)
         self._ails.set_text(words).show_if(words).put("title", words or None)
         self._in.set_text(fmt.rate(flow.rate_per_s))
         self._out.set_text(fmt.rate(flow.out_rate_per_s))

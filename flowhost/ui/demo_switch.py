@@ -37,8 +37,10 @@ class DemoSwitch(Tag):
                 icon(ICONS[switch.name], "fh-node-icon")
                 with Tag("div", "", "fh-grow"):
                     Tag("h2", t(f"demo.{switch.name}"))
-                    with Tag("div", "", "fh-state", data_testid="demo-state") as self._state:
-                        self._dot = Tag("span")
+                    with Tag(
+                        "div", "", "fh-state", data_testid="demo-state", data_unknown=t("state.unknown")
+                    ) as self._state:
+                        self._dot = Tag("span", "", "fh-dot")
                         self._word = Tag("span")
                 self._on = Button(_words(switch, "turn_on"), "power_settings_new", lambda: self._click(on=True))
                 self._off = Button(_words(switch, "turn_off"), "power_off", lambda: self._click(on=False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowhost.services.views import EventView, FlowDetail, FlowTotals
+from flowhost.services.views import ConnectionView, EventView, FlowDetail, FlowTotals
 from flowhost.ui import format as fmt
 from flowhost.ui.guarantees import SinkGuarantees
 from flowhost.ui.table import Cell
@@ -55,16 +55,7 @@ class FlowPanel(Tag):
         self._guarantees_part.show_if(detail.guarantees)
         self._guarantees.show(detail.guarantees, detail.document.nodes)
         self._connections_part.show_if(detail.connections)
-        self._connections.show(
-            [
-                (
-                    Cell(link.name, tone="ok" if link.up else "bad"),
-                    link.text or t("connection.up" if link.up else "connection.down"),
-                    link.type,
-                )
-                for link in detail.connections
-            ]
-        )
+        self._connections.show([_connection(link, detail) for link in detail.connections])
         self._no_events.show_if(not detail.events)
         newest = sorted(detail.events, key=lambda event: event.time, reverse=True)[:EVENTS_SHOWN]
         self._events.show([_event(event) for event in newest])
@@ -133,6 +124,16 @@ class _Line(Tag):
         self._head.set_text(head.text)
         self._more.set_text(more).show_if(more)
         self._side.set_text(side).put("title", head.hover or None)
+
+
+def _connection(link: ConnectionView, detail: FlowDetail) -> tuple[Cell, str, str]:
+    """An open connection whose node tries again is not well either: a locked database is still open."""
+    text = fmt.thousands(link.text) or t("connection.up" if link.up else "connection.down")
+    users = {node.id for node in detail.document.nodes.values() if node.connection == link.name}
+    ailing = [node.title for node in detail.nodes if node.id in users and node.state in ("retrying", "failed")]
+    if not link.up or not ailing:
+        return Cell(link.name, tone="ok" if link.up else "bad"), text, link.type
+    return Cell(link.name, tone="warn"), t("connection.ails", text=text, nodes=", ".join(ailing)), link.type
 
 
 def _event(event: EventView) -> tuple[Cell, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
@@ -16,12 +17,18 @@ _UNITS = {
     "{#}": "pcs", "um": "µm", "us": "µs", "[pH]": "pH", "/min": "1/min", "/h": "1/h", "/s": "1/s",
 }  # fmt: skip
 _BRACKETS = str.maketrans("", "", "{}[]")
+_GROUPS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 _STEPS: tuple[tuple[float, str], ...] = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def count(number: int) -> str:
     """A whole number with its thousands apart: `1 204 332`."""
     return f"{number:,}".replace(",", THIN)
+
+
+def thousands(text: str) -> str:
+    """A sentence of the host with its numbers as pages write them: `1,204` becomes `1 204`."""
+    return _GROUPS.sub(THIN, text)
 
 
 def short_count(number: int) -> str:

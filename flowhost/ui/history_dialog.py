@@ -14,7 +14,7 @@ from flowhost.ui.caller import caller
 from flowhost.ui.deploy_dialog import change_line
 from flowhost.ui.live import Live
 from flowhost.ui.shell import Alert
-from flowhost.ui.tags import Button, Tag
+from flowhost.ui.tags import Button, Tag, icon
 from flowhost.ui.texts import t
 
 SHOWN = 50
@@ -62,6 +62,7 @@ class HistoryDialog:
     def _entry(self, revision: RevisionView) -> None:
         with Tag("details", "", "fe-revision", data_revision=revision.number, data_testid="revision"):
             with Tag("summary"):
+                icon("chevron_right")
                 Tag("span", t("history.number", number=revision.number), "fe-revision-number")
                 Tag("span", revision.note or t("history.no_note"), "fe-revision-note" if revision.note else "fh-sub")
                 Tag("span", f"{revision.author} · {fmt.clock(revision.created_at)}", "fh-sub").put(
@@ -74,7 +75,7 @@ class HistoryDialog:
             if not revision.changes:
                 Tag("p", t("history.first" if revision.number == 1 else "history.looks"), "fh-sub")
             restore = partial(self._on_restore, revision.number)
-            Button(t("history.restore"), "restore", restore, "fh-quiet", data_testid="restore")
+            Button(t("history.restore"), "restore", restore, data_testid="restore")
 
     async def _on_restore(self, number: int) -> None:
         await self._act(self._drafts.restore(caller(), self._flow_id, number, self._rev))

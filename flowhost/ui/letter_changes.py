@@ -8,14 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nicegui import ui
-from nicegui.events import GenericEventArguments
 
 from flowhost.errors import FlowHostError
 from flowhost.services.dead_letters import steps
 from flowhost.services.letter_views import BulkStep, SkippedLetter
 from flowhost.ui import format as fmt
 from flowhost.ui.shell import Alert
-from flowhost.ui.tags import Button, Tag
+from flowhost.ui.tags import Button, Field, Tag
 from flowhost.ui.texts import t
 
 log = logging.getLogger(__name__)
@@ -54,6 +53,7 @@ class Changes(Tag):
         self._names = names
         self.busy = False
         self._stop = False
+        self._said = self._tone = ""
         with self:
             self._words = Tag("span", "", "fh-work-changes-text", data_testid="changes-text")
             self._stopper = Button(t("work.stop"), "stop", self._on_stop, "fh-quiet", data_testid="changes-stop")
@@ -92,6 +92,17 @@ class Changes(Tag):
         self._end(verb, total)
         return total
 
+    def became(self, states: Mapping[str, int]) -> None:
+        """Say what has become of letters that were sent in again, by state."""
+        if self.busy or not self.visible:
+            return
+        delivered, failed, waiting = (states.get(name, 0) for name in ("delivered", "dead", "retried"))
+        numbers = (("delivered", delivered), ("failed", failed), ("waiting", waiting))
+        told = [t(f"work.became.{name}", count=fmt.count(number)) for name, number in numbers if number]
+        self._words.set_text(" ".join([self._said, *told]))
+        tone = "warn" if failed or "warn" in self._tone else "busy" if waiting else "ok"
+        self.look(f"fh-work-changes fh-work-changes-{tone}")
+
     def _begin(self, text: str) -> None:
         self.look("fh-work-changes").show_if(condition=True)
         self._reasons.clear()
@@ -115,8 +126,9 @@ class Changes(Tag):
             words.append(t("work.stopped", left=fmt.count(total.left)))
         if verb == "retried" and total.waiting:
             words.append(t("work.waits", flows=", ".join(self._names.get(flow, flow) for flow in total.waiting)))
-        self.look("fh-work-changes fh-work-changes-warn" if total.skipped else "fh-work-changes fh-work-changes-ok")
-        self._words.set_text(" ".join(words))
+        self._said, self._tone = " ".join(words), "warn" if total.skipped else "ok" if verb == "discarded" else "busy"
+        self.look(f"fh-work-changes fh-work-changes-{self._tone}")
+        self._words.set_text(self._said)
         with self._reasons:
             for text in reasons_of(total.skipped):
                 Tag("li", text)
@@ -159,9 +171,8 @@ class Question:
             Tag("h2", title)
             self._text = Tag("p", "", "fh-sub")
             self._alert = Alert()
-            self._why = Tag("textarea", "", "fh-input fh-code fh-ask-why", rows=3, data_testid="reason")
+            self._why = Field("textarea", self._typed, "fh-code fh-ask-why", rows=3, data_testid="reason")
             self._why.put("placeholder", t("ask.why")).put("aria-label", t("ask.why")).show_if(asks_why)
-            self._why.on("input", self._typed, throttle=0.1, js_handler="(e) => emit(e.target.value)")
             with Tag("div", "", "fh-dialog-buttons"):
                 Button(t("ask.cancel"), "close", self._close, "fh-quiet")
                 Button(t(f"ask.{verb}.do"), "check", self._on_do, "fh-primary", data_testid=f"{verb}-do")
@@ -180,8 +191,8 @@ class Question:
             return
         self._dialog.submit(self._reason)
 
-    def _typed(self, event: GenericEventArguments) -> None:
-        self._reason = str(event.args or "").strip()[:LONGEST_REASON]
+    def _typed(self, text: str) -> None:
+        self._reason = text.strip()[:LONGEST_REASON]
 
     def _close(self) -> None:
         self._dialog.submit(None)

@@ -8,11 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from nicegui.events import GenericEventArguments
-
 from flowhost.services.letter_views import STATES, LetterCountView, LetterQuery
 from flowhost.ui import format as fmt
-from flowhost.ui.tags import Tag, link
+from flowhost.ui.tags import Field, Tag, link
 from flowhost.ui.texts import TEXTS, t
 
 PATH = "/work"
@@ -166,16 +164,14 @@ class LetterFilter(Tag):
         return Choice(name, lambda value: self._picked(name, value))
 
     def _text_field(self, kind: str, name: str, look: str = "") -> Tag:
-        field = Tag("input", "", f"fh-input {look}".strip(), type=kind, data_testid=f"filter-{name}")
+        async def typed(text: str) -> None:
+            await self._picked(name, text.strip())
+
+        field = Field("input", typed, look, 0.3, type=kind, data_testid=f"filter-{name}")
         field.put("aria-label", t(f"work.{name}")).put("placeholder", t(f"work.{name}"))
         field.put("title", t(f"work.{name}"))
         # as an attribute: a property would be set again while somebody types
         field.put("^value", getattr(self._wanted, name) or None)
-
-        async def typed(event: GenericEventArguments) -> None:
-            await self._picked(name, str(event.args or "").strip())
-
-        field.on("input", typed, throttle=0.3, leading_events=False, js_handler="(e) => emit(e.target.value)")
         return field
 
     async def _picked(self, name: str, value: str) -> None:

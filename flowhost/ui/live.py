@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from nicegui import Client, background_tasks, ui
 
 from flowhost.errors import FlowHostError
-from flowhost.services.connection_views import ConnectionView
+from flowhost.services.connection_views import ConnectionView, OwnConnectionView
 from flowhost.services.secret_views import SecretView
 from flowhost.services.views import (
     AlarmView,
@@ -169,6 +169,9 @@ class Live:
             "connections", lambda: host.connections.list(caller())
         )
         self.secrets: Feed[tuple[SecretView, ...]] = Feed("secrets", lambda: host.secrets.list(caller()), period_s=3.0)
+        self.own_connections: Feed[tuple[OwnConnectionView, ...]] = Feed(
+            "connections of flows", lambda: host.connections.of_flows(caller())
+        )
         self.plugins: Feed[tuple[PluginView, ...]] = Feed("plugins", lambda: host.plugins.list(caller()), period_s=10.0)
         self.is_demo = host.plant is not None
         self.demo: Feed[tuple[DemoSwitchView, ...]] = Feed("demo", lambda: host.demo.switches(caller()))

@@ -14,7 +14,7 @@ from flowhost.ui import format as fmt
 from flowhost.ui.by_hand import SendNow
 from flowhost.ui.guarantees import PathLines
 from flowhost.ui.icons import bundled
-from flowhost.ui.recent import RecentValues
+from flowhost.ui.recent import RecentValues, is_recent
 from flowhost.ui.state_mark import StateMark
 from flowhost.ui.table import Cell, Column, DataTable
 from flowhost.ui.tags import Tag, icon
@@ -54,7 +54,7 @@ class NodePanel(Tag):
                 self._state = StateMark("idle")
                 self._words = Tag("p", "", "fh-sub")
             with Tag("div", "", "fh-panel-part fh-last-error") as self._error_part:
-                Tag("h3", t("node.last_error"))
+                self._error_title = Tag("h3")
                 self._error = Tag("p", "", "fh-error-text", data_testid="last-error")
             self._send = send() if send is not None else None
             self._values = NodeValues()
@@ -70,8 +70,11 @@ class NodePanel(Tag):
         self._state.show(node.state)
         if self._send is not None:
             self._send.show(node)
-        self._words.set_text(node.text).show_if(node.text)
+        self._words.set_text(fmt.thousands(node.text)).show_if(node.text)
         self._error.set_text(node.last_error)
+        fresh, at = is_recent(node.last_error_at), node.last_error_at
+        self._error.look("fh-error-text" if fresh else "fh-error-text fh-past")
+        self._error_title.set_text(t("node.last_error_at", time=fmt.clock(at)) if at else t("node.last_error"))
         self._error_part.show_if(node.last_error)
         self._values.show(node.values)
         self._ledger.show(node)
@@ -148,6 +151,7 @@ class Ledger(Tag):
             if name == "out":
                 label.set_text(t("ledger.out_sink" if node.kind == "sink" else "ledger.out"))
             tone = {"dead": "fh-bad", "dropped": "fh-bad", "errors": "fh-warn"}.get(name, "")
+            tone = "" if name == "errors" and not is_recent(node.last_error_at) else tone
             number.set_text(fmt.count(count)).look(tone if count else "fh-zero")
             row.show_if(count or ever or name in ("out", "in_total" if node.kind != "source" else "made"))
         gone = node.out + node.used + node.filtered + node.dead + node.dropped + node.pending

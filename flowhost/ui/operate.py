@@ -7,12 +7,20 @@ from collections.abc import Awaitable, Callable
 
 from flowhost.errors import FlowHostError
 from flowhost.services.views import FlowOverview
+from flowhost.ui import format as fmt
 from flowhost.ui.caller import caller
 from flowhost.ui.live import Live
 from flowhost.ui.tags import Button, Tag
 from flowhost.ui.texts import t
 
 log = logging.getLogger(__name__)
+
+
+def draining(flow: FlowOverview) -> str:
+    """Why stopping takes its time; empty where nothing is waited for."""
+    if flow.drain_until is None or not flow.pending:
+        return ""
+    return t("flow.draining", count=fmt.count(flow.pending), time=fmt.clock(flow.drain_until))
 
 
 class FlowSwitch(Tag):

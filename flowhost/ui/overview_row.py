@@ -10,12 +10,11 @@ from flowhost.ui import format as fmt
 from flowhost.ui.flow_sums import FlowTotals
 from flowhost.ui.letter_filter import Wanted
 from flowhost.ui.live import Live
-from flowhost.ui.operate import FlowSwitch
-from flowhost.ui.overview_sums import ails
-from flowhost.ui.recent import RecentValues
+from flowhost.ui.operate import FlowSwitch, draining
+from flowhost.ui.recent import RecentValues, is_recent
 from flowhost.ui.shell import Alert
 from flowhost.ui.sparkline import Sparkline
-from flowhost.ui.state_mark import StateMark
+from flowhost.ui.state_mark import StateMark, ails, state_of, word
 from flowhost.ui.tags import Tag, link
 from flowhost.ui.texts import t
 
@@ -38,7 +37,7 @@ class FlowRow(Tag):
 
     def _make_cells(self, live: Live, flow: FlowOverview) -> None:
         with Tag("td"):
-            self._state = StateMark(flow.state, data_testid="flow-state")
+            self._state = StateMark(state_of(flow), data_testid="flow-state")
         with Tag("td", "", "fh-flow-cell"):
             self._name = link(flow.name, f"/flows/{flow.id}", "fh-flow-name")
             self._area = Tag("div", "", "fh-sub")
@@ -59,26 +58,25 @@ class FlowRow(Tag):
     def show(self, flow: FlowOverview) -> None:
         """Bring the row up to date."""
         self.flow = flow
-        self._state.show(flow.state, flow.state_text)
+        self._state.show(state_of(flow), flow.state_text)
         self._name.set_text(flow.name)
         self._area.set_text(flow.area)
-        trouble = trouble_of(flow)
-        self._trouble.set_text(trouble).show_if(trouble).put("title", trouble or None)
-        self._trouble.look("fh-trouble fh-warn" if ails(flow) else "fh-trouble")
+        trouble, look = trouble_of(flow)
+        self._trouble.set_text(trouble).show_if(trouble).put("title", trouble or None).look(look)
         on = flow.state not in ("stopped", "ended", "failed")
         self._rate.set_text(fmt.rate(flow.rate_per_s) if on else "–")
         self._spark.show(flow.spark)
         self._totals.show(flow.sums)
         for cell, number, tone in (
             (self._pending, flow.pending, ""),
-            (self._errors, flow.errors, "fh-warn"),
+            (self._errors, flow.errors, "fh-warn" if is_recent(flow.last_error_at) else ""),
         ):
             cell.set_text(fmt.short_count(number)).look(f"num {tone if number else 'fh-zero'}")
             cell.put("title", fmt.count(number))
         self._dead.set_text(fmt.short_count(flow.dead_letters)).look("fh-bad" if flow.dead_letters else "fh-zero")
         self._dead.put("title", t("overview.dead_hover", count=fmt.count(flow.dead_letters), run=fmt.count(flow.dead)))
         if flow.errors and flow.last_error:
-            self._errors.put("title", t("overview.errors_hover", count=fmt.count(flow.errors), last=flow.last_error))
+            self._errors.put("title", t("overview.errors_hover", count=fmt.count(flow.errors), last=last_error(flow)))
         self._values.show(flow.last_values, running=on)
         self._switch.show(flow)
 
@@ -145,11 +143,23 @@ class _ValueLine(Tag):
         self._age.set_text(fmt.age((now - value.time).total_seconds())).put("title", fmt.exact(value.time))
 
 
-def trouble_of(flow: FlowOverview) -> str:
-    """What is not as it should be now; what has passed is told by the counters."""
-    if flow.state == "failed" or ails(flow):
-        return flow.state_text
-    return flow.last_error if flow.dead_letters else ""
+def trouble_of(flow: FlowOverview) -> tuple[str, str]:
+    """What is not as it should be, and its look: an error that did not come again is told quietly, with its time."""
+    if waits := draining(flow):
+        return waits, "fh-trouble fh-past"
+    if ails(flow):
+        return fmt.thousands(flow.state_text), "fh-trouble fh-warn"
+    if flow.state == "failed":
+        return fmt.thousands(flow.state_text), "fh-trouble"
+    if not flow.dead_letters or not flow.last_error:
+        return "", "fh-trouble"
+    return last_error(flow), "fh-trouble" if is_recent(flow.last_error_at) else "fh-trouble fh-past"
+
+
+def last_error(flow: FlowOverview) -> str:
+    """The newest failure with its time, where that is known."""
+    at = flow.last_error_at
+    return t("error.at", time=fmt.clock(at), text=flow.last_error) if at is not None else flow.last_error
 
 
 def keep_places(old: Sequence[str], new: Sequence[str], limit: int) -> list[str]:
@@ -169,5 +179,7 @@ def keep_places(old: Sequence[str], new: Sequence[str], limit: int) -> list[str]
 
 def matches(flow: FlowOverview, words: str) -> bool:
     """True if every word of the search is in the flow's name, area, id, state or topics."""
-    text = " ".join([flow.name, flow.area, flow.id, flow.state, *(value.topic for value in flow.last_values)]).lower()
+    text = " ".join(
+        [flow.name, flow.area, flow.id, word(state_of(flow)), *(value.topic for value in flow.last_values)]
+    ).lower()
     return all(word in text for word in words.lower().split())

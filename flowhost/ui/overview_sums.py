@@ -7,11 +7,14 @@ from itertools import zip_longest
 
 from flowhost.services.views import FlowOverview, HostStatus
 from flowhost.ui import format as fmt
+from flowhost.ui.recent import is_recent
 from flowhost.ui.sparkline import Sparkline
-from flowhost.ui.state_mark import word
+from flowhost.ui.state_mark import state_of, word
 from flowhost.ui.tags import Tag
 from flowhost.ui.texts import t
 
+GROUPS = ("running", "trouble", "stopped")
+"""Every flow is in exactly one of them, so that their numbers add up."""
 ON = ("starting", "running", "draining")
 
 
@@ -35,14 +38,18 @@ class Sums(Tag):
     def show_flows(self, flows: Sequence[FlowOverview]) -> None:
         """Add up the flows."""
         on = [flow for flow in flows if flow.state in ON]
-        running = sum(flow.state == "running" for flow in flows)
-        self._running.show(t("sum.running_value", running=running, all=len(flows)))
+        number = {name: sum(group_of(flow) == name for flow in flows) for name in GROUPS}
+        self._running.show(
+            t("sum.running_value", running=number["running"], all=len(flows)), "fh-warn" if number["trouble"] else ""
+        )
+        self._running.put("title", " · ".join(f"{t(f'overview.{name}')} {number[name]}" for name in GROUPS))
         self._in.show(fmt.rate(sum(flow.rate_per_s for flow in on)))
         self._out.show(fmt.rate(sum(flow.out_rate_per_s for flow in on)))
         self._spark.show(added([flow.spark for flow in on]))
         self._waiting.show(fmt.short_count(sum(flow.pending for flow in flows)))
         errors, dead = sum(flow.errors for flow in flows), sum(flow.dead_letters for flow in flows)
-        self._errors.show(fmt.short_count(errors), "fh-warn" if errors else "")
+        fresh = any(flow.errors and is_recent(flow.last_error_at) for flow in flows)
+        self._errors.show(fmt.short_count(errors), "fh-warn" if fresh else "")
         self._dead.show(fmt.short_count(dead), "fh-bad" if dead else "")
 
     def show_host(self, status: HostStatus) -> None:
@@ -79,12 +86,8 @@ def added(curves: Sequence[Sequence[float]]) -> list[float]:
     return [sum(second) for second in backwards][::-1]
 
 
-def in_trouble(flow: FlowOverview) -> bool:
-    """True if somebody should have a look: it failed, lost messages for good, or is not as it was asked to be."""
-    stands_still = flow.desired == "running" and flow.state == "stopped"
-    return flow.state == "failed" or flow.dead_letters > 0 or stands_still or ails(flow)
-
-
-def ails(flow: FlowOverview) -> bool:
-    """True if it runs, but a connection is down or a node tries again."""
-    return flow.state == "running" and bool(flow.state_text)
+def group_of(flow: FlowOverview) -> str:
+    """The one of `GROUPS` a flow is in, by the state its row shows; dead letters are counted on their own."""
+    if state_of(flow) in ("retrying", "failed") or (flow.desired == "running" and flow.state == "stopped"):
+        return "trouble"
+    return "running" if flow.state == "running" else "stopped"

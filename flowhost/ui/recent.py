@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from flowhost.services.views import ValueView
 
 KEPT = 12
 OLDEST = timedelta(minutes=10)
+QUIET = timedelta(minutes=3)
+"""An error that has not come again for so long is history: it keeps its words, but not its colour."""
+
+
+def is_recent(moment: datetime | None, now: datetime | None = None) -> bool:
+    """Whether an error of this moment still is news; one of an unknown time is."""
+    return moment is None or (now or datetime.now(UTC)) - moment < QUIET
 
 
 class RecentValues:

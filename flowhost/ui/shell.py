@@ -22,16 +22,19 @@ DEMO = ("demo", "/demo")
 class Frame:
     """What a page may do with its frame."""
 
-    def __init__(self, stale: Tag) -> None:
+    def __init__(self, stale: Tag, content: Tag) -> None:
         self._stale = stale
+        self._content = content
 
     def stale(self, detail: str) -> None:
         """Say that the figures are old."""
         self._stale.set_text(t("stale.banner", detail=detail)).show_if(condition=True)
+        self._content.look("fh-main fh-stale")
 
     def fresh(self) -> None:
         """Take that back."""
         self._stale.show_if(condition=False)
+        self._content.look("fh-main")
 
 
 @contextmanager
@@ -61,7 +64,9 @@ def frame(live: Live, page: str, title: str) -> Iterator[Frame]:
         alarms = AlarmCount()
         health = HostHealth()
         theme_switch()
-    Tag("div", t("lost.banner"), "fh-banner fh-banner-lost", id="fh-lost", role="status")
+    with Tag("div", "", "fh-banner fh-banner-lost", id="fh-lost", role="status"):
+        Tag("span", t("lost.banner"))
+        Tag("span", "", "fh-lost-age", data_words=t("lost.age"), aria_hidden="true")
     stale = Tag("div", "", "fh-banner", role="status", data_testid="stale").show_if(condition=False)
 
     def show_host(status: HostStatus) -> None:
@@ -70,8 +75,8 @@ def frame(live: Live, page: str, title: str) -> Iterator[Frame]:
 
     live.status.follow(show_host, health.unknown)
     live.alarms.follow(alarms.show, lambda _: None)
-    with Tag("div", "", "fh-main", data_testid="content").put("id", "content"):
-        yield Frame(stale)
+    with Tag("div", "", "fh-main", data_testid="content").put("id", "content") as content:
+        yield Frame(stale, content)
 
 
 def pages(live: Live) -> tuple[tuple[str, str], ...]:
@@ -115,7 +120,7 @@ class HostHealth(Tag):
     """One dot and one sentence on the host."""
 
     def __init__(self) -> None:
-        super().__init__("span", "", "fh-health", data_testid="host-health")
+        super().__init__("span", "", "fh-health", data_testid="host-health", data_unknown=t("host.unknown"))
         with self:
             self._dot = Tag("span", "", "fh-dot fh-dot-off")
             self._word = Tag("span")
@@ -133,7 +138,7 @@ class HostHealth(Tag):
 
     def unknown(self, detail: str) -> None:
         """Show that it says nothing."""
-        self._dot.look("fh-dot fh-dot-warn")
+        self._dot.look("fh-dot fh-dot-off")
         self._word.set_text(t("host.unknown"))
         self.put("title", detail)
 

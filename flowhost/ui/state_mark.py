@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flowhost.services.views import FlowOverview
 from flowhost.ui.tags import Tag
 from flowhost.ui.texts import TEXTS, t
 
@@ -17,6 +18,8 @@ class StateMark(Tag):
 
     def __init__(self, state: str = "stopped", **attributes: str) -> None:
         super().__init__("span", "", "fh-state", **attributes)
+        # what the style sheet shows instead while nobody knows
+        self.put("data-unknown", t("state.unknown"))
         with self:
             self._dot = Tag("span", "", "fh-dot")
             self._word = Tag("span")
@@ -28,6 +31,16 @@ class StateMark(Tag):
         self._word.set_text(word(state))
         self.put("data-state", state)
         self.put("title", hover or None)
+
+
+def ails(flow: FlowOverview) -> bool:
+    """True if it runs, but a connection is down or a node tries again."""
+    return flow.state == "running" and bool(flow.state_text)
+
+
+def state_of(flow: FlowOverview) -> str:
+    """The one state every page shows of a flow."""
+    return "retrying" if ails(flow) else flow.state
 
 
 def tone(state: str) -> str:

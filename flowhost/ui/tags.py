@@ -58,6 +58,25 @@ def link(text: str, target: str, classes: str = "") -> Tag:
     return Tag("a", text, classes, href=target)
 
 
+class Field(Tag):
+    """A text field of the page; what is typed is told after a short rest, and always before a click or Enter.
+
+    Args:
+        tag: `input` or `textarea`.
+        tell: told the whole text.
+        classes: CSS classes besides those of every field.
+        rest_s: pause in typing after which it is told, seconds.
+        **attributes: as of `Tag`.
+    """
+
+    def __init__(
+        self, tag: str, tell: Callable[[str], Any], classes: str = "", rest_s: float = 0.15, **attributes: Any
+    ) -> None:
+        super().__init__(tag, "", f"fh-input {classes}".strip(), **attributes)
+        later = f"(e) => window.flowhostTyping.later(e.target, () => emit(e.target.value), {round(rest_s * 1000)})"
+        self.on("input", lambda event: tell(str(event.args or "")), js_handler=later)
+
+
 class Button(Tag):
     """A flat button with an icon and a word; while busy it says so and takes no clicks."""
 

@@ -15,7 +15,7 @@ from flowhost.ui.deploy_dialog import change_line, orphans_lines
 from flowhost.ui.live import Live
 from flowhost.ui.rights import allowed, guard
 from flowhost.ui.shell import Alert
-from flowhost.ui.tags import Button, Tag
+from flowhost.ui.tags import Button, Tag, icon
 from flowhost.ui.texts import t
 
 SHOWN = 50
@@ -76,6 +76,7 @@ class VersionsDialog:
     def _entry(self, revision: RevisionView, deployed: int) -> None:
         with Tag("details", "", "fe-revision", data_revision=revision.number, data_testid="version"):
             with Tag("summary"):
+                icon("chevron_right")
                 Tag("span", t("history.number", number=revision.number), "fe-revision-number")
                 Tag("span", revision.note or t("history.no_note"), "fe-revision-note" if revision.note else "fh-sub")
                 Tag("span", f"{revision.author} · {fmt.clock(revision.created_at)}", "fh-sub").put(
@@ -89,9 +90,7 @@ class VersionsDialog:
                 Tag("p", t("history.first" if revision.number == 1 else "history.looks"), "fh-sub")
             if revision.number != deployed:
                 show = partial(self._on_show, revision.number)
-                guard(
-                    Button(t("versions.roll_back"), "restore", show, "fh-quiet", data_testid="roll-back"), "flow.edit"
-                )
+                guard(Button(t("versions.roll_back"), "restore", show, data_testid="roll-back"), "flow.edit")
 
     async def _on_show(self, number: int) -> None:
         """What going back to this one would do; nothing is done yet."""

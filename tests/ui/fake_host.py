@@ -161,6 +161,8 @@ class FakeFlows:
         self.states["opcua-to-sql"] = "failed"
         self.states["refuses"] = "stopped"
         self.watched: set[str] = set()
+        self.troubles: dict[str, str] = {}
+        self.erred_at: datetime | None = None
         self.began = time.monotonic() - 4000
         self.delay_s = 0.3
 
@@ -202,6 +204,9 @@ class FakeFlows:
                           topic="plant/filler/temp", text="payload.value is text, not a number"),
             ),
         )  # fmt: skip
+
+    async def create(self, principal: Principal, flow_id: str, name: str, area: str) -> FlowOverview:
+        raise ConflictError(f"there is a flow {name!r} in {area!r} already")
 
     async def start(self, principal: Principal, flow_id: str) -> FlowOverview:
         if flow_id == "refuses":
@@ -254,12 +259,14 @@ class FakeFlows:
         sums = FlowSums(in_total=total, out_total=total // 10, used=total - total // 10 - waiting, pending=waiting)
         return FlowOverview(
             id=doc.id, name=doc.name, area=doc.area, state=state,
-            state_text="opc.tcp://10.1.2.3:4840 refused the certificate: trust it first" if failed else "",
+            state_text="opc.tcp://10.1.2.3:4840 refused the certificate: trust it first" if failed
+            else self.troubles.get(flow_id, "") if on else "",
             desired="running" if on or failed else "stopped",
             rate_per_s=spark[-1] if spark else 0, out_rate_per_s=spark[-2] if spark else 0,
             sums=sums, in_total=total, out_total=total - 37 if on else total, pending=37 if on and scale > 90 else 0,
             errors=5 if flow_id == "line-telemetry" else 0, dead=3 if flow_id == "line-telemetry" else 0,
             dead_letters=LETTERS if flow_id == "line-telemetry" else 0,
+            last_error="fahren: is text" if flow_id == "line-telemetry" else "", last_error_at=self.erred_at,
             spark=spark, last_values=self._values(flow_id, seconds) if on else (),
             run_id=12 if on else 11, started_at=datetime.now(UTC) - timedelta(seconds=seconds),
             nodes_count=len(doc.nodes), revision=3,

@@ -29,11 +29,9 @@ export default {
       this.tell();
     },
     later() {
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.tell(), PAUSE_MS);
+      window.flowhostTyping.later(this.$el, () => this.tell(), PAUSE_MS);
     },
     tell() {
-      clearTimeout(this.timer);
       if (this.text.length > LIMIT) this.$emit("toobig");
       else if (this.text !== this.told) this.$emit("content", (this.told = this.text));
     },

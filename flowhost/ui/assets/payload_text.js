@@ -33,15 +33,12 @@ export default {
   },
   methods: {
     take() {
-      clearTimeout(this.timer);
       this.now = this.told = this.text || "";
     },
     later() {
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.tell(), PAUSE_MS);
+      window.flowhostTyping.later(this.$el, () => this.tell(), PAUSE_MS);
     },
     tell() {
-      clearTimeout(this.timer);
       if (this.now !== this.told) this.$emit("content", (this.told = this.now));
     },
     follow() {

@@ -8,6 +8,7 @@ from typing import Any
 from flowhost.services.views import FlowDetail, NodeView, WireView
 from flowhost.ui import format as fmt
 from flowhost.ui.graph_view.picture import wire_id
+from flowhost.ui.recent import is_recent
 from flowhost.ui.state_mark import tone, word
 from flowhost.ui.texts import t
 
@@ -40,7 +41,7 @@ def _notes(node: NodeView) -> list[list[str]]:
     facts = (
         ("bad", "graph.dead", node.dead),
         ("bad", "graph.dropped", node.dropped),
-        ("warn", "graph.errors", node.errors),
+        ("warn" if is_recent(node.last_error_at) else "busy", "graph.errors", node.errors),
         ("busy", "graph.pending", node.pending),
     )
     return [[mark, t(key, count=fmt.short_count(number))] for mark, key, number in facts if number][:2]

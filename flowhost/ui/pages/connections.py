@@ -11,17 +11,16 @@ from nicegui import ui
 
 from flowhost.errors import FlowHostError
 from flowhost.services.access import may
-from flowhost.services.connection_views import ConnectionView, TestView
+from flowhost.services.connection_views import ConnectionView, OwnConnectionView, TestView
 from flowhost.ui import format as fmt
 from flowhost.ui.caller import caller
 from flowhost.ui.editor.link_dialog import LinkDialog
 from flowhost.ui.live import Live
+from flowhost.ui.own_connections import TONES, OwnConnections
 from flowhost.ui.secret_section import SecretSection
 from flowhost.ui.shell import Alert, empty_state, frame
 from flowhost.ui.tags import Button, Tag, link
 from flowhost.ui.texts import t
-
-TONES = {"up": "ok", "down": "bad", "idle": "off", "unknown": "warn"}
 
 
 def register(live: Live) -> None:
@@ -29,11 +28,18 @@ def register(live: Live) -> None:
 
     @ui.page("/connections")
     async def connections() -> None:
-        found, kept = await live.connections.now(), await live.secrets.now()
+        found, own = await live.connections.now(), await live.own_connections.now()
+        kept = await live.secrets.now()
         with frame(live, "connections", t("connections.title")) as shell:
             page = Connections(live)
             page.show(found)
+            page.own.show(own)
             page.secrets.show(kept)
+            page.show_empty()
+
+        def show_own(answer: tuple[OwnConnectionView, ...]) -> None:
+            page.own.show(answer)
+            page.show_empty()
 
         def show(answer: tuple[ConnectionView, ...]) -> None:
             shell.fresh()
@@ -41,6 +47,7 @@ def register(live: Live) -> None:
 
         live.connections.follow(show, shell.stale)
         live.secrets.follow(page.secrets.show, shell.stale)
+        live.own_connections.follow(show_own, shell.stale)
 
 
 class Connections(Tag):
@@ -61,6 +68,7 @@ class Connections(Tag):
             self.alert = Alert()
             self._empty = empty_state("cable", t("connections.empty.title"), t("connections.empty.text"))
             self._list = Tag("div", "", "fh-links", role="list")
+            self.own = OwnConnections(live)
             self.secrets = SecretSection(live)
             self.dialog = LinkDialog(live.host.asks, may_edit=may_edit, on_saved=self._saved, on_stored=self._stored)
             self.secrets.enter = self.dialog.secret
@@ -78,8 +86,12 @@ class Connections(Tag):
             if self._list.default_slot.children[index] is not row:
                 row.move(target_index=index)
             row.show(view)
-        self._empty.show_if(not found)
         self._list.show_if(found)
+        self.show_empty()
+
+    def show_empty(self) -> None:
+        """Say that there is none, neither of the host nor of a flow."""
+        self._empty.show_if(not self._rows and not self.own.visible)
 
     async def refresh(self) -> None:
         """Show what there is now, without waiting for the next second."""

@@ -21,12 +21,13 @@ from flowhost.ui.graph_view import GraphView, describe
 from flowhost.ui.letter_filter import Wanted
 from flowhost.ui.live import FlowNow, Live
 from flowhost.ui.node_panel import NodePanel
-from flowhost.ui.operate import FlowSwitch
+from flowhost.ui.operate import FlowSwitch, draining
 from flowhost.ui.overview_sums import Figure
+from flowhost.ui.recent import is_recent
 from flowhost.ui.rights import guard
 from flowhost.ui.shell import Alert, frame, not_found
 from flowhost.ui.sparkline import Sparkline
-from flowhost.ui.state_mark import StateMark
+from flowhost.ui.state_mark import StateMark, ails, state_of
 from flowhost.ui.tags import Button, Tag, icon, link
 from flowhost.ui.texts import t
 from flowhost.ui.versions_dialog import VersionsDialog
@@ -140,7 +141,7 @@ class FlowHead(Tag):
                     Tag("span", flow.area)
                 with Tag("div", "", "fh-flow-line"):
                     self._name = Tag("h1", flow.name)
-                    self._state = StateMark(flow.state, data_testid="flow-state")
+                    self._state = StateMark(state_of(flow), data_testid="flow-state")
                     self._switch = FlowSwitch(live, flow, self.show, self._failed)
                     link(t("editor.open"), f"/flows/{flow.id}/edit", "fh-button fh-edit").put("data-testid", "edit")
                     self._more(live, flow)
@@ -183,7 +184,7 @@ class FlowHead(Tag):
     def show(self, flow: FlowOverview) -> None:
         """Bring it up to date."""
         self._name.set_text(flow.name)
-        self._state.show(flow.state, flow.state_text)
+        self._state.show(state_of(flow), flow.state_text)
         self._switch.show(flow)
         self._facts.show(flow)
         self._in.show(fmt.rate(flow.rate_per_s))
@@ -193,7 +194,8 @@ class FlowHead(Tag):
             figure.show(fmt.count(number))
             figure.put("title", sums_line(flow.sums))
         self._waiting.show(fmt.short_count(flow.pending))
-        self._errors.show(fmt.short_count(flow.errors), "fh-warn" if flow.errors else "")
+        fresh = flow.errors and is_recent(flow.last_error_at)
+        self._errors.show(fmt.short_count(flow.errors), "fh-warn" if fresh else "")
         self._dead.show(fmt.short_count(flow.dead_letters), "fh-bad" if flow.dead_letters else "")
 
     def _failed(self, text: str) -> None:
@@ -226,5 +228,7 @@ class RunFacts(Tag):
             self._run.put("href", f"/runs/{flow.run_id}")
         if flow.started_at is not None:
             self._since.set_text(fmt.clock(flow.started_at)).put("title", fmt.exact(flow.started_at))
-        trouble = flow.state_text if flow.state == "failed" else ""
-        self._trouble.set_text(trouble).show_if(trouble)
+        trouble = fmt.thousands(flow.state_text) if flow.state == "failed" or ails(flow) else ""
+        trouble = draining(flow) or trouble
+        self._trouble.set_text(trouble).show_if(trouble).put("title", trouble or None)
+        self._trouble.look("fh-trouble fh-warn" if ails(flow) else "fh-trouble")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nicegui import ui
-from nicegui.events import GenericEventArguments
 
 from flowhost.services.views import FlowOverview
 from flowhost.ui.alarm_panel import AlarmPanel
@@ -14,12 +13,12 @@ from flowhost.ui.live import Live
 from flowhost.ui.new_flow_dialog import NewFlowDialog
 from flowhost.ui.node_hits import NodeHits
 from flowhost.ui.overview_row import FlowRow, matches
-from flowhost.ui.overview_sums import Sums, in_trouble
+from flowhost.ui.overview_sums import GROUPS, Sums, group_of
 from flowhost.ui.shell import empty_state, frame
-from flowhost.ui.tags import Button, Tag
+from flowhost.ui.tags import Button, Field, Tag
 from flowhost.ui.texts import t
 
-FILTERS = ("all", "running", "stopped", "trouble")
+FILTERS = ("all", *GROUPS)
 HEAD_PARTS = 2
 """What stands in the table before the rows: column widths and headings."""
 COLUMNS = (
@@ -96,9 +95,8 @@ class Overview(Tag):
             with Tag("div", "", "fh-segments", role="group"):
                 self._choices = {name: self._choice(name) for name in FILTERS}
             Tag("div", "", "fh-grow")
-            search = Tag("input", "", "fh-input fh-search", type="search", data_testid="search")
+            search = Field("input", self._on_search, "fh-search", type="search", data_testid="search")
             search.put("aria-label", t("overview.search")).put("placeholder", t("overview.search"))
-            search.on("input", self._on_search, throttle=0.15, js_handler="(e) => emit(e.target.value)")
             Button(t("overview.import"), "upload_file", self._import.open, data_testid="import")
             Button(t("templates.button"), "auto_awesome", _to_templates, data_testid="templates")
             Button(t("new.button"), "add", self._new.open, "fh-primary", data_testid="new-flow")
@@ -133,8 +131,8 @@ class Overview(Tag):
             Button(t("new.button"), "add", self._new.open, data_testid="new-flow-empty")
         return box
 
-    async def _on_search(self, event: GenericEventArguments) -> None:
-        self._words = str(event.args or "")
+    async def _on_search(self, text: str) -> None:
+        self._words = text
         self._apply_filter()
         await self._nodes.search(self._words)
 
@@ -167,9 +165,5 @@ def _to_templates() -> None:
 
 
 def belongs(flow: FlowOverview, choice: str) -> bool:
-    """True if a flow is one of `all`, `running`, `stopped` or `trouble`."""
-    if choice == "running":
-        return flow.state in ("starting", "running", "draining")
-    if choice == "stopped":
-        return flow.state in ("stopped", "ended")
-    return in_trouble(flow) if choice == "trouble" else True
+    """True if a flow is in this group, or all are meant."""
+    return choice in ("all", group_of(flow))

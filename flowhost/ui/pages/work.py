@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -29,6 +30,8 @@ ROWS = 50
 PERIOD_S = 2.0
 REST = 10.0
 """A look that took a second is not repeated for so many seconds unless somebody asks."""
+MOST_FOLLOWED = 2000
+"""Retried letters of which the page says what became of them."""
 MOST_NAMED = 300
 """Letters an export's address can name."""
 
@@ -44,6 +47,7 @@ class Look:
         held: those that are shown and must not move, as they are now.
         counts: of all letters of the same text and time.
         opened: the letter shown beside the list.
+        sent: how many of the letters retried last are in which state by now.
     """
 
     wanted: Wanted
@@ -52,6 +56,7 @@ class Look:
     held: tuple[DeadLetterRow, ...]
     counts: tuple[LetterCountView, ...]
     opened: DeadLetterDetail | None
+    sent: Mapping[str, int]
 
 
 def register(live: Live) -> None:
@@ -95,6 +100,7 @@ class WorkPage(Tag):
         self._began = (0, 0)
         self._hovered = False
         self._again_at = 0.0
+        self._sent: tuple[str, ...] = ()
         self._retry_all = Question("retry", asks_why=False)
         self._discard_why = Question("discard", asks_why=True)
         self._take = TakeDialog(self.refresh)
@@ -102,10 +108,9 @@ class WorkPage(Tag):
             self._title_bar()
             self._filter = LetterFilter(wanted, names, self._on_wanted)
             self._problems = Tag("div", "", "fh-alert", role="alert", data_testid="work-problems")
-            self._changes = Changes(names)
             self._bulk_bar()
             with Tag("div", "", "fh-work-body") as self._body:
-                self._list(live)
+                self._list(live, names)
         self._body.on("keydown.escape", self._close)
 
     # -- looking
@@ -124,9 +129,10 @@ class WorkPage(Tag):
             held = (await self._letters.list(caller(), shown, limit=ROWS)).rows
         counts = await self._letters.counts(caller(), wanted.all_of_this_time())
         opened = await self._panel.find()
+        sent = await self._became()
         took = time.monotonic() - began
         self._again_at = time.monotonic() + took * REST
-        return Look(wanted, after, page, held, counts, opened)
+        return Look(wanted, after, page, held, counts, opened, sent)
 
     async def refresh(self, *, anew: bool = True) -> None:
         """Look now, and show it; `anew` as in `show`."""
@@ -160,6 +166,18 @@ class WorkPage(Tag):
         self._show_paging(len(look.page.rows), number)
         if look.opened is not None:
             self._panel.show(look.opened)
+        if self._sent and look.sent:
+            self._changes.became(look.sent)
+            self._sent = self._sent if look.sent.get("retried") else ()
+
+    async def _became(self) -> Mapping[str, int]:
+        """What has become of the letters retried last."""
+        if not self._sent:
+            return {}
+        states: Counter[str] = Counter()
+        for count in await self._letters.counts(caller(), LetterQuery(ids=self._sent)):
+            states[count.state] += count.number
+        return states
 
     @property
     def _is_busy(self) -> bool:
@@ -213,7 +231,7 @@ class WorkPage(Tag):
                 Button(t("work.newer_show"), "arrow_upward", self.refresh, "fh-quiet", data_testid="newer-show")
             self._newer_note.visible = False
 
-    def _list(self, live: Live) -> None:
+    def _list(self, live: Live, names: Mapping[str, str]) -> None:
         with Tag("div", "", "fh-work-list"):
             self._nothing = Tag("div")
             actions = RowActions(self._pick, self._toggle, self._retry_one, self._discard_one)
@@ -224,6 +242,7 @@ class WorkPage(Tag):
                 self._newer = Button(t("work.newer"), "chevron_left", self._on_newer, data_testid="newer")
                 self._range = Tag("span", "", "fh-sub", data_testid="range")
                 self._older = Button(t("work.older"), "chevron_right", self._on_older, data_testid="older")
+            self._changes = Changes(names)
         panel_actions = PanelActions(self._close, self._retry_one, self._discard_one, self.refresh)
         self._panel = LetterPanel(live, panel_actions)
 
@@ -343,10 +362,26 @@ class WorkPage(Tag):
         return self._wanted.number(self._last.counts, state="dead") if self._last is not None else 0
 
     async def _retry(self, query: LetterQuery) -> bool:
+        ids = await self._ids(query)
+        self._sent = ()
         total = await self._changes.make(
             "retried", lambda after: self._letters.retry(caller(), query, after=after, limit=STEP)
         )
+        if total is not None and total.done:
+            left = {one.id for one in total.skipped}
+            self._sent = tuple(id_ for id_ in ids if id_ not in left)
         return await self._after(query.ids, total is not None and total.done > 0)
+
+    async def _ids(self, query: LetterQuery) -> tuple[str, ...]:
+        """The letters meant, to be followed afterwards; none where they are too many for that."""
+        found, after = list(query.ids or ()), ""
+        while query.ids is None and len(found) <= MOST_FOLLOWED:
+            page = await self._letters.list(caller(), query, after=after, limit=STEP)
+            found += [row.id for row in page.rows]
+            after = page.next
+            if not after:
+                break
+        return tuple(found) if len(found) <= MOST_FOLLOWED else ()
 
     async def _discard(self, query: LetterQuery, reason: str) -> bool:
         total = await self._changes.make(

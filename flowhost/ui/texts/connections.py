@@ -19,6 +19,12 @@ CONNECTION_WORDS: dict[str, str] = {
         "only names it."
     ),
     "connections.new": "New connection",
+    "connections.own": "Brought by flows",
+    "connections.own_text": (
+        "Each belongs to one flow and travels with its file: its settings are those of the flow, in the editor."
+    ),
+    "connections.to_editor": "Settings in the editor",
+    "connections.brought_by": "Flow",
     "connections.empty.title": "No connections yet",
     "connections.empty.text": (
         "A connection leads to a PLC, a broker, a database or a service. Make one and press Test, before any flow "

@@ -96,6 +96,7 @@ def test_letters_are_worked_off_with_and_without_a_host(
     gone = command("dead-letters", "discard", "--text", "order/4", "--reason", "cancelled", "--json")
     assert (gone.code, json.loads(gone.out)["done"]) == (0, 1)
     assert "order/4" in command("dead-letters", "list", "--state", "discarded").out
+    assert "reason   cancelled\n" in command("dead-letters", "show", "orders:4").out
 
     file = tmp_path / "letters.json"
     assert command("dead-letters", "export", file, "--state", "all").code == 0

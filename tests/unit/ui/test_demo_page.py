@@ -98,6 +98,14 @@ async def test_an_unanswered_switch_is_told_in_words(user: User, host: Any, monk
     assert not part(card, "demo-off").props.get("disabled")
 
 
+async def test_a_flow_that_tries_again_has_the_state_it_has_elsewhere(user: User, host: Any) -> None:
+    host.flows.troubles["energy"] = "meter: down"
+    await user.open("/demo")
+    row = next(row for row in user.find(marker="demo-flow").elements if row.props["data-flow"] == "energy")
+    assert part(row, "flow-state").props["data-state"] == "retrying"
+    assert part(row, "demo-ails").text == "meter: down"
+
+
 def test_the_sum_names_what_there_is() -> None:
     assert sums_line(FlowSums()) == "0 in = 0 delivered"
     busy = FlowSums(in_total=133, made=2, out_total=1, used=100, filtered=4, pending=28, dead=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,8 @@ import httpx
 import pytest
 from nicegui import ui
 from nicegui.testing import User
+
+from flowhost.ui.format import clock
 
 
 def texts(user: User, marker: str) -> list[str]:
@@ -73,6 +76,44 @@ async def test_only_flows_that_run_are_counted_as_running(user: User, host: Any)
     await user.should_see("3 of 5")
 
 
+async def test_a_flow_that_tries_again_is_retrying_on_every_page(user: User, host: Any) -> None:
+    host.flows.troubles["energy"] = "meter: down since 10:15:30: 1,204 polls failed"
+    for path, marker in (("/", "flow-row"), ("/flows/energy", "flow-head")):
+        await user.open(path)
+        place = next(e for e in user.find(marker=marker).elements if e.props["data-flow"] == "energy")
+        mark = below(place, "flow-state")
+        assert mark.props["data-state"] == "retrying", path
+        assert [e.text for e in mark.descendants()] == ["", "Retrying"]
+        assert "fh-dot-warn" in next(iter(mark.descendants())).classes
+        await user.should_see("1\u202f204 polls failed")
+
+
+async def test_running_in_trouble_and_not_running_add_up(user: User, host: Any) -> None:
+    host.flows.troubles["energy"] = "meter: down"
+    await user.open("/")
+    names = ("all", "running", "trouble", "stopped")
+    shown = {name: [e.text for e in _one(user, f"filter-{name}").descendants()] for name in names}
+    assert {name: text[-1] for name, text in shown.items()} == {
+        "all": "5", "running": "2", "trouble": "2", "stopped": "1"
+    }  # fmt: skip
+    await user.should_see("2 of 5")
+
+
+def _one(user: User, marker: str) -> Any:
+    return next(iter(user.find(marker=marker).elements))
+
+
+async def test_an_old_error_keeps_its_words_but_not_its_colour(user: User, host: Any) -> None:
+    host.flows.erred_at = datetime.now(UTC) - timedelta(seconds=20)
+    await user.open("/")
+    trouble = next(e for e in rows(user)["line-telemetry"].descendants() if "fh-trouble" in e.classes)
+    assert "fh-past" not in trouble.classes
+    assert trouble.text.endswith(": fahren: is text")
+    host.flows.erred_at = datetime.now(UTC) - timedelta(minutes=4)
+    await until(lambda: "fh-past" in trouble.classes)
+    assert trouble.text == f"{clock(host.flows.erred_at)}: fahren: is text"
+
+
 async def test_rows_are_changed_in_place(user: User) -> None:
     await user.open("/")
     row = rows(user)["energy"]
@@ -121,7 +162,7 @@ async def test_search_and_filters_hide_what_does_not_match(user: User) -> None:
     await until(lambda: shown() == {"line-telemetry"})
     user.find(marker="search").trigger("input", "")
     user.find(marker="filter-trouble").click()
-    await until(lambda: shown() == {"line-telemetry", "opcua-to-sql"})
+    await until(lambda: shown() == {"opcua-to-sql"})
     user.find(marker="search").trigger("input", "nothing like it")
     await user.should_see("No flow matches")
 
@@ -163,8 +204,10 @@ async def test_a_silent_host_is_said_to_be_silent(user: User, host: Any, monkeyp
 
     monkeypatch.setattr(host.flows, "list", broken)
     await user.should_see("the disk is full")
+    assert "fh-stale" in _one(user, "content").classes  # states lose their colour: nobody knows them now
     monkeypatch.setattr(host.flows, "list", listing)
     await user.should_not_see("the disk is full")
+    assert "fh-stale" not in _one(user, "content").classes
 
 
 async def test_nobody_looks_nobody_asks(user: User, host: Any) -> None:
