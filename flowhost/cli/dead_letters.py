@@ -70,7 +70,7 @@ def list_(
         print(_line(row))
     for problem in page["problems"]:
         print(f"flowhost: {problem}", file=sys.stderr)
-    print(_listed(len(page["rows"]), number, page["next"]))
+    print(_listed(len(page["rows"]), number, page["next"], all_open=query.states == ("dead",)))
 
 
 @app.command("show")
@@ -329,16 +329,18 @@ def _write_whole(file: Path, letters: LetterDoor, query: LetterQuery) -> None:
 
 def _line(row: dict[str, Any]) -> str:
     about = " ".join(part for part in (row["topic"], row["preview"]) if part)
-    tries = f" ({row['attempts']} tries)" if row["attempts"] > 1 else ""
+    tries = f" ({_tries(row['attempts'])})" if row["attempts"] > 1 else ""
     state = "" if row["state"] == "dead" else f" [{row['state']}]"
     return f"{row['id']:<20} {_time(row['at'])}  {row['node']}{state}: {row['reason']}{tries}\n{'':<20} {about}"
 
 
-def _listed(shown: int, number: int, after: str) -> str:
+def _listed(shown: int, number: int, after: str, *, all_open: bool) -> str:
+    """How many there are; those that are delivered or discarded are not called dead any more."""
     if not number:
-        return "no dead letters"
+        return "no dead letters" if all_open else "no letters"
     more = f"; the next ones: --after {after}" if after else ""
-    return f"{_letters(number)}{more}" if shown == number else f"{shown:,} of {_letters(number)}{more}"
+    letters = _letters(number) if all_open else _letters(number).replace("dead ", "")
+    return f"{letters}{more}" if shown == number else f"{shown:,} of {letters}{more}"
 
 
 def _print_letter(found: dict[str, Any]) -> None:
@@ -353,7 +355,9 @@ def _print_letter(found: dict[str, Any]) -> None:
             print(f"{name:<8} {value}")
     for cause in found["causes"]:
         when = _time(cause["at"]) if cause["at"] else "earlier"
-        print(f"failed   {when} at {cause['node']}, {cause['kind']} after {cause['attempts']} tries: {cause['reason']}")
+        print(
+            f"failed   {when} at {cause['node']}, {cause['kind']} after {_tries(cause['attempts'])}: {cause['reason']}"
+        )
     _print_payload("original", found["original"])
     for edit in found["edits"]:
         _print_payload(f"revision {edit['revision']} by {edit['by']}, {_time(edit['at'])}", edit["payload"])
@@ -378,6 +382,10 @@ def _print_payload(title: str, payload: dict[str, Any]) -> None:
 
 def _time(text: str) -> str:
     return text[:19].replace("T", " ") + "Z"
+
+
+def _tries(number: int) -> str:
+    return "1 try" if number == 1 else f"{number:,} tries"
 
 
 def _letters(number: int) -> str:

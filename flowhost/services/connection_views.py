@@ -62,6 +62,7 @@ class OwnConnectionView:
         state: as the flow sees it now; idle while it does not run.
         text: the same in words.
         nodes: ids of the nodes that use it.
+        ailing: those of them that try again although the connection itself is up.
         tested: what the last test since the host's start found.
     """
 
@@ -73,6 +74,7 @@ class OwnConnectionView:
     state: LinkState
     text: str
     nodes: tuple[str, ...] = ()
+    ailing: tuple[str, ...] = ()
     tested: TestView | None = None
 
 

@@ -328,13 +328,17 @@ class ConnectionService:
 
     def _own(self, live: LiveFlow, entry: ConnectionEntry) -> OwnConnectionView:
         kind = self._catalog.connections.get(entry.type)
-        seen = live.snapshot.connections.get(entry.name) if live.run is not None and live.snapshot else None
+        told = live.snapshot if live.run is not None else None
+        seen = told.connections.get(entry.name) if told is not None else None
+        users = tuple(node.id for node in live.document.nodes.values() if node.connection == entry.name)
+        now = {name: node.state for name, node in told.nodes.items()} if told is not None else {}
         state: LinkState = "idle" if seen is None else "up" if seen.up else "down"
         return OwnConnectionView(
             flow_id=live.id, flow_name=live.document.name or live.id, name=entry.name, type=entry.type,
             title=kind.spec.title if kind else entry.type, state=state if kind else "unknown",
             text=(seen.text if seen else "") if kind else f"the plugin that brings {entry.type} is not installed",
-            nodes=tuple(node.id for node in live.document.nodes.values() if node.connection == entry.name),
+            nodes=users,
+            ailing=tuple(node for node in users if state == "up" and now.get(node) in ("retrying", "failed")),
             tested=self._tested.get(_own_key(live.id, entry.name)),
         )  # fmt: skip
 

@@ -340,7 +340,7 @@ def _counters(node: NodeSnapshot, snapshot: FlowSnapshot, connection: str | None
 def _state(node: NodeSnapshot, snapshot: FlowSnapshot, connection: str | None) -> tuple[str, str]:
     """A node whose connection is down waits for it, even while its own code has nothing to complain of."""
     link = snapshot.connections.get(connection) if connection else None
-    if node.state == "running" and link is not None and not link.up:
+    if node.state in ("starting", "running") and link is not None and not link.up:
         return "retrying", node.text or f"{connection}: {link.text or 'not connected'}"
     return node.state, node.text
 

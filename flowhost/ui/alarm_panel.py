@@ -45,7 +45,8 @@ class AlarmPanel(Tag):
         """Bring it up to date."""
         self.show_if(alarms)
         unknown = sum(not alarm.acknowledged_by for alarm in alarms)
-        self._count.set_text(t("alarms.count", all=len(alarms), unknown=unknown))
+        words = {0: "alarms.all_known", len(alarms): "alarms.none_known"}.get(unknown, "alarms.count")
+        self._count.set_text(t(words, all=len(alarms), unknown=unknown))
         wanted = {(alarm.kind, alarm.flow_id, alarm.subject): alarm for alarm in alarms}
         for key in self._rows.keys() - wanted.keys():
             self._rows.pop(key).delete()

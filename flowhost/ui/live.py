@@ -82,12 +82,18 @@ class Feed(Generic[T]):
         self._watching: dict[str, Watching] = {}
         self._viewers: list[Viewer[T]] = []
         self._running = False
+        self._newest: T | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
     def idle(self) -> bool:
         """True when nobody looks and nothing runs."""
         return not self._viewers and not self._running
+
+    @property
+    def newest(self) -> T | None:
+        """The answer of a moment ago, while somebody looks."""
+        return self._newest if self._running else None
 
     async def now(self) -> T:
         """One answer, for building a page."""
@@ -128,6 +134,7 @@ class Feed(Generic[T]):
             reason = f"{type(error).__name__}: {error}"
             self._tell(lambda viewer: viewer.stale(reason))
         else:
+            self._newest = answer
             self._tell(lambda viewer: viewer.show(answer))
 
     def _tell(self, tell: Callable[[Viewer[T]], None]) -> None:

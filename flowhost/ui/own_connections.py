@@ -18,6 +18,14 @@ from flowhost.ui.texts import t
 TONES = {"up": "ok", "down": "bad", "idle": "off", "unknown": "warn"}
 
 
+def state_words(state: str, text: str) -> str:
+    """A state and what is known of it, without saying the same twice."""
+    word = t(f"connections.state.{state}")
+    if text.lower().startswith(word.lower()):
+        return fmt.thousands(text[0].upper() + text[1:])
+    return f"{word}: {fmt.thousands(text)}" if text else word
+
+
 class OwnConnections(Tag):
     """The list; out of the way while no flow brings any."""
 
@@ -71,7 +79,7 @@ class OwnRow(Tag):
                 Tag("div", "", "fh-grow")
                 self._test = Button(t("connections.test"), "network_check", self._on_test, data_testid="own-try")
                 self._test.show_if(may(caller(), "connection.test"))
-                self._edit = link(t("connections.to_editor"), "", "fh-button fh-edit").put("data-testid", "own-edit")
+                self._edit = Tag("a", t("connections.to_editor"), "fh-button fh-edit", data_testid="own-edit")
             self._state = Tag("p", "", "fh-link-state", data_testid="connection-state")
             self._result = Tag("p", "", "fh-link-result", role="status", data_testid="connection-tested")
             with Tag("p", "", "fh-sub"):
@@ -80,10 +88,11 @@ class OwnRow(Tag):
 
     def show(self, view: OwnConnectionView) -> None:
         """Bring it up to date."""
-        self._dot.look(f"fh-dot fh-dot-{TONES[view.state]}")
+        self._dot.look(f"fh-dot fh-dot-{'warn' if view.ailing else TONES[view.state]}")
         self._type.set_text(view.title)
-        state = t(f"connections.state.{view.state}")
-        self._state.set_text(f"{state}: {fmt.thousands(view.text)}" if view.text else state)
+        words = state_words(view.state, view.text)
+        more = t("connection.ails", text=words, nodes=", ".join(view.ailing)) if view.ailing else words
+        self._state.set_text(more)
         self._flow.set_text(view.flow_name)
         place = f"?node={quote(view.nodes[0])}" if view.nodes else ""
         self._edit.put("href", f"/flows/{quote(view.flow_id)}/edit{place}")

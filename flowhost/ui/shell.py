@@ -73,6 +73,11 @@ def frame(live: Live, page: str, title: str) -> Iterator[Frame]:
         health.show(status)
         work.show(status.dead_letters)
 
+    # what is known already stands there at once
+    if live.status.newest is not None:
+        show_host(live.status.newest)
+    if live.alarms.newest is not None:
+        alarms.show(live.alarms.newest)
     live.status.follow(show_host, health.unknown)
     live.alarms.follow(alarms.show, lambda _: None)
     with Tag("div", "", "fh-main", data_testid="content").put("id", "content") as content:

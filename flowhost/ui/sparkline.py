@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from flowhost.ui.tags import Tag
 
 WIDTH, HEIGHT = 96, 26
+FEWEST = 8
+"""Rates a curve needs: fewer would be a dash that says nothing."""
 
 
 class Sparkline(Tag):
@@ -36,9 +38,9 @@ class Sparkline(Tag):
 
 
 def curve(rates: Sequence[float], points: int, least: float = 1e-9) -> str:
-    """SVG path of the rates; empty for fewer than two."""
+    """SVG path of the rates; empty for fewer than `FEWEST`."""
     shown = list(rates)[-points:]
-    if len(shown) < 2:
+    if len(shown) < FEWEST:
         return ""
     top = max(*shown, least)
     step = WIDTH / (points - 1)

@@ -18,6 +18,7 @@ from flowhost.graph.document import FlowDocument, NodeEntry, Wire
 from flowhost.graph.guarantee import PathGuarantee
 from flowhost.graph.ways import Reason
 from flowhost.services.access import Principal
+from flowhost.services.connection_views import OwnConnectionView, TestView
 from flowhost.services.flow_files import ImportedFlow, ImportItem
 from flowhost.services.flow_search import Found, NodeHit
 from flowhost.services.letter_views import (
@@ -163,6 +164,7 @@ class FakeFlows:
         self.watched: set[str] = set()
         self.troubles: dict[str, str] = {}
         self.erred_at: datetime | None = None
+        self.drain_until = datetime.now(UTC) + timedelta(seconds=10)
         self.began = time.monotonic() - 4000
         self.delay_s = 0.3
 
@@ -263,10 +265,12 @@ class FakeFlows:
             else self.troubles.get(flow_id, "") if on else "",
             desired="running" if on or failed else "stopped",
             rate_per_s=spark[-1] if spark else 0, out_rate_per_s=spark[-2] if spark else 0,
-            sums=sums, in_total=total, out_total=total - 37 if on else total, pending=37 if on and scale > 90 else 0,
+            sums=sums, in_total=total, out_total=total - 37 if on else total,
+            pending=37 if state in ("running", "draining") and scale > 90 else 0,
             errors=5 if flow_id == "line-telemetry" else 0, dead=3 if flow_id == "line-telemetry" else 0,
             dead_letters=LETTERS if flow_id == "line-telemetry" else 0,
             last_error="fahren: is text" if flow_id == "line-telemetry" else "", last_error_at=self.erred_at,
+            drain_until=self.drain_until if state == "draining" else None,
             spark=spark, last_values=self._values(flow_id, seconds) if on else (),
             run_id=12 if on else 11, started_at=datetime.now(UTC) - timedelta(seconds=seconds),
             nodes_count=len(doc.nodes), revision=3,
@@ -528,6 +532,28 @@ class FakeDemo:
                               readers=(flow,) if name == "broker" else ())  # fmt: skip
 
 
+class FakeConnections:
+    """None of the host's; two that a flow brings."""
+
+    def __init__(self) -> None:
+        self.tests: list[tuple[str, str]] = []
+
+    async def list(self, principal: Principal) -> tuple[()]:
+        return ()
+
+    async def of_flows(self, principal: Principal) -> tuple[OwnConnectionView, ...]:
+        broker = OwnConnectionView(
+            flow_id="line-telemetry", flow_name="Line 1 telemetry", name="broker", type="mqtt.broker",
+            title="MQTT broker", state="down", text="nothing listens at 127.0.0.1:1883; 1,204 messages wait",
+            nodes=("temps", "out"),
+        )  # fmt: skip
+        return (broker, replace(broker, name="spare", state="idle", text="", nodes=()))
+
+    async def test_own(self, principal: Principal, flow_id: str, name: str) -> TestView:
+        self.tests.append((flow_id, name))
+        return TestView(ok=False, text="connection refused", at=datetime.now(UTC))
+
+
 class FakeHost:
     def __init__(self) -> None:
         self.flows = self.files = self.search = FakeFlows()
@@ -535,6 +561,7 @@ class FakeHost:
         self.demo, self.plant = FakeDemo(), None
         self.alarms = FakeAlarms()
         self.dead_letters = FakeLetters()
+        self.connections, self.asks = FakeConnections(), None
 
 
 def app() -> Any:

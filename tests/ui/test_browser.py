@@ -221,7 +221,7 @@ def test_a_click_takes_the_whole_text_typed_before_it(watched: Watched) -> None:
     page.get_by_test_id("payload").fill('{"value": 0}')
     expect(page.get_by_test_id("save")).to_be_visible()
     page.evaluate(BURST, ["[data-testid=payload]", typed, "[data-testid=save]"])
-    expect(page.get_by_test_id("letter")).to_contain_text("Payload, revision 1")
+    expect(page.get_by_test_id("letter")).to_contain_text("Payload, edit 1")
     expect(page.get_by_test_id("payload")).to_have_value('{"value": 12}')
 
     page.goto(watched.address + "/")

@@ -138,12 +138,12 @@ def mend(page: Page, row: Locator) -> None:
     expect(panel.get_by_test_id("payload-fault")).to_be_hidden()
     expect(panel.get_by_test_id("letter-retry")).to_be_disabled()  # what is typed has to be kept first
     panel.get_by_test_id("save").click()
-    expect(panel).to_contain_text("Payload, revision 1")
+    expect(panel).to_contain_text("Payload, edit 1")
     panel.get_by_test_id("original").locator("summary").click()
     expect(panel.get_by_test_id("original")).to_contain_text('"qty": -2')
     panel.get_by_test_id("letter-retry").click()
     expect(panel.get_by_test_id("letter-state")).to_have_text("Delivered")
-    expect(page.get_by_test_id("changes-text")).to_have_text("Sent in again: 1.")
+    expect(page.get_by_test_id("changes-text")).to_have_text("Sent in again: 1. Delivered: 1.")
     panel.get_by_test_id("letter-close").click()
 
 

@@ -44,7 +44,7 @@ def _notes(node: NodeView) -> list[list[str]]:
         ("warn" if is_recent(node.last_error_at) else "busy", "graph.errors", node.errors),
         ("busy", "graph.pending", node.pending),
     )
-    return [[mark, t(key, count=fmt.short_count(number))] for mark, key, number in facts if number][:2]
+    return [[mark, t(key, count=fmt.short_count(number))] for mark, key, number in facts if number]
 
 
 def _wire(wire: WireView) -> dict[str, Any]:

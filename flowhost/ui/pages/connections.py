@@ -16,7 +16,7 @@ from flowhost.ui import format as fmt
 from flowhost.ui.caller import caller
 from flowhost.ui.editor.link_dialog import LinkDialog
 from flowhost.ui.live import Live
-from flowhost.ui.own_connections import TONES, OwnConnections
+from flowhost.ui.own_connections import TONES, OwnConnections, state_words
 from flowhost.ui.secret_section import SecretSection
 from flowhost.ui.shell import Alert, empty_state, frame
 from flowhost.ui.tags import Button, Tag, link
@@ -152,8 +152,7 @@ class Row(Tag):
         self._dot.look(f"fh-dot fh-dot-{TONES[view.state]}")
         self._name.set_text(view.name)
         self._type.set_text(view.title)
-        state = t(f"connections.state.{view.state}")
-        self._state.set_text(f"{state}: {view.text}" if view.text else state)
+        self._state.set_text(state_words(view.state, view.text))
         self._settings.set_text(settings_text(view))
         self._changed.set_text(t("connections.changed", name=view.changed_by, time=fmt.clock(view.changed_at)))
         self._show_result(view.tested)

@@ -80,8 +80,8 @@ class RunsPage(Tag):
                     Column(t("runs.column.run"), "fh-narrow"), Column(t("runs.column.outcome")),
                     Column(t("runs.column.flow")), Column(t("runs.column.started")),
                     Column(t("runs.column.lasted"), "num"),
-                    Column(t("runs.column.revision"), "num"), Column(t("runs.column.in"), "num"),
-                    Column(t("runs.column.out"), "num"), Column(t("runs.column.else"), "num"),
+                    Column(t("runs.column.revision"), "num fh-roomy"), Column(t("runs.column.in"), "num"),
+                    Column(t("runs.column.out"), "num"), Column(t("runs.column.else"), "num fh-roomy"),
                     Column(t("runs.column.errors"), "num"),
                     Column(t("runs.column.dead"), "num"), Column(t("runs.column.reason"), "wide"),
                 ),
@@ -115,7 +115,7 @@ class RunPage(Tag):
             Tag("h2", t("run.nodes"), "fh-section")
             self._no_nodes = Tag("p", t("run.nodes.none"), "fh-none")
             self._nodes = DataTable(
-                [Column(t("nodes.node")), Column(t("nodes.type"), "fh-mono"), Column(t("nodes.state"))]
+                [Column(t("nodes.node")), Column(t("nodes.type"), "fh-mono fh-roomy"), Column(t("nodes.state"))]
                 + [Column(t(f"ledger.{name}"), "num", t(f"ledger.hint.{name}")) for name in (*COUNTERS, "errors")]
                 + [Column(t("node.last_error"), "wide")]
             )

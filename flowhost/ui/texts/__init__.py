@@ -10,6 +10,10 @@ __all__ = ["TEXTS", "t"]
 
 
 def t(key: str, **facts: Any) -> str:
-    """The text for this key, with facts filled in. An unknown key is a programming error and raises `KeyError`."""
-    text = TEXTS[key]
+    """The text for this key, with facts filled in; that of `<key>.one` where there is one of it.
+
+    An unknown key is a programming error and raises `KeyError`.
+    """
+    one = str(facts.get("count", "")) == "1" and f"{key}.one" in TEXTS
+    text = TEXTS[f"{key}.one" if one else key]
     return text.format(**facts) if facts else text

@@ -51,9 +51,11 @@ WORK: dict[str, str] = {
     "work.newer": "Newer",
     "work.older": "Older",
     "work.range": "{first} to {last} of {all}",
+    "work.newer_note.one": "{count} more has failed since; the list stands still while you work with it.",
     "work.newer_note": "{count} more have failed since; the list stands still while you work with it.",
     "work.newer_show": "Show them",
     # many
+    "work.matching.one": "{count} matches",
     "work.matching": "{count} match",
     "work.picked": "{count} selected",
     "work.unpick": "Select none",
@@ -80,6 +82,7 @@ WORK: dict[str, str] = {
     "work.waits": "Not running, so they wait for its next start: {flows}.",
     "work.broke_off": "It broke off after {done}; those stay as they are now. {detail}",
     "work.reason_many": "{count} times: {reason}",
+    "work.more_reasons.one": "and {count} more reason",
     "work.more_reasons": "and {count} more reasons",
     # nothing there
     "work.empty.dead.title": "Nothing to do",
@@ -122,7 +125,7 @@ WORK: dict[str, str] = {
     "letter.retry_not": "No retry: {text}.",
     "letter.flow": "Open the flow",
     "letter.payload": "Payload",
-    "letter.payload_revision": "Payload, revision {revision}",
+    "letter.payload_revision": "Payload, edit {revision}",
     "letter.types": (
         'JSON that keeps types: 1 is a whole number, 1.0 a decimal fraction, {"$decimal": "12.50"} an exact one, '
         '{"$bytes": "AAH/"} base64, {"$datetime": "2026-03-01T12:00:00+00:00"} a time.'
@@ -135,7 +138,7 @@ WORK: dict[str, str] = {
     "letter.undo": "Undo",
     "letter.unsaved": "What you typed is not kept yet: save it or undo it first.",
     "letter.conflict": "{detail}. What you typed is still here; close and open the letter to see the newest state.",
-    "letter.edit": "Revision {revision}, by {name}, {time}",
+    "letter.edit": "Edit {revision}, by {name}, {time}",
     "letter.original": "As it failed first",
     "letter.damaged": "It cannot be read: {problem}",
     "letter.hex": "Bytes",
@@ -165,22 +168,23 @@ WORK: dict[str, str] = {
     "letter.kind.undecodable": "Could not be read",
     "letter.kind.lostfromsight": "Lost from sight",
     "letter.kind.messageerror": "Does not fit the node",
-    "letter.kind.evaluationerror": "An expression failed on it",
+    "letter.kind.evaluationerror": "An expression could not be worked out",
     # questions
     "ask.cancel": "Cancel",
-    "ask.why": "Why need it not be delivered? Kept with the letter.",
+    "ask.why": "Why may it stay undelivered? Kept with the letter.",
     "ask.no_reason": "Say why: whoever looks later has to understand it.",
     "ask.retry.title": "Retry",
-    "ask.retry.all": "Send in again all open letters the filter shows: {count}? Each goes to the node it failed at.",
+    "ask.retry.all.one": "Retry the open letter that the filter shows? It goes to the node it failed at.",
+    "ask.retry.all": "Retry all {count} open letters that the filter shows? Each goes to the node it failed at.",
     "ask.retry.do": "Retry",
     "ask.discard.title": "Discard",
-    "ask.discard.one": "Letter {id} is closed and not delivered. It stays readable under “Discarded”.",
+    "ask.discard.one": "Letter {id} will be closed without being delivered. It stays readable under “Discarded”.",
     "ask.discard.picked": (
-        "Letters selected: {count}. They are closed and not delivered; they stay readable under “Discarded”."
+        "The {count} selected letters will be closed without being delivered. They stay readable under “Discarded”."
     ),
     "ask.discard.all": (
-        "All open letters the filter shows: {count}. They are closed and not delivered; they stay readable under "
-        "“Discarded”."
+        "All {count} open letters that the filter shows will be closed without being delivered. They stay readable "
+        "under “Discarded”."
     ),
     "ask.discard.do": "Discard",
     # import

@@ -76,6 +76,13 @@ async def test_a_flows_own_connection_goes_before_the_hosts(host: Host, until, t
     text = FLOW.format(id="a") + f"connections:\n  plantdb: {{type: sql.database, config: {url(own)}}}\n"
     await host.flows.import_file(ME, text)
     assert (await host.connections.show(ME, "plantdb")).used_by == ()
+    (brought,) = await host.connections.of_flows(ME)
+    assert (brought.flow_id, brought.name, brought.state, brought.nodes) == ("a", "plantdb", "idle", ("rows",))
+    assert (await host.connections.test_own(ME, "a", "plantdb")).ok
+    (tested,) = await host.connections.of_flows(ME)
+    assert tested.tested is not None
+    with pytest.raises(NotFoundError, match="brings no connection 'other'"):
+        await host.connections.test_own(ME, "a", "other")
     await host.flows.start(ME, "a")
     await until(lambda: rows_in(own) > 0)
     assert not shared.exists()

@@ -46,6 +46,8 @@ def test_a_node_whose_connection_is_down_tries_again() -> None:
     seen = {node.id: node for node in pictures.nodes(DOCUMENT, LIBRARY, snapshot(plc_up=False))}
     assert (seen["plc"].state, seen["plc"].text) == ("retrying", "plc: down since 10:15:29")
     assert [seen[name].state for name in ("named", "out")] == ["running", "running"]
+    (begins, *_) = pictures.nodes(DOCUMENT, LIBRARY, snapshot(plc_up=False, plc=NodeSnapshot(state="starting")))
+    assert begins.state == "retrying"
     assert pictures.nodes(DOCUMENT, LIBRARY, snapshot())[0].state == "running"
 
 

@@ -352,7 +352,7 @@ async def test_a_page_that_cannot_be_made_says_so(
 
 async def test_alarms_stand_on_the_overview_until_they_are_over(user: User, host: Any) -> None:
     await user.open("/")
-    assert texts(user, "alarms-count") == ["3, 3 not acknowledged"]
+    assert texts(user, "alarms-count") == ["3, none acknowledged yet"]
     shown = sorted(user.find(marker="alarm").elements, key=lambda row: row.id)
     assert [row.props["data-severity"] for row in shown] == ["critical", "error", "warning"]
     await user.should_see("10.1.2.3:1883 does not answer")
@@ -363,6 +363,43 @@ async def test_alarms_stand_on_the_overview_until_they_are_over(user: User, host
     await user.should_see("Acknowledged by local")
     host.alarms.standing.clear()
     await user.should_not_see("dead letters", retries=40)
+
+
+async def test_alarms_that_do_not_fit_are_counted_and_shown_at_a_click(user: User, host: Any, fake: ModuleType) -> None:
+    began = datetime.now(UTC)
+    host.alarms.standing = [
+        fake.alarm(i, "connection_down", "critical", f"link{i}", began, f"link{i}: 12,034 wait", "")
+        for i in range(1, 7)
+    ]
+    await user.open("/")
+    visible = [row for row in user.find(marker="alarm").elements if row.visible]
+    assert len(visible) == 4
+    await user.should_see("Show 2 more")
+    await user.should_see("12\u202f034 wait")
+    user.find(marker="alarms-more").click()
+    await until(lambda: all(row.visible for row in user.find(marker="alarm").elements))
+    await user.should_see("Show fewer")
+
+
+async def test_a_flow_that_is_being_stopped_says_what_it_waits_for(user: User, host: Any) -> None:
+    host.flows.states["production"] = "draining"
+    await user.open("/")
+    words = f"Delivers what is inside: 37 messages, until {clock(host.flows.drain_until)} at the latest"
+    await user.should_see(words)
+    await user.open("/flows/production")
+    await user.should_see(words)
+
+
+async def test_connections_of_flows_are_listed_tested_and_lead_to_their_settings(user: User, host: Any) -> None:
+    await user.open("/connections")
+    await user.should_not_see("No connections yet")
+    found = sorted(user.find(marker="own-connection").elements, key=lambda row: row.id)
+    assert [row.props["data-connection"] for row in found] == ["broker", "spare"]
+    assert below(found[0], "own-edit").props["href"] == "/flows/line-telemetry/edit?node=temps"
+    await user.should_see("Not connected: nothing listens at 127.0.0.1:1883; 1\u202f204 messages wait")
+    click(user, below(found[1], "own-try"))
+    await until(lambda: "connection refused" in below(found[1], "connection-tested").text)
+    assert host.connections.tests == [("line-telemetry", "spare")]
 
 
 async def test_the_number_of_alarms_is_on_every_page(user: User, host: Any) -> None:

@@ -138,7 +138,7 @@ async def test_the_list_stands_still_while_somebody_works_with_it(user: User, ho
     letters = host.dead_letters
     new = fake.letter(131)
     letters.rows = {new.id: new} | letters.rows
-    await until(lambda: "1 more have failed since" in " ".join(e.text for e in _texts(user, "newer-note")))
+    await until(lambda: "1 more has failed since" in " ".join(e.text for e in _texts(user, "newer-note")))
     assert rows(user) == first
     letters.rows[first[3]] = replace(letters.rows[first[3]], state="delivered")
     await until(lambda: first[3] not in rows(user))
@@ -228,7 +228,7 @@ async def test_many_in_steps_with_progress_and_a_way_to_stop(user: User, host: A
     await user.open("/work")
     press(user, "bulk-retry")
     await until(lambda: shown(user, "retry-do"))
-    await user.should_see("Send in again all open letters the filter shows: 130?")
+    await user.should_see("Retry all 130 open letters that the filter shows?")
     press(user, "retry-do")
     await until(lambda: "sent in again," in words(user, "changes-text"))
     press(user, "changes-stop")
@@ -236,6 +236,25 @@ async def test_many_in_steps_with_progress_and_a_way_to_stop(user: User, host: A
     done = sum(row.state == "retried" for row in letters.rows.values())
     assert 0 < done < 130
     assert f"Sent in again: {done}." in words(user, "changes-text")
+
+
+async def test_what_became_of_retried_letters_is_told(user: User, host: Any) -> None:
+    rows_now = host.dead_letters.rows
+    await user.open("/work")
+    picked = rows(user)[:4]
+    for box in shown(user, "pick")[:4]:
+        fire(user, box, "change", True)
+    press(user, "bulk-retry")
+    await until(lambda: words(user, "changes-text") == "Sent in again: 4. Still on their way: 4.")
+    for id_, state in zip(picked, ("dead", "dead", "delivered", "retried"), strict=True):
+        rows_now[id_] = replace(rows_now[id_], state=state)
+    await until(
+        lambda: words(user, "changes-text") == "Sent in again: 4. Delivered: 1. Failed again: 2. Still on their way: 1."
+    )
+    rows_now[picked[3]] = replace(rows_now[picked[3]], state="delivered")
+    await until(lambda: words(user, "changes-text") == "Sent in again: 4. Delivered: 2. Failed again: 2.")
+    (bar,) = shown(user, "changes")
+    assert "fh-work-changes-warn" in bar.classes
 
 
 async def test_selected_ones_are_discarded_with_a_reason(user: User, host: Any) -> None:

@@ -77,8 +77,9 @@ export class Bar {
   #showFlow(flow) {
     const { words } = this.editor;
     this.running = ["running", "starting", "draining"].includes(flow.state);
-    const tone = { running: "ok", starting: "busy", draining: "busy", failed: "bad", ended: "done" }[flow.state] ?? "off";
-    this.state.replaceChildren(el("span", `fh-dot fh-dot-${tone}`), words[`state_${flow.state}`] ?? flow.state);
+    const shown = flow.state === "running" && flow.text ? "retrying" : flow.state;
+    const tone = { running: "ok", retrying: "warn", starting: "busy", draining: "busy", failed: "bad", ended: "done" }[shown] ?? "off";
+    this.state.replaceChildren(el("span", `fh-dot fh-dot-${tone}`), words[`state_${shown}`] ?? shown);
     this.state.title = flow.text;
     write(this.rates, this.running ? `${rate(flow.rate)}${words.per_s}` : "");
     this.power.hidden = !this.editor.mayOperate;
@@ -105,6 +106,9 @@ export class Bar {
     write(this.changed, changed ? words.draft_changed : words.draft_same.replace("{revision}", this.revision));
     this.changed.dataset.changed = String(changed);
     this.deploy.hidden = !this.editor.mayEdit;
+    // it looks idle but can be pressed: a field that is being typed in is taken over by the click
+    this.deploy.classList.toggle("fh-primary", changed);
+    write(this.deploy.lastChild, changed ? words.deploy : words.deploy_nothing);
   }
 
   #deploy() {

@@ -79,6 +79,7 @@ function showNode(card, facts) {
   if (notes === card.shownNotes) return;
   card.shownNotes = notes;
   card.notes.replaceChildren();
+  card.notes.title = facts.notes.map(([, words]) => words).join(", ");
   for (const [tone, words] of facts.notes) element(card.notes, "span", `fh-note fh-note-${tone}`, words);
 }
 
