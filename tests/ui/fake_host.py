@@ -35,6 +35,7 @@ from flowhost.services.letter_views import (
     PayloadView,
     RetryView,
 )
+from flowhost.services.secret_views import SecretView
 from flowhost.services.views import (
     SPARK_POINTS,
     AlarmView,
@@ -554,6 +555,13 @@ class FakeConnections:
         return TestView(ok=False, text="connection refused", at=datetime.now(UTC))
 
 
+class FakeSecrets:
+    """A store nobody has put anything into."""
+
+    async def list(self, principal: Principal) -> tuple[SecretView, ...]:
+        return ()
+
+
 class FakeHost:
     def __init__(self) -> None:
         self.flows = self.files = self.search = FakeFlows()
@@ -562,6 +570,7 @@ class FakeHost:
         self.alarms = FakeAlarms()
         self.dead_letters = FakeLetters()
         self.connections, self.asks = FakeConnections(), None
+        self.secrets = FakeSecrets()
 
 
 def app() -> Any:
