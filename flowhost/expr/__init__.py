@@ -5,6 +5,7 @@ from flowhost.expr.folds import FOLDS
 from flowhost.expr.functions import BUILTINS, Builtin
 from flowhost.expr.language import CompiledExpression, compile_expression
 from flowhost.expr.scope import ROOTS, DataPath, Functions, MetaLike, Scope
+from flowhost.expr.spellings import UNITS, common_unit
 from flowhost.expr.template import CompiledTemplate, compile_template
 from flowhost.expr.times import iso_time
 from flowhost.expr.units import affine
@@ -14,6 +15,7 @@ __all__ = [
     "BUILTINS",
     "FOLDS",
     "ROOTS",
+    "UNITS",
     "Builtin",
     "CompiledAggregate",
     "CompiledExpression",
@@ -24,6 +26,7 @@ __all__ = [
     "Scope",
     "affine",
     "as_text",
+    "common_unit",
     "compile_aggregate",
     "compile_expression",
     "compile_template",

@@ -7,11 +7,11 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from pydantic import model_validator
+from pydantic import ValidationInfo, field_validator
 from typing_extensions import override
 
 from flowhost import sdk
-from flowhost.expr import affine
+from flowhost.expr import affine, common_unit
 from flowhost.sdk import CodeWriter, InlineTransform, MessageError, NodeSpec, setting
 
 
@@ -20,15 +20,29 @@ class ConvertConfig(sdk.Config):
 
     field: str = setting("", example="value")
     """Field of the payload that holds the number; empty where the payload is the number."""
-    from_: str = setting("", alias="from", example="Cel")
+    from_: str = setting("", alias="from", title="From unit", widget="unit", example="Cel")
     """UCUM unit of the value; empty takes the message's own unit."""
-    to: str = setting(example="[degF]")
+    to: str = setting(title="To unit", widget="unit", example="[degF]")
     """UCUM unit to convert to; it becomes the message's unit."""
 
-    @model_validator(mode="after")
-    def _units_fit(self) -> ConvertConfig:
-        affine(self.from_ or self.to, self.to)
-        return self
+    @field_validator("from_", "to", mode="before")
+    @classmethod
+    def _as_ucum(cls, unit: Any) -> Any:
+        return common_unit(unit) if isinstance(unit, str) else unit
+
+    @field_validator("from_")
+    @classmethod
+    def _known(cls, unit: str) -> str:
+        if unit:
+            affine(unit, unit)
+        return unit
+
+    @field_validator("to")
+    @classmethod
+    def _fits(cls, unit: str, known: ValidationInfo) -> str:
+        # an unknown `from` is said at its own field
+        affine(known.data.get("from_") or unit, unit)
+        return unit
 
 
 class Convert(InlineTransform[ConvertConfig]):

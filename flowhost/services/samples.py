@@ -13,7 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from flowhost.catalog import Catalog
 from flowhost.errors import ConfigError, ConflictError, HostError
-from flowhost.expr import BUILTINS, ROOTS
+from flowhost.expr import BUILTINS, ROOTS, UNITS
 from flowhost.graph.emit import dump_flow
 from flowhost.graph.jsonform import from_json, to_json
 from flowhost.services.access import Principal, demand
@@ -52,14 +52,17 @@ class SampleService:
         self._keeping = asyncio.Lock()
 
     async def words(self, principal: Principal) -> dict[str, Any]:
-        """What may stand in expressions: names of the message, and functions with signature and sentence."""
+        """What may stand in expressions: names, functions with signature and sentence, frequent units."""
         demand(principal, "flow.read")
         functions = [
             {"name": one.name, "signature": one.signature, "summary": one.summary} for one in BUILTINS.values()
         ]
         extra = [name for name in self._catalog.functions if name not in BUILTINS]
         functions += [{"name": name, "signature": f"{name}(...)", "summary": ""} for name in extra]
-        return {"names": list(ROOTS), "functions": sorted(functions, key=lambda one: str(one["name"]))}
+        units = [{"code": code, "words": words, "spellings": list(others)} for code, (words, *others) in UNITS.items()]
+        return {
+            "names": list(ROOTS), "functions": sorted(functions, key=lambda one: str(one["name"])), "units": units,
+        }  # fmt: skip
 
     async def evaluate(
         self, principal: Principal, text: str, message: Mapping[str, Any] | None, *, template: bool

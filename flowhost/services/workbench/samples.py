@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,16 @@ SHOWN_BYTES = 20_000
 """Payloads larger than this as JSON are cut."""
 
 
+def _never_bool(text: str) -> bool:
+    """Whether an expression that compiles certainly gives neither true nor false: sums, texts, lists."""
+    found = ast.parse(text.strip(), mode="eval").body
+    if isinstance(found, ast.Constant):
+        return not isinstance(found.value, bool)
+    return isinstance(found, ast.BinOp | ast.List | ast.Dict) or (
+        isinstance(found, ast.UnaryOp) and not isinstance(found.op, ast.Not)
+    )
+
+
 class Samples:
     """Tries expressions and drafts out.
 
@@ -40,8 +51,8 @@ class Samples:
         """An expression or template on a message.
 
         Returns:
-            `{value}`, `{}` where there is no message to try it on, or `{error, column, text_wrong}`: the text is wrong,
-            or does not fit this message.
+            `{value}`; `{}` where there is no message to try it on, `{never_bool}` if it never gives true or false;
+            or `{error, column, text_wrong}`: the text is wrong, or does not fit this message.
         """
         text, message = facts["text"], facts["message"]
         compiled: Any
@@ -55,7 +66,7 @@ class Samples:
         except ExpressionError as error:
             return {"error": error.reason, "column": error.column, "text_wrong": True}
         if message is None and not compiled.constant:
-            return {}
+            return {"never_bool": True} if not facts["template"] and _never_bool(text) else {}
         try:
             value = run(*_parts(message or {}))
         except EvaluationError as error:

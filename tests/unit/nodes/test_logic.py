@@ -5,8 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from pydantic import ValidationError
 
 from flowhost.errors import ConfigError
+from flowhost.nodes.transform_convert import ConvertConfig
 from flowhost.testing.clock import START_NS
 
 # -- filter
@@ -289,3 +291,19 @@ async def test_template_names_the_missing_field(bench, msg) -> None:
     node = await bench("template", text="order {payload.order}")
     await node.give(msg({"no": 1}))
     assert "payload.order is missing" in node.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "code"), [("°C", "Cel"), ("℉", "[degF]"), ("kWh", "kW.h"), ("m³/h", "m3/h"), ("L/min", "l/min")]
+)
+def test_convert_takes_units_as_people_write_them(given: str, code: str) -> None:
+    assert ConvertConfig.model_validate({"to": given}).to == code
+
+
+def test_convert_says_what_is_wrong_with_a_unit_at_its_field() -> None:
+    with pytest.raises(ValidationError) as unknown:
+        ConvertConfig.model_validate({"from": "furlongs", "to": "m"})
+    assert [error["loc"] for error in unknown.value.errors()] == [("from",)]
+    with pytest.raises(ValidationError) as unfit:
+        ConvertConfig.model_validate({"from": "Cel", "to": "bar"})
+    assert [error["loc"] for error in unfit.value.errors()] == [("to",)]

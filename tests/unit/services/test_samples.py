@@ -110,6 +110,9 @@ async def test_expressions_are_tried_on_a_message(host: Host) -> None:
     assert "pressure" in missing["error"]
     assert await ask("payload.value", message=None) == {}
     assert await ask("1 + 1", message=None) == {"value": 2}
+    assert await ask("payload.value + 1", message=None) == {"never_bool": True}
+    assert await ask("payload.value > 1", message=None) == {}
     words = (await host.asks.answer(ME, "expression.words", {}))["value"]
     assert "payload" in words["names"]
     assert any(one["name"] == "coalesce" for one in words["functions"])
+    assert any(one["code"] == "Cel" and "°C" in one["spellings"] for one in words["units"])
