@@ -116,6 +116,7 @@ def _field(name: str, field: FieldInfo) -> dict[str, Any]:
     inner = [found for found in _all_members(field.annotation) if is_model(found)]
     return {
         "name": name,
+        "title": field.title or title_of(name, str(extra.get("unit", ""))),
         "type": type_words(field.annotation),
         "required": field.is_required(),
         "default": _default(field),
@@ -129,6 +130,27 @@ def _field(name: str, field: FieldInfo) -> dict[str, Any]:
         "example": _plain(field.examples[0]) if field.examples else None,
         "fields": [fact for model in dict.fromkeys(inner) for fact in describe_fields(model)],
     }
+
+
+_NAMES: dict[str, str] = {
+    "bom": "byte order mark", "ca": "CA", "csv": "CSV", "id": "Id", "ip": "IP", "json": "JSON", "mqtt": "MQTT",
+    "opc": "OPC", "ok": "OK", "plc": "PLC", "qos": "QoS", "sql": "SQL", "tls": "TLS", "ua": "UA", "url": "URL",
+    "utc": "UTC", "xml": "XML", "http": "HTTP", "pki": "PKI", "cert": "certificate", "keepalive": "keep alive",
+    "auth": "sign-in",
+}  # fmt: skip
+"""Words that are not written as they stand in a key."""
+
+
+def title_of(name: str, unit: str = "") -> str:
+    """What a form calls a field: `timeout_s` of unit s is "Timeout", `qos` is "QoS"."""
+    words = name.strip("_").split("_")
+    # the unit stands behind the input, and in the key only for those who write files
+    if len(words) > 1 and unit and words[-1].lower() == unit.lower():
+        words = words[:-1]
+    if unit == "1/s":
+        words = " ".join(words).removesuffix(" hz").removesuffix(" per s").split()
+    shown = " ".join(_NAMES.get(word, word) for word in words)
+    return shown[:1].upper() + shown[1:]
 
 
 _TYPE_WORDS: dict[Any, str] = {

@@ -14,9 +14,9 @@ Order = Literal["strict", "key", "none"]
 class RetryPolicy(Config):
     """How often and for how long a message is tried that its target did not take."""
 
-    first_s: float = setting(0.5, unit="s", gt=0, le=3600)
+    first_s: float = setting(0.5, title="First wait", unit="s", gt=0, le=3600)
     """Wait before the second try. Each further wait is twice as long, shortened by chance up to a half."""
-    max_s: float = setting(60.0, unit="s", gt=0, le=86_400)
+    max_s: float = setting(60.0, title="Longest wait", unit="s", gt=0, le=86_400)
     """Longest wait between two tries. A target that says how long to wait is waited for as long as it says."""
     max_tries: int | None = setting(None, ge=1, example=20)
     """Tries of one message before it becomes a dead letter of kind `gave-up`; without end where left out."""
@@ -43,7 +43,7 @@ class DeliveryPolicy(Config):
     when_full: Literal["block", "drop_oldest"] = setting("block")
     """At the limit: `block` stops the producers up to their sources; `drop_oldest` gives up the oldest messages,
     counted as dropped and said."""
-    drain_per_s: float | None = setting(None, unit="1/s", gt=0, example=500)
+    drain_per_s: float | None = setting(None, title="Drain rate", unit="1/s", gt=0, example=500)
     """Most messages a second while a backlog is worked off, so that a target that is back is not overrun. Choose more
     than usually arrive, or the backlog never ends. No limit where left out."""
     backlog: Literal["in_order", "live_first"] = setting("in_order")

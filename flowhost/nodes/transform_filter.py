@@ -13,7 +13,7 @@ from flowhost.sdk import CodeWriter, Expression, InlineTransform, MessageError, 
 class FilterConfig(sdk.Config):
     """What a filter lets through."""
 
-    where: Expression = setting(example="quality == 'good' and payload.value > 0")
+    where: Expression = setting(example="quality == 'good' and payload.value > 0", widget="condition")
     """Messages for which this is true go on; the others end here, counted as filtered. Must give true or false."""
 
 

@@ -16,7 +16,7 @@ from flowhost.sdk import Expression, Message, MessageError, NodeSpec, StateForm,
 class JoinField(sdk.Config):
     """One field of the joined payload."""
 
-    where: Expression = setting(example="topic == 'Line1.Order.Number'")
+    where: Expression = setting(example="topic == 'Line1.Order.Number'", widget="condition")
     """Messages that carry this field."""
     value: Expression | None = setting(None, example="payload.value")
     """Its value; left out, the whole payload."""

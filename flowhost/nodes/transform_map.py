@@ -30,9 +30,11 @@ class MetaChanges(sdk.Config):
 class MapConfig(sdk.Config):
     """What the new payload holds."""
 
-    set: dict[str, Expression] = setting(default_factory=dict, example={"tag": "topic", "value": "payload * 1.8 + 32"})
+    set: dict[str, Expression] = setting(
+        default_factory=dict, title="Fields to set", example={"tag": "topic", "value": "payload * 1.8 + 32"}
+    )
     """Fields of the new payload and the expressions that fill them."""
-    keep: bool = setting(False)
+    keep: bool = setting(False, title="Keep the other fields")
     """Keep the fields the payload already has; `set` adds to them or replaces them."""
     meta: MetaChanges = setting(default_factory=MetaChanges)
     """Changes to topic, key, unit and time."""

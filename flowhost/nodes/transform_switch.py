@@ -19,7 +19,7 @@ class Rule(sdk.Config):
 
     port: str = setting(pattern=PORT_PATTERN, example="running")
     """Name of the output, as written in wires."""
-    where: Expression = setting(example="payload.state == 'EXECUTE'")
+    where: Expression = setting(example="payload.state == 'EXECUTE'", widget="condition")
     """Messages for which this is true leave by the port."""
 
 

@@ -377,7 +377,7 @@ class ConnectionService:
         check_config(report, ("connections", name, "config"), kind.Config, config, self._catalog.functions, os.environ)
         skipped = len(f"connections.{name}.")
         return tuple(
-            ProblemView(place=one.place[skipped:], message=one.message, severity=one.severity)
+            ProblemView(place=one.place[skipped:], message=one.message, severity=one.severity, code=one.code)
             for one in report.problems()
         )
 

@@ -440,8 +440,11 @@ def _examined(
         found = examine(from_json(document), library, os.environ, shared)
     except ConfigError as error:
         return (ProblemView(place=error.place, message=error.message, severity="error"),), (), {}
-    problems = (ProblemView(place=one.place, message=one.message, severity=one.severity) for one in found.problems)
-    return tuple(problems), found.guarantees, found.ports
+    problems = tuple(
+        ProblemView(place=one.place, message=one.message, severity=one.severity, code=one.code)
+        for one in found.problems
+    )
+    return problems, found.guarantees, found.ports
 
 
 def _names_shared(document: Mapping[str, Any], connection: str) -> bool:

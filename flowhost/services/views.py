@@ -213,11 +213,13 @@ class ProblemView:
         place: path into the flow file, e.g. `nodes.temps.config.qos`.
         message: what is wrong and what to do.
         severity: error (the flow cannot start) or warning.
+        code: of the rule, such as `missing-field`; empty where no rule stands behind it.
     """
 
     place: str
     message: str
     severity: Literal["error", "warning"] = "error"
+    code: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ async def test_topics_are_a_tree_and_can_be_searched(broker, new_probe, connecti
         ("plant/#", "plant/", "plant/"),
     ]
     below = await connection.browse(BrowseRequest(what="topics", under="plant/line1/"))
-    assert [(one.value, one.detail) for one in below.items] == [("plant/line1/temp", "{'value': 20.5}")]
+    assert [(one.value, one.detail) for one in below.items] == [("plant/line1/temp", '{"value": 20.5}')]
     found = await connection.browse(BrowseRequest(what="topics", search="LINE2"))
     assert [one.value for one in found.items] == ["plant/line2/temp"]
     # what is published now is in the next answer

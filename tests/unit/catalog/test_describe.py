@@ -3,7 +3,7 @@ from typing import Any, Literal
 import pytest
 
 from flowhost.catalog import load_catalog
-from flowhost.catalog.describe import describe, describe_fields, describe_markdown, kind_of, type_words
+from flowhost.catalog.describe import describe, describe_fields, describe_markdown, kind_of, title_of, type_words
 from flowhost.sdk import Config, Expression, NodeSpec, Port, Secret, Sink, Source, Template, setting
 
 
@@ -136,3 +136,22 @@ def test_every_installed_type_has_its_page() -> None:
         assert describe_markdown(node_type).startswith(f"# {node_type.spec.id}\n")
         undocumented = [field["name"] for field in describe_fields(node_type.Config) if not field["docs"]]
         assert undocumented == []
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "title"),
+    [
+        ("timeout_s", "s", "Timeout"), ("period_ms", "ms", "Period"), ("rate_hz", "1/s", "Rate"), ("qos", "", "QoS"),
+        ("tls", "", "TLS"), ("id", "", "Id"), ("base_url", "", "Base URL"), ("inbox_days", "d", "Inbox days"),
+        ("create_table", "", "Create table"),
+    ],
+)  # fmt: skip
+def test_a_field_has_a_name_for_people(name: str, unit: str, title: str) -> None:
+    assert title_of(name, unit) == title
+
+
+def test_a_plugin_may_name_its_fields_itself() -> None:
+    class Named(Config):
+        pause_s: float = setting(1.0, unit="s", title="Time to rest")
+
+    assert describe_fields(Named)[0]["title"] == "Time to rest"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 
 from flowhost.sdk import BrowseRequest, Choice, Choices, NodeError
@@ -76,7 +77,7 @@ class TopicsSeen:
 
     def _choice(self, topic: str, label: str) -> Choice:
         value = decoder("auto")(self._seen[topic])
-        text = str(value)
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
         return Choice(
             value=topic, label=label, detail=text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
         )

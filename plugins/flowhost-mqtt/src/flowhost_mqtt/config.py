@@ -95,7 +95,7 @@ class SubscribeConfig(Config):
     topics: tuple[str, ...] = setting(example=["plant/+/temp"], min_length=1, widget="topic", choices_from="topics")
     """Topic filters: `+` stands for one level, `#` at the end for all below, `$share/group/filter` shares the load."""
     qos: Literal[0, 1, 2] = setting(1)
-    """0: at most once. 1: kept by the broker until the flow has delivered it. 2 is made as 1 (duplicates possible)."""
+    """0: at most once. 1: kept by the broker until the flow has delivered it. 2 works as 1 (duplicates possible)."""
     id: Expression | None = setting(None, example="topic + ':' + text(payload.seq)")
     """What makes a message unique, the same on every redelivery. Without it the path is 'at least once'."""
     key: Expression | None = setting(None, advanced=True, example="payload.machine")
