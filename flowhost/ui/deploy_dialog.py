@@ -10,7 +10,9 @@ from nicegui import ui
 
 from flowhost.errors import ConfirmationError, FlowHostError
 from flowhost.graph.diff import Change
+from flowhost.services.access import may
 from flowhost.services.drafts import DeployPlan
+from flowhost.services.views import ProblemView
 from flowhost.ui.caller import caller
 from flowhost.ui.live import Live
 from flowhost.ui.shell import Alert
@@ -31,26 +33,40 @@ class DeployDialog:
     """
 
     def __init__(self, live: Live, flow_id: str) -> None:
-        self._drafts = live.host.drafts
+        self._drafts, self._flows = live.host.drafts, live.host.flows
         self._flow_id = flow_id
+        self._starts = False
         self._rev = -1
+        self._said: list[Mapping[str, Any]] = []
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("deploy.title")):
             Tag("h2", t("deploy.title"))
             self._lead = Tag("p", "", "fh-sub")
             self._alert = Alert()
             self._problems = Tag("div", "", "fe-problem-list")
             self._changes = Tag("div", "", "fe-changes", data_testid="deploy-changes")
-            self._note = ui.input(t("deploy.note")).props("outlined dense").classes("fe-note-field")
-            self._note.mark("deploy-note")
+            self._note = ui.textarea(t("deploy.note"), on_change=self._keep_note)
+            self._note.props("outlined dense autofocus autogrow").classes("fe-note-field").mark("deploy-note")
+            self._note.on("keydown.ctrl.enter.prevent", self._on_key)
+            self._note.on("keydown.meta.enter.prevent", self._on_key)
             with Tag("div", "", "fh-dialog-buttons"):
                 Button(t("deploy.cancel"), "close", self._close, "fh-quiet")
                 self._anyway = Button(t("deploy.anyway"), "warning", self._on_anyway, data_testid="deploy-anyway")
-                self._do = Button(
-                    t("deploy.do"), "rocket_launch", self._on_deploy, "fh-primary", data_testid="deploy-do"
+                self._do = Button(t("deploy.do"), "rocket_launch", self._on_deploy, data_testid="deploy-do")
+                self._run = Button(
+                    t("deploy.start"), "play_arrow", self._on_start, "fh-primary", data_testid="deploy-start"
                 )
 
-    async def open(self, rev: int) -> None:
-        """Show what this draft would do."""
+    async def open(self, asked: Mapping[str, Any]) -> None:
+        """Show what a draft would do.
+
+        Args:
+            asked: `rev` of the draft, and what the page `said` is wrong: `{place, message, text, noted}`, where `noted`
+                was seen on messages and is nothing lint knows.
+        """
+        rev, said = asked.get("rev"), asked.get("said")
+        if not isinstance(rev, int):
+            return
+        self._said = [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
         self._rev = rev
         self._alert.take_back()
         self._anyway.show_if(condition=False)
@@ -67,7 +83,13 @@ class DeployDialog:
     def _show(self, plan: DeployPlan) -> None:
         errors = [problem for problem in plan.problems if problem.severity == "error"]
         self._lead.set_text(_lead(plan))
-        self._do.put("disabled", True if errors or not (plan.changes or plan.moved) else None)
+        self._starts = not plan.running and may(caller(), "flow.operate")
+        idle = bool(errors) or not (plan.changes or plan.moved)
+        self._do.put("disabled", True if idle else None)
+        self._do.look(f"fh-button {'' if self._starts else 'fh-primary'}")
+        self._run.show_if(self._starts)
+        self._run.put("disabled", True if idle else None)
+        self._note.set_visibility(not idle)
         self._problems.clear()
         self._changes.clear()
         with self._problems:
@@ -75,22 +97,51 @@ class DeployDialog:
             for problem in plan.problems:
                 with Tag("div", "", f"fe-problem fe-problem-{problem.severity}", data_testid="deploy-problem"):
                     icon("error_outline" if problem.severity == "error" else "warning_amber")
-                    Tag("span", f"{problem.place}: {problem.message}")
+                    Tag("span", self._in_words(problem))
+            for one in self._said:
+                if one.get("noted"):
+                    with Tag("div", "", "fe-problem fe-problem-warning", data_testid="deploy-problem"):
+                        icon("warning_amber")
+                        Tag("span", str(one.get("text", "")))
+        # an empty part would leave a gap
+        self._problems.show_if(self._problems.default_slot.children)
+        self._changes.show_if(plan.changes)
         with self._changes:
             for change in plan.changes[:SHOWN]:
                 change_line(change)
             if len(plan.changes) > SHOWN:
                 Tag("p", t("deploy.more", count=len(plan.changes) - SHOWN), "fh-sub")
 
+    def _in_words(self, problem: ProblemView) -> str:
+        """As the page says it; what it has not heard of yet with its node."""
+        for one in self._said:
+            if (one.get("place"), one.get("message")) == (problem.place, problem.message):
+                return str(one.get("text", "")).replace("`", "")
+        thing = problem.place.removeprefix("nodes.").partition(".")[0]
+        return f"{thing}: {problem.message}"
+
+    def _keep_note(self) -> None:
+        """While a note is typed, a click beside the dialog does not throw it away."""
+        self._dialog.props["no-backdrop-dismiss"] = bool(self._note.value)
+
+    async def _on_key(self) -> None:
+        button = self._run if self._starts else self._do
+        if "disabled" not in button.props:
+            await self._deploy(confirm=False, start=self._starts)
+
     async def _on_deploy(self) -> None:
         await self._deploy(confirm=False)
+
+    async def _on_start(self) -> None:
+        await self._deploy(confirm=False, start=True)
 
     async def _on_anyway(self) -> None:
         await self._deploy(confirm=True)
 
-    async def _deploy(self, *, confirm: bool) -> None:
+    async def _deploy(self, *, confirm: bool, start: bool = False) -> None:
         self._alert.take_back()
-        self._do.busy(t("deploy.busy"))
+        button = self._run if start else self._do
+        button.busy(t("deploy.busy"))
         note = str(self._note.value or "").strip()
         try:
             number = await self._drafts.deploy(caller(), self._flow_id, self._rev, note, confirm=confirm)
@@ -99,9 +150,17 @@ class DeployDialog:
             self._anyway.show_if(isinstance(error, ConfirmationError))
             return
         finally:
-            self._do.busy(None)
+            button.busy(None)
         self._close()
         ui.notify(t("deploy.done", revision=number), type="positive")
+        if start:
+            await self._start()
+
+    async def _start(self) -> None:
+        try:
+            await self._flows.start(caller(), self._flow_id)
+        except FlowHostError as error:
+            ui.notify(str(error), type="negative", multi_line=True, timeout=8000)
 
     def _close(self) -> None:
         self._dialog.value = False

@@ -18,12 +18,12 @@ def address(served: Served) -> str:
 
 def build_five(canvas: Canvas) -> None:
     """Five nodes by mouse: a generator, a filter, a map, a sink, and a log for what fails."""
-    canvas.drop("sim.generate", 40, 120)
+    canvas.drop("sim.generate", 150, 120)
     canvas.fill("tags", "2")
     canvas.fill("rate_hz", "20")
-    canvas.drop("filter", 300, 120)
+    canvas.drop("filter", 390, 120)
     canvas.fill("where", "payload.seq >= 0")
-    canvas.drop("map", 560, 120)
+    canvas.drop("map", 640, 120)
     box = canvas.field("set")
     box.get_by_label("Name").last.fill("double")
     box.get_by_label("Value").last.fill("payload.value * 2")
@@ -43,7 +43,7 @@ def test_a_flow_is_built_by_mouse_deployed_broken_and_mended(watched: Watched) -
     canvas = begin(watched)
     page = canvas.page
     build_five(canvas)
-    expect(page.get_by_test_id("problems")).to_have_text(re.compile("No problems"), timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("problems")).to_have_text(re.compile("Flow is valid"), timeout=PATIENCE_MS)
     canvas.deploy()
     page.get_by_test_id("flow-switch").click()
     expect(page.get_by_test_id("flow-state")).to_have_text(re.compile("Running"), timeout=PATIENCE_MS)
@@ -112,7 +112,7 @@ def test_a_flow_is_built_by_keyboard_alone(watched: Watched) -> None:
     for _ in range(3):
         keys.press("ArrowLeft")
     keys.press("Enter")
-    box = canvas.field("where").locator("input")
+    box = canvas.field("where").locator("input, textarea").first
     box.focus()
     keys.type("payload.seq > 3")
     keys.press("Enter")

@@ -41,7 +41,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         may_edit: without it everything can be looked at and nothing changed.
         may_operate: the flow may be started and stopped.
         may_send: sources may be told to send by hand.
-        on_deploy: told the number of the draft somebody wants to deploy.
+        on_deploy: told what somebody wants to deploy, as `DeployDialog.open` takes it.
         on_switch: told `start` or `stop`.
         on_history: the versions of the flow are asked for.
     """
@@ -54,7 +54,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         may_edit: bool,
         may_operate: bool,
         may_send: bool,
-        on_deploy: Callable[[int], Any],
+        on_deploy: Callable[[Mapping[str, Any]], Any],
         on_switch: Callable[[str], Any],
         on_history: Callable[[], Any],
     ) -> None:
@@ -70,6 +70,6 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
             "maySend": may_send,
         }
         self.props["facts"] = json.dumps(facts, default=str)
-        self.on("deploy", lambda event: on_deploy(event.args) if isinstance(event.args, int) else None)
+        self.on("deploy", lambda event: on_deploy(event.args) if isinstance(event.args, dict) else None)
         self.on("switch", lambda event: on_switch(event.args) if event.args in ("start", "stop") else None)
         self.on("history", lambda _: on_history())

@@ -7,7 +7,7 @@ BENCH_WORDS: dict[str, str] = {
     # connections
     "link_new": "New connection",
     "link_edit": "Connection {name}",
-    "link_type": "What it leads to",
+    "link_type": "Kind of connection",
     "link_name": "Name",
     "link_name_help": "As flows name it: letters, digits, '-' and '_', beginning with a letter.",
     "link_shared": "For all flows of this host",
@@ -43,18 +43,36 @@ BENCH_WORDS: dict[str, str] = {
     "hand_new": "Deploy first: the flow that runs does not have this node yet.",
     "hand_not_ready": "This node cannot send now: see its state.",
     # pick lists
-    "pick_button": "Look what there is",
-    "pick_title": "Pick: {field}",
+    "pick_button": "Browse",
+    "pick_title": "Choose: {field}",
     "pick_search": "Search",
     "pick_looking": "Looking …",
     "pick_nothing": "Nothing here.",
     "pick_again": "Look again",
     "pick_open": "Open",
-    "pick_take": "Take it",
-    "pick_take_many": "Take these {count}",
+    "pick_take": "Use it",
+    "pick_take_many": "Use these {count}",
     "pick_names": "Names there are at the target",
     # expressions
-    "expr_no_message": "Right so far. What comes out is shown once a message has come, or a sample was sent through.",
+    "expr_no_message": "It can be read. What comes out is shown once a message has come, or a sample was sent through.",
+    "expr_not_truth": "This gives {value}, not true or false. Compare it with something, as in … > 30.",
+    "expr_never_truth": "This gives neither true nor false. Compare it with something, as in … > 30.",
+    "expr_no_fields": "Fields appear here once a message has come.",
+    "expr_reference": "All functions",
+    "expr_title": "What may stand in an expression",
+    "expr_search": "Search",
+    "expr_names": "Of the message",
+    "expr_functions": "Functions",
+    "expr_signs": "Signs",
+    "expr_signs_list": (
+        "+ - * / // % **: Calculate; + joins text\n"
+        "== != < <= > >=: Compare\n"
+        "and or not: Combine true and false\n"
+        "a if condition else b: One of two values\n"
+        "x in [1, 2, 3]: Whether it is one of these\n"
+        "'text': Text stands in quotes\n"
+        "payload['odd name']: A field whose name is no plain word"
+    ),
     "expr_on_message": "On the last message",
     "expr_from": "from",
     # drawer
@@ -64,7 +82,7 @@ BENCH_WORDS: dict[str, str] = {
     "sample_source": "Source that brings the messages",
     "sample_messages": "Messages as JSON: a list of {topic, payload}, one of them, or a bare payload",
     "sample_last": "Last messages",
-    "sample_advance": "then time passes",
+    "sample_advance": "and then wait",
     "sample_advance_help": "How far time moves on after the messages, such as 60s or 5m: windows close, delays end.",
     "sample_run": "Send through the draft",
     "sample_running": "Sending through …",

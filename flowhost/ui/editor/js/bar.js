@@ -1,6 +1,8 @@
 // The bar above the canvas: undo, redo, problems, who is here, state of the flow, deploy.
 import { el, icon, iconButton, rate, write } from "./dom.js";
 import { colourOf } from "./people.js";
+import { nodeOf } from "./problems.js";
+import { Trouble } from "./trouble.js";
 
 export class Bar {
   /**
@@ -33,6 +35,7 @@ export class Bar {
       this.undo, this.redo, this.find, this.yaml, this.history, this.keys, this.role, this.line, el("span", "fh-grow"), this.people, this.rates, this.state, this.power,
       this.problems, this.changed, this.deploy,
     );
+    new Trouble(this.problems, editor);
     editor.on("undo", () => this.#showUndo());
     editor.on("problems", (found) => this.#showProblems(found));
     editor.on("people", (people) => this.#showPeople(people));
@@ -54,11 +57,17 @@ export class Bar {
 
   #showProblems(found) {
     const { words } = this.editor;
-    const errors = found.filter((one) => one.severity === "error").length;
-    const text = found.length ? (errors ? words.errors_count : words.warnings_count).replace("{count}", errors || found.length) : words.no_problems;
-    this.problems.replaceChildren(icon(errors ? "error_outline" : found.length ? "warning_amber" : "check"), el("span", "", {}, text));
-    this.problems.dataset.worst = errors ? "error" : found.length ? "warning" : "";
-    this.errors = errors;
+    const all = found.filter((one) => one.severity === "error");
+    const errors = all.filter((one) => !one.calm).length;
+    const open = all.length - errors;
+    const [worst, sign, text, count] = errors
+      ? ["error", "error_outline", words.errors_count, all.length]
+      : open
+        ? ["open", "radio_button_unchecked", words.errors_open, open]
+        : found.length ? ["warning", "warning_amber", words.warnings_count, found.length] : ["", "check", words.no_problems, 0];
+    this.problems.replaceChildren(icon(sign), el("span", "", {}, text.replace("{count}", count)));
+    this.problems.title = words.problems_why;
+    this.problems.dataset.worst = worst;
   }
 
   #showPeople(people) {
@@ -105,18 +114,29 @@ export class Bar {
     const { words } = this.editor;
     write(this.changed, changed ? words.draft_changed : words.draft_same.replace("{revision}", this.revision));
     this.changed.dataset.changed = String(changed);
+    this.deploy.classList.toggle("fh-primary", changed); // quiet while there is nothing to deploy
     this.deploy.hidden = !this.editor.mayEdit;
     // it looks idle but can be pressed: a field that is being typed in is taken over by the click
     this.deploy.classList.toggle("fh-primary", changed);
     write(this.deploy.lastChild, changed ? words.deploy : words.deploy_nothing);
   }
 
+  /** What the page says is wrong, for the dialog to say it in the same words. */
+  #said() {
+    const { problems, scene } = this.editor;
+    return problems.map(({ place, message, line, code }) => {
+      const { node } = nodeOf(place);
+      return { place, message, text: node ? `${scene.titleOf(node)}: ${line}` : line, noted: code === "last-message" };
+    });
+  }
+
   #deploy() {
     document.activeElement?.blur?.(); // a field that is being typed in is taken over first
+    if (this.editor.findings.all()) this.editor.showProblems();
     const { draft, words } = this.editor;
     const ask = () => {
       if (draft.pending.length) return false;
-      this.ask("deploy", draft.rev);
+      this.ask("deploy", { rev: draft.rev, said: this.#said() });
       return true;
     };
     if (ask()) return;

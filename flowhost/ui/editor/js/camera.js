@@ -2,7 +2,8 @@
 
 const LARGEST = 2;
 const SMALLEST = 0.08;
-const MARGIN = 48;
+const MARGIN = 40;
+const FOOT = 64; // kept free at the lower edge, where the tools and the small map stand
 
 export class Camera {
   /**
@@ -28,9 +29,9 @@ export class Camera {
     const { clientWidth: width, clientHeight: height } = this.frame;
     if (!box || !width) return this.set(MARGIN, MARGIN, 1);
     const [x, y, w, h] = box;
-    const room = Math.min((width - 2 * MARGIN) / Math.max(w, 1), (height - 2 * MARGIN) / Math.max(h, 1));
+    const room = Math.min((width - 2 * MARGIN) / Math.max(w, 1), (height - MARGIN - FOOT) / Math.max(h, 1));
     const k = Math.min(largest, Math.max(SMALLEST, room));
-    this.set((width - w * k) / 2 - x * k, (height - h * k) / 2 - y * k, k);
+    this.set((width - w * k) / 2 - x * k, (height + MARGIN - FOOT - h * k) / 2 - y * k, k);
   }
 
   /** Bring a rectangle of the plane into sight, moving no more than needed. */
@@ -38,12 +39,12 @@ export class Camera {
     const { clientWidth: width, clientHeight: height } = this.frame;
     const left = x * this.k + this.x;
     const top = y * this.k + this.y;
-    const shift = (start, size, room) => {
-      if (size > room - 2 * MARGIN) return (room - size) / 2 - start;
-      return Math.max(0, MARGIN - start) + Math.min(0, room - MARGIN - size - start);
+    const shift = (start, size, room, end) => {
+      if (size > room - MARGIN - end) return (room - size) / 2 - start;
+      return Math.max(0, MARGIN - start) + Math.min(0, room - end - size - start);
     };
-    const dx = shift(left, w * this.k, width);
-    const dy = shift(top, h * this.k, height);
+    const dx = shift(left, w * this.k, width, MARGIN);
+    const dy = shift(top, h * this.k, height, FOOT);
     if (dx || dy) this.pan(dx, dy);
   }
 
@@ -63,8 +64,12 @@ export class Camera {
 
   /** The part of the plane in sight, with a margin in pixels of the screen. */
   sight(margin = 0) {
+    return this.sightOf(this.frame.clientWidth, this.frame.clientHeight, margin);
+  }
+
+  /** The same for a frame of another size. */
+  sightOf(width, height, margin = 0) {
     const [left, top] = this.toPlane([-margin, -margin]);
-    const { clientWidth: width, clientHeight: height } = this.frame;
     return [left, top, (width + 2 * margin) / this.k, (height + 2 * margin) / this.k];
   }
 }

@@ -66,7 +66,7 @@ export class Card {
   problems(found) {
     const worst = found.some((one) => one.severity === "error") ? "error" : found.length ? "warning" : "";
     this.root.dataset.problem = worst;
-    this.trouble.title = found.map((one) => one.message).join("\n");
+    this.trouble.title = found.map((one) => one.line).join("\n");
     this.trouble.replaceChildren(...(worst ? [icon(worst === "error" ? "error" : "warning")] : []));
   }
 

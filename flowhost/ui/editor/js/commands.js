@@ -9,7 +9,7 @@ import { sendSelected } from "./byhand.js";
 const STEP = 8;
 const LEAP = 40;
 
-/** @type {{name: string, keys: string[], group: string, run: (editor: any, event: KeyboardEvent) => unknown, look?: boolean}[]} */
+/** @type {{name: string, keys: string[], group: string, run: (editor: any, event: KeyboardEvent) => unknown, look?: boolean, native?: boolean}[]} */
 export const COMMANDS = [
   { name: "quick_add", keys: ["Tab", "a"], group: "add", run: (e) => e.quickAdd(besideSelection(e), looseEnd(e)) },
   { name: "wire", keys: ["w"], group: "add", run: (e) => e.emit("wirepick") },
@@ -21,6 +21,10 @@ export const COMMANDS = [
   { name: "delete_join", keys: ["Mod+Delete", "Mod+Backspace"], group: "edit", run: (e) => e.remove({ join: true }) },
   { name: "undo", keys: ["Mod+z"], group: "edit", run: (e) => e.undo() },
   { name: "redo", keys: ["Mod+Shift+z", "Mod+y"], group: "edit", run: (e) => e.redo() },
+  // the browser's own copy, cut and paste: see bindClipboard
+  { name: "copy", keys: ["Mod+c"], group: "edit", run: () => {}, look: true, native: true },
+  { name: "cut", keys: ["Mod+x"], group: "edit", run: () => {}, native: true },
+  { name: "paste", keys: ["Mod+v"], group: "edit", run: () => {}, native: true },
   { name: "duplicate", keys: ["Mod+d"], group: "edit", run: duplicate },
   { name: "disable", keys: ["d"], group: "edit", run: disable },
   { name: "rename", keys: ["F2"], group: "edit", run: (e) => writeSelected(e) || e.emit("rename", first(e)) },
@@ -69,7 +73,7 @@ export function bindKeys(editor, root) {
       if (inField(event.target) || event.target.closest?.("dialog, [role=menu], [role=listbox]")) return;
       if (event.target.closest?.("button, a") && ["Enter", "Tab"].includes(event.key)) return;
       const command = byKey.get(keyOf(event));
-      if (!command || (!command.look && !editor.mayEdit) || !editor.draft.ready) return;
+      if (!command || command.native || (!command.look && !editor.mayEdit) || !editor.draft.ready) return;
       // Tab leaves the canvas where there is nothing to add to
       if (event.key === "Tab" && document.activeElement !== editor.frame) return;
       event.preventDefault();
@@ -100,6 +104,9 @@ function bindClipboard(editor, signal) {
     if (!text) return false;
     event.clipboardData.setData("text/plain", text);
     event.preventDefault();
+    const { words, selected } = editor;
+    const said = selected.size > 1 ? words.copied_nodes : selected.size ? words.copied_node : words.copied_notes;
+    editor.tell(said.replace("{count}", selected.size));
     return true;
   };
   document.addEventListener("copy", copy, { signal });

@@ -40,7 +40,7 @@ export function moveNodes(editor, from) {
       if (over) ops.push(...spliceInto(over, ids[0], scene.nodes.get(ids[0]).ports[0] ?? "error"));
       if (frame) ops.push(...joinGroupOps(scene.doc, frame.id, ids));
       else if (!framed && (event.ctrlKey || event.metaKey)) ops.push(...leaveOps(scene.doc, ids));
-      editor.commit(ops, start.size === 1 ? "move" : "moveSeveral");
+      if (editor.commit(ops, start.size === 1 ? "move" : "moveSeveral") && start.size === 1 && ids.length) editor.view.camera.reveal(scene.box(ids[0]));
       editor.view.draw();
     },
     cancel: () => (done(), editor.view.draw()),
@@ -104,8 +104,8 @@ function pull(editor, end, taken) {
     editor.hint(null);
   };
   return {
-    move(spot) {
-      const to = scene.nodeAt(spot) ?? null;
+    move(spot, event) {
+      const to = scene.nodeAt(spot) ?? event?.target?.closest?.(".fh-port")?.closest(".fh-node")?.dataset.node ?? null;
       if (end.forwards) editor.view.drawLoose(fixed, spot);
       else editor.view.drawLoose(spot, fixed);
       if (to !== over) editor.hint(to && to !== end.id ? reasons(to) : null);
@@ -114,7 +114,8 @@ function pull(editor, end, taken) {
     drop(spot, event) {
       const chosen = event.target?.closest?.(".fh-port");
       finish();
-      const to = over ?? scene.nodeAt(spot);
+      // half of a port lies beside its node
+      const to = over ?? chosen?.closest(".fh-node")?.dataset.node ?? scene.nodeAt(spot);
       if (to === null) {
         if (taken) editor.commit([{ op: "del_wire", wire: taken.text }], "unwire");
         else editor.quickAdd(spot, end);

@@ -8,6 +8,7 @@ import { Gestures } from "./gestures.js";
 import { HostLink } from "./hostlink.js";
 import { Memory } from "./memory.js";
 import { peopleByNode } from "./people.js";
+import { Findings, nodeOf, placeOf } from "./problems.js";
 import { Scene } from "./scene.js";
 import { View } from "./view.js";
 
@@ -26,7 +27,9 @@ export class Editor extends EventTarget {
     this.extras = new Set(); // keys of notes and frames, as Scene.extra takes them
     this.wire = null;
     this.opened = null;
-    this.problems = [];
+    this.linted = []; // as the host says it
+    this.problems = []; // as it is shown
+    this.findings = new Findings();
     this.guarantees = [];
     this.people = [];
     this.draft = new Draft({
@@ -82,8 +85,10 @@ export class Editor extends EventTarget {
   add(typeId, spot, how) {
     const id = addNode(this, typeId, spot, how);
     if (id === null) return null;
+    this.findings.added(id);
     this.select([id]);
     this.open(id);
+    this.view.camera.reveal(this.scene.box(id));
     return id;
   }
 
@@ -97,6 +102,10 @@ export class Editor extends EventTarget {
   /** Set or take away a value in a node. */
   setNode(id, path, value, merge = "") {
     const place = ["nodes", id, ...path];
+    const old = placeOf(place);
+    this.findings.touched.add(id);
+    // what was said of the value before does not hold any more; lint answers in a moment
+    this.linted = this.linted.filter((one) => !(one.place === old || one.place.startsWith(`${old}[`) || one.place.startsWith(`${old}.`)));
     return this.commit([value === undefined ? { op: "unset", path: place } : { op: "set", path: place, value }], "edit", merge);
   }
 
@@ -122,6 +131,7 @@ export class Editor extends EventTarget {
   /** Show the form of a node; null closes it. */
   open(id) {
     if (this.opened === id) return;
+    if (this.findings.left(this.opened)) this.showProblems();
     this.opened = id;
     this.link.presence();
     this.emit("open", id);
@@ -162,6 +172,10 @@ export class Editor extends EventTarget {
     if (!pasted) return false;
     if (this.commit(pasted.ops, "paste")) {
       this.select(pasted.ids, pasted.extras);
+      const box = this.scene.bounds(pasted.ids);
+      // what is larger than the view is shown as a whole, the rest is brought into it
+      if (box && box[2] * this.view.camera.k > this.frame.clientWidth - 80) this.view.fit(pasted.ids);
+      else if (box) this.view.camera.reveal(box);
       if (pasted.missing.length) this.tell(this.words.paste_connections.replace("{names}", pasted.missing.join(", ")));
     }
     return true;
@@ -189,18 +203,24 @@ export class Editor extends EventTarget {
 
   /** What lint says of the draft, and the outputs each config gives. */
   takeProblems({ problems, ports = {}, guarantees = [] }) {
-    this.problems = problems;
+    this.linted = problems;
     this.guarantees = guarantees;
     this.scene.knownPorts = ports;
+    if (this.draft.ready) this.scene.take(this.draft.doc);
+    this.showProblems();
+  }
+
+  /** Say anew what is wrong: lint has spoken, the draft or what the last messages showed is different. */
+  showProblems() {
+    this.problems = this.findings.of(this.linted, this.draft.doc, this.types, this.words);
     const byNode = new Map();
-    for (const problem of problems) {
-      const [, node] = /^nodes\.([a-z0-9_]+)/.exec(problem.place) ?? [];
-      if (node) byNode.set(node, [...(byNode.get(node) ?? []), problem]);
+    for (const problem of this.problems) {
+      const { node } = nodeOf(problem.place);
+      if (node && !problem.calm) byNode.set(node, [...(byNode.get(node) ?? []), problem]);
     }
     this.view.mark({ problems: byNode });
-    if (this.draft.ready) this.scene.take(this.draft.doc);
     this.view.draw();
-    this.emit("problems", problems);
+    this.emit("problems", this.problems);
   }
 
   /** Who else is here. */
@@ -215,6 +235,7 @@ export class Editor extends EventTarget {
     if (this.wire && this.scene.wires.has(this.wire)) this.selectWire(this.wire, this.anchor);
     else this.select(this.selected, this.extras);
     if (this.opened && !this.scene.nodes.has(this.opened)) this.open(null);
+    this.showProblems();
     if (before === null) this.#firstSight();
     this.view.draw();
     this.emit("change", { before, after, by });

@@ -4,18 +4,22 @@
  * @param {{type: string, widget: string, fields: object[]}} fact
  * @returns {{shape: string, options?: unknown[], item?: object, number?: boolean, whole?: boolean, mono?: boolean, long?: boolean, expression?: boolean}}
  */
-export function kindOf({ type, widget, fields = [] }) {
+export function kindOf({ type, widget, fields = [], default: fallback, required, grows }) {
   const options = optionsOf(type);
   if (options) return { shape: "choice", options };
   if (type === "object or true or false" && fields.length) return { shape: "optional" };
-  if (type === "true or false") return { shape: "flag" };
+  // what neither is by itself has three states
+  if (type === "true or false") return fallback === null && !required ? { shape: "choice", options: [true, false] } : { shape: "flag" };
   if (widget === "code") return { shape: "code", mono: true };
   const list = /^list of (.+)$/.exec(type);
   if (list) return list[1] === "object" ? { shape: fields.length ? "objects" : "json" } : { shape: "rows", item: kindOf({ type: list[1] }) };
   const pairs = /^object of (.+)$/.exec(type);
   if (pairs && ["text", "expression", "template", "number", "whole number"].includes(pairs[1])) return { shape: "pairs", item: kindOf({ type: pairs[1] }) };
   if (type === "object") return { shape: fields.length ? "nested" : "json" };
-  return scalar(type) ?? { shape: "json" };
+  const simple = scalar(type);
+  if (simple && grows) return { ...simple, grows };
+  if (simple && widget === "condition") return { ...simple, condition: true };
+  return simple && widget === "unit" ? { ...simple, unit: true } : simple ?? { shape: "json" };
 }
 
 function scalar(type) {
@@ -35,7 +39,7 @@ export function optionsOf(type) {
     if (/^'.*'$/s.test(part)) return part.slice(1, -1).replaceAll("\\t", "\t");
     return /^-?\d+$/.test(part) ? Number(part) : undefined;
   });
-  return options.includes(undefined) ? null : options;
+  return options.includes(undefined) ? null : [...new Set(options)];
 }
 
 /**
@@ -52,4 +56,11 @@ export function parseValue(kind, text) {
 export function shownValue(value) {
   if (value === undefined || value === null) return "";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/** The code of a unit as people write it; anything else as it is, for the check at the field. */
+export function codeOf(text, units) {
+  const bare = text.trim();
+  if (units.some(({ code }) => code === bare)) return bare;
+  return units.find(({ spellings }) => spellings.includes(bare))?.code ?? bare;
 }

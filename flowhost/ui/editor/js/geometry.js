@@ -141,3 +141,8 @@ function segmentDistance([ax, ay], [bx, by], [x, y]) {
 function round(value) {
   return Math.round(value * 10) / 10;
 }
+
+/** Whether a rectangle lies in another as a whole. */
+export function within([x, y, w, h], [left, top, width, height]) {
+  return x >= left && y >= top && x + w <= left + width && y + h <= top + height;
+}

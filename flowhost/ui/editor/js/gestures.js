@@ -92,7 +92,7 @@ export class Gestures {
   }
 
   #pressNode(event, id) {
-    const { editor } = this;
+    const { editor, view } = this;
     const more = event.shiftKey || event.ctrlKey || event.metaKey;
     const was = editor.selected.has(id);
     if (more) editor.select(was ? [...editor.selected].filter((one) => one !== id) : [...editor.selected, id], editor.extras);
@@ -105,6 +105,7 @@ export class Gestures {
       click: () => {
         if (!more) editor.select([id]);
         editor.open(id);
+        view.camera.reveal(view.scene.box(id));
       },
     });
   }

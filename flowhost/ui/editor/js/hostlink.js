@@ -54,6 +54,7 @@ export class HostLink {
     const { draft } = editor;
     switch (frame.t) {
       case "draft":
+        this.you = frame.you;
         editor.takeProblems(frame);
         draft.take(frame.rev, frame.document);
         this.#resend();
@@ -76,7 +77,7 @@ export class HostLink {
         break;
       case "replaced":
         this.send({ t: "resync" });
-        if (frame.by) editor.tell(editor.words.replaced.replace("{name}", frame.by));
+        if (frame.by) editor.tell(frame.by === this.you ? editor.words.replaced_here : editor.words.replaced.replace("{name}", frame.by));
         break;
       case "problems":
         editor.takeProblems(frame);

@@ -6,6 +6,7 @@ import { icon, el, iconButton } from "./dom.js";
 import { Bar } from "./bar.js";
 import { Inspector } from "./inspector.js";
 import { Minimap } from "./minimap.js";
+import { widthHandle } from "./panelwidth.js";
 import { Palette } from "./palette.js";
 import { QuickAdd } from "./quickadd.js";
 import { KeySheet } from "./keysheet.js";
@@ -32,7 +33,7 @@ export default {
     const bar = el("div", "fe-bar", { role: "toolbar", "aria-label": facts.words.bar });
     const dock = el("section", "fe-dock", { "aria-label": facts.words.dock });
     const yaml = el("aside", "fe-yaml", { "aria-label": facts.words.yaml, "data-testid": "yaml" });
-    root.append(bar, el("div", "fe-body", {}, palette, el("div", "fe-middle", {}, frame, dock), yaml, panel));
+    root.append(bar, el("div", "fe-body", {}, palette, el("div", "fe-middle", {}, frame, dock), yaml, widthHandle(panel, facts.words), panel));
     const editor = new Editor(frame, facts);
     this.editor = editor;
     new SharedLinks(editor, root);

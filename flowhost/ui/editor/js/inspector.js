@@ -1,12 +1,15 @@
 // The panel at the right: the form of the open node with its problems, values and help; else the flow itself.
 import { el, icon, iconButton, short, write } from "./dom.js";
 import { field } from "./form.js";
+import { afterPress } from "./press.js";
+import { nodeOf } from "./problems.js";
+import { prose } from "./prose.js";
 import { pickFor } from "./picks.js";
 import { linkField } from "./linkfield.js";
 import { Secrets } from "./secrets.js";
 import { LastValues } from "./values.js";
 
-const OUTBOX = { name: "outbox", type: "true or false", default: true, docs: "", fields: [], unit: "" };
+const OUTBOX = { name: "outbox", title: "Outbox", type: "true or false", default: true, docs: "", fields: [], unit: "" };
 
 export class Inspector {
   /** @param {HTMLElement} root @param {import("./editor.js").Editor} editor */
@@ -39,16 +42,18 @@ export class Inspector {
   /** Another edit may follow at once: draw when nobody types here, and keep the focus. */
   #later() {
     clearTimeout(this.waiting);
-    this.waiting = setTimeout(() => this.#build(), 30);
+    this.waiting = setTimeout(() => afterPress(() => this.#build()), 30);
   }
 
   #build() {
     const { editor } = this;
     if (!editor.draft.ready) return;
     const active = this.root.contains(document.activeElement) ? document.activeElement : null;
-    if (active && this.shown === editor.opened && isTyping(active)) {
-      // what is being typed must not be swept away by somebody else's edit: draw when the field is left
-      active.addEventListener("blur", () => this.#later(), { once: true });
+    const typed = this.shown === editor.opened && [...this.root.querySelectorAll("[data-before]")].find(isTyping);
+    if (typed) {
+      // what is being typed, or half of a new row, must not be swept away: draw when it is taken over
+      typed.addEventListener("change", () => this.#later(), { once: true });
+      typed.addEventListener("blur", () => this.#later(), { once: true });
       return;
     }
     const focused = active?.id ?? "";
@@ -100,12 +105,18 @@ export class Inspector {
   #form(id, node, type) {
     const { editor } = this;
     const { words, mayEdit } = editor;
-    const problemsAt = (place) => editor.problems.filter((one) => one.place === `nodes.${id}.${place}` || one.place.startsWith(`nodes.${id}.${place}[`));
+    const problemsAt = (place, whole = true) => {
+      const full = `nodes.${id}.${place}`;
+      const within = (one) => one.place.startsWith(`${full}[`) || one.place.startsWith(`${full}.`);
+      const found = editor.problems.filter((one) => !one.calm && (one.place === full || (whole && within(one))));
+      return found.map((one) => ({ ...one, message: one.place === full ? one.plain : one.line }));
+    };
     const set = (path, value, merge) => editor.setNode(id, path, value, merge);
     const pick = node.connection ? (fact, wanted) => pickFor(editor, id, fact, wanted) : null;
-    const context = { set, problemsAt, words, mayEdit, pick, secrets: this.secrets, owner: node.name || id, suggest: (input, kind) => editor.emit("suggest", { input, kind, node: id }) };
+    const suggest = (input, kind, path) => editor.emit("suggest", { input, kind, node: id, path });
+    const context = { set, problemsAt, words, mayEdit, pick, suggest, secrets: this.secrets, owner: node.name || id, units: () => editor.units ?? [] };
     const of = (fact, path, value) => field(fact, { ...context, path, value });
-    const name = of({ name: "name", type: "text", docs: "", fields: [], unit: "", default: id }, ["name"], node.name);
+    const name = of({ name: "name", title: words.field_name, type: "text", docs: "", fields: [], unit: "", default: id }, ["name"], node.name);
     name.querySelector("input").id = "fe-name";
     name.querySelector("label").htmlFor = "fe-name";
     const made = [name];
@@ -118,10 +129,12 @@ export class Inspector {
     const changed = advanced.some((fact) => fact.name in config) || (node.delivery && Object.keys(node.delivery).length);
     const rest = advanced.map((fact) => of(fact, ["config", fact.name], config[fact.name]));
     if (type?.leaves_machine) {
-      const delivery = type.delivery?.length ? type.delivery : [{ ...OUTBOX, docs: words.outbox_help }];
+      // what leaves the machine waits on disk unless somebody says otherwise
+      const delivery = type.delivery?.length ? type.delivery.map((fact) => (fact.name === "outbox" ? { ...fact, default: true } : fact)) : [{ ...OUTBOX, docs: words.outbox_help }];
       rest.push(...delivery.map((fact) => of(fact, ["delivery", fact.name], node.delivery?.[fact.name])));
     }
-    rest.push(of({ name: "disabled", type: type?.kind === "transform" ? "'block' or 'pass'" : "'block' or 'block'", docs: words.disabled_help, fields: [], unit: "", default: null }, ["disabled"], node.disabled));
+    const labels = { block: words.disabled_block, pass: words.disabled_pass };
+    rest.push(of({ name: "disabled", title: words.field_disabled, labels, blank: words.disabled_not, type: type?.kind === "transform" ? "'block' or 'pass'" : "'block' or 'block'", docs: words.disabled_help, fields: [], unit: "", default: null }, ["disabled"], node.disabled));
     made.push(el("details", "fe-more", { open: Boolean(changed) }, el("summary", "", {}, words.advanced), ...rest));
     return made;
   }
@@ -131,11 +144,11 @@ export class Inspector {
     const type = this.editor.types[this.editor.draft.doc.nodes[id].type];
     const shown = new Set(["name", "connection", "disabled", ...(type?.fields ?? []).map((fact) => `config.${fact.name}`)]);
     const own = this.editor.problems.filter((one) => {
-      if (one.place !== `nodes.${id}` && !one.place.startsWith(`nodes.${id}.`)) return false;
-      const rest = one.place.slice(`nodes.${id}.`.length).replace(/\[.*$/, "");
-      return !shown.has(rest);
+      const { node, rest } = nodeOf(one.place);
+      // a form shows inner fields, too, each with what is wrong there
+      return node === id && !one.calm && ![...shown].some((place) => rest === place || rest.startsWith(`${place}[`) || rest.startsWith(`${place}.`));
     });
-    return own.map((one) => this.#problem(one));
+    return own.map((one) => this.#problem({ ...one, message: one.line }));
   }
 
   /** What the paths into a sink promise, and why it is no more. */
@@ -153,8 +166,9 @@ export class Inspector {
   }
 
   #problem(one, jump = null) {
-    const body = [icon(one.severity === "error" ? "error_outline" : "warning_amber"), el("span", "", {}, one.message)];
-    const kind = `fe-problem fe-problem-${one.severity}`;
+    const sign = one.calm ? "radio_button_unchecked" : one.severity === "error" ? "error_outline" : "warning_amber";
+    const body = [icon(sign), el("span", "", {}, ...prose(one.message))];
+    const kind = `fe-problem fe-problem-${one.calm ? "open" : one.severity}`;
     return jump ? el("button", `${kind} fe-problem-link`, { type: "button", onclick: jump, "data-testid": "problem" }, ...body) : el("div", kind, {}, ...body);
   }
 
@@ -171,7 +185,7 @@ export class Inspector {
 
   #help(type) {
     const { words } = this.editor;
-    return el("details", "fe-more", { "data-testid": "node-help" }, el("summary", "", {}, words.help), el("div", "fe-docs", {}, type.docs), ...type.ports.map((port) => el("div", "fh-fact", {}, el("dt", "fh-mono", {}, port.name), el("dd", "", {}, port.summary))));
+    return el("details", "fe-more", { "data-testid": "node-help" }, el("summary", "", {}, words.help), el("div", "fe-docs", {}, ...prose(type.docs)), ...type.ports.map((port) => el("div", "fh-fact", {}, el("dt", "fh-mono", {}, port.name), el("dd", "", {}, port.summary))));
   }
 
   // -- the flow
@@ -181,13 +195,13 @@ export class Inspector {
     const { words, mayEdit, draft } = editor;
     const set = (path, value) => editor.commit([value === undefined ? { op: "unset", path } : { op: "set", path, value }], "edit");
     const problemsAt = () => [];
-    const facts = ["name", "area", "description"].map((name) => ({ name, type: "text", docs: words[`flow_${name}_help`] ?? "", fields: [], unit: "", default: null }));
+    const facts = ["name", "area", "description"].map((name) => ({ name, title: words[`field_${name}`], grows: name === "description", type: "text", docs: words[`flow_${name}_help`] ?? "", fields: [], unit: "", default: null }));
     const fields = facts.map((fact) => field(fact, { path: [fact.name], value: draft.doc[fact.name], set, problemsAt, words, mayEdit }));
     const list = editor.problems.map((one) => {
-      const [, node] = /^nodes\.([a-z0-9_]+)/.exec(one.place) ?? [];
+      const { node } = nodeOf(one.place);
       const [, index] = /^wires\[(\d+)\]/.exec(one.place) ?? [];
       const wire = index === undefined ? null : draft.doc.wires[Number(index)];
-      return this.#problem({ ...one, message: node ? `${editor.scene.titleOf(node)}: ${one.message}` : one.message }, () => (node ? editor.jump(node) : wire && editor.selectWire(wire)));
+      return this.#problem({ ...one, message: node ? `${editor.scene.titleOf(node)}: ${one.line}` : one.line }, () => (node ? editor.jump(node) : wire && editor.selectWire(wire)));
     });
     return [
       el("div", "fh-panel-head", {}, el("h2", "", {}, words.flow_panel)),
@@ -198,7 +212,7 @@ export class Inspector {
 }
 
 function isTyping(input) {
-  return "before" in input.dataset && input.value !== input.dataset.before;
+  return input.value !== input.dataset.before;
 }
 
 function restoreFocus(input, caret) {

@@ -31,7 +31,7 @@ export function linkField(editor, node, id, type, { problemsAt, set, mayEdit }) 
   if (chosen && !chosen.own) showState(words, chosen, result);
   return el(
     "div", `fe-field${problems.length ? " fe-wrong" : ""}`, { "data-testid": "field", "data-field": "connection" },
-    el("div", "fe-field-head", {}, el("label", "fe-label", { for: "fe-connection" }, words.connection, el("span", "fe-required", {}, "*"))),
+    el("div", "fe-field-head", {}, el("label", "fe-label", { for: "fe-connection", title: "connection" }, words.field_connection), node.connection ? null : el("span", "fe-due", {}, words.required)),
     el("div", "fe-row", {}, input, edit, test), ...problems, result,
   );
 }
@@ -39,7 +39,10 @@ export function linkField(editor, node, id, type, { problemsAt, set, mayEdit }) 
 function showState(words, { state, text, tested }, result) {
   if (tested && state === "idle") return show(result, tested);
   result.dataset.ok = state === "up" ? "true" : state === "down" ? "false" : "";
-  result.replaceChildren(el("span", "", {}, `${words[`link_state_${state}`]}${text ? `: ${text}` : ""}`));
+  const said = words[`link_state_${state}`];
+  // "Connected: connected to broker ..." says it twice
+  const whole = text.toLowerCase().startsWith(said.toLowerCase()) ? text.charAt(0).toUpperCase() + text.slice(1) : [said, text].filter(Boolean).join(": ");
+  result.replaceChildren(el("span", "", {}, whole));
 }
 
 async function tryOut(editor, link, result) {

@@ -1,6 +1,9 @@
 // The small map in the corner: where on the plane one is; press or drag on it to go elsewhere.
 import { el } from "./dom.js";
+import { within } from "./geometry.js";
 import { drawMinimap } from "./map.js";
+
+const LOWEST = 460; // pixels
 
 export class Minimap {
   /** @param {import("./editor.js").Editor} editor */
@@ -15,7 +18,9 @@ export class Minimap {
 
   #draw() {
     const { scene, view } = this.editor;
-    this.canvas.hidden = inSight(scene.bounds(), view.camera.sight());
+    const bounds = scene.bounds();
+    // in a low canvas it would stand on the nodes it shows
+    this.canvas.hidden = !bounds || view.frame.clientHeight < LOWEST || within(bounds, view.camera.sight());
     if (!this.canvas.hidden) this.toPlane = drawMinimap(this.canvas, scene, view.camera, view.marks, view.figures);
   }
 
@@ -28,11 +33,4 @@ export class Minimap {
     const [mx, my] = camera.middle();
     camera.set(mx - x * camera.k, my - y * camera.k, camera.k);
   }
-}
-
-/** Whether all of the flow is seen anyway. */
-function inSight(bounds, [x, y, w, h]) {
-  if (!bounds) return true;
-  const [left, top, width, height] = bounds;
-  return left >= x && top >= y && left + width <= x + w && top + height <= y + h;
 }

@@ -14,5 +14,5 @@ export function pickFor(editor, id, fact, wanted) {
     const own = draft.doc.connections?.[node.connection];
     return editor.link.ask("browse", { connection: node.connection, own, list: fact.choices_from, under, search, config: node.config ?? {} });
   };
-  pick(document.querySelector(".fe-editor"), { title: words.pick_title.replace("{field}", fact.name), look, ...wanted }, words);
+  pick(document.querySelector(".fe-editor"), { title: words.pick_title.replace("{field}", fact.title || fact.name), look, ...wanted }, words);
 }

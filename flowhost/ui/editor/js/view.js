@@ -3,7 +3,7 @@ import { Camera } from "./camera.js";
 import { Card } from "./card.js";
 import { el, rate, shape, short, write } from "./dom.js";
 import { ExtrasView } from "./extrasview.js";
-import { between, overlap, wirePath, wireSpot } from "./geometry.js";
+import { between, overlap, within, wirePath, wireSpot } from "./geometry.js";
 import { drawMap } from "./map.js";
 
 const FAR = 0.4; // below this a map is drawn instead of cards
@@ -36,7 +36,7 @@ export class View {
     this.marks = { selected: new Set(), extras: new Set(), frame: null, wire: null, targets: null, others: new Map(), problems: new Map() };
     this.moved = []; // called after each drawing
     this.camera = new Camera(frame, () => this.#moved());
-    this.resize = new ResizeObserver(() => this.#moved());
+    this.resize = new ResizeObserver(() => this.#resized());
     this.resize.observe(frame);
   }
 
@@ -85,6 +85,17 @@ export class View {
 
   fit(ids) {
     this.camera.fit(this.scene.bounds(ids));
+  }
+
+  /** A drawer or panel took room, or gave it back: what was seen as a whole stays so, what is selected stays in sight. */
+  #resized() {
+    const { clientWidth: width, clientHeight: height } = this.frame;
+    const [before, bounds] = [this.size ?? [width, height], this.scene.bounds()];
+    this.size = [width, height];
+    const less = width < before[0] || height < before[1];
+    if (less && bounds && within(bounds, this.camera.sightOf(...before)) && !within(bounds, this.camera.sight())) this.fit();
+    else if (less && this.marks.selected.size) this.camera.reveal(this.scene.bounds(this.marks.selected));
+    this.#moved();
   }
 
   #moved() {

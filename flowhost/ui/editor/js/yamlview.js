@@ -136,7 +136,7 @@ export class YamlView {
     const ready = dirty && checked !== null && checked.ops !== null;
     const blocked = dirty && checked !== null && checked.ops === null;
     const parts = [];
-    if (dirty) parts.push(blocked ? words.yaml_wrong : ready ? words.yaml_ready.replace("{count}", checked.ops.length) : words.yaml_checking);
+    if (dirty) parts.push(blocked ? words.yaml_wrong : ready ? (checked.ops.length === 1 ? words.yaml_ready_one : words.yaml_ready).replace("{count}", checked.ops.length) : words.yaml_checking);
     if (ready && checked.comments) parts.push(words.yaml_comments);
     write(this.state, parts.join(" "));
     this.apply.disabled = !ready;

@@ -1,0 +1,114 @@
+// Fields that hold several values: lists, named values, lists of objects.
+import { el, icon, iconButton } from "./dom.js";
+import { parseValue, shownValue } from "./fieldkinds.js";
+import { commitOn, edited, field, inputOf, line, picker, titleOf } from "./form.js";
+import { placeOf } from "./problems.js";
+
+/** A list of plain values: one line each. */
+export function rows(kind, fact, context) {
+  const { id, value, set, path, mayEdit, words } = context;
+  const list = Array.isArray(value) ? value : value === undefined ? [] : [value];
+  const store = (items) => set(path, items.length ? items : undefined);
+  const lines = list.map((item, index) => {
+    const input = el("input", "fh-input", { id: index === 0 ? id : null, disabled: !mayEdit, spellcheck: "false", "aria-label": `${titleOf(fact)} ${index + 1}` });
+    input.value = shownValue(item);
+    commitOn(input, () => {
+      const typed = parseValue(kind.item, input.value);
+      if (typed === undefined) store(list.toSpliced(index, 1));
+      else if (typed !== item) store(list.with(index, typed));
+    });
+    return el("div", "fe-row", {}, input, mayEdit ? iconButton("close", words.remove_row, () => store(list.toSpliced(index, 1))) : null);
+  });
+  const more = el("input", "fh-input", { id: list.length ? null : id, disabled: !mayEdit, spellcheck: "false", placeholder: words.add_row, "aria-label": words.add_row });
+  commitOn(more, () => {
+    const typed = parseValue(kind.item, more.value);
+    if (typed !== undefined) store([...list, typed]);
+  });
+  const picks = picker(fact, context, true, list, (picked) => store([...list, ...picked]));
+  return el("div", "fe-rows", {}, ...lines, mayEdit ? el("div", "fe-row", {}, more, picks) : null);
+}
+
+/** Names with a value each, as `map.set` has them. */
+export function pairs(kind, fact, context) {
+  const { id, value, set, path, mayEdit, words } = context;
+  const entries = Object.entries(value ?? {});
+  const rowsMade = entries.map(([name, item], index) => {
+    const key = el("input", "fh-input", { id: index === 0 ? id : null, disabled: !mayEdit, spellcheck: "false", "aria-label": words.pair_name });
+    const input = inputOf(kind.item, { id: `${id}-value-${index}`, disabled: !mayEdit, spellcheck: "false", "aria-label": `${name}: ${words.pair_value}` });
+    key.value = name;
+    input.value = shownValue(item);
+    commitOn(key, () => {
+      const renamed = key.value.trim();
+      if (renamed && renamed !== name) set(path, Object.fromEntries(entries.map(([k, v]) => [k === name ? renamed : k, v])));
+      else key.value = name;
+    });
+    commitOn(input, () => {
+      const typed = parseValue(kind.item, input.value);
+      if (typed !== undefined && JSON.stringify(typed) !== JSON.stringify(item)) set([...path, name], typed);
+    });
+    const gone = mayEdit ? iconButton("close", words.remove_row, () => set(path, without(entries, name))) : null;
+    if (kind.item.expression || kind.item.template) context.suggest?.(input, kind.item, [...path, name]);
+    return el("div", "fe-row fe-pair", {}, key, input, gone);
+  });
+  const named = (name) => (/^[A-Za-z_]\w*$/.test(name) ? `payload.${name}` : `payload[${JSON.stringify(name)}]`);
+  const picks = picker(fact, context, true, entries.map(([name]) => name), (picked) => set(path, { ...value, ...Object.fromEntries(picked.map((name) => [name, named(name)])) }));
+  if (picks) rowsMade.push(el("div", "fe-row", {}, el("span", "fe-help fh-grow", {}, words.pick_names), picks));
+  return el("div", "fe-rows", {}, ...rowsMade, mayEdit ? newPair(kind, entries, { id, set, path, words, suggest: context.suggest }) : null);
+}
+
+function newPair(kind, entries, { id, set, path, words, suggest }) {
+  const key = el("input", "fh-input", { id: `${id}-new`, placeholder: words.pair_name, "aria-label": words.pair_name, spellcheck: "false" });
+  const input = inputOf(kind.item, { id: `${id}-new-value`, placeholder: words.pair_value, "aria-label": words.pair_value, spellcheck: "false" });
+  const add = () => {
+    const [name, typed] = [key.value.trim(), parseValue(kind.item, input.value)];
+    if (!name || typed === undefined || entries.some(([known]) => known === name)) return false;
+    for (const part of [key, input]) part.dataset.before = part.value;
+    return set([...path, name], typed);
+  };
+  // Tab goes on to the next new row, which is not there yet: this one, emptied, stands for it until the form is drawn
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Tab" || event.shiftKey || !key.value.trim() || !input.value.trim()) return;
+    event.preventDefault();
+    add();
+    for (const part of [key, input]) part.value = part.dataset.before = "";
+    key.focus();
+  });
+  if (kind.item.expression || kind.item.template) suggest?.(input, kind.item, null);
+  commitOn(input, add);
+  commitOn(key, add);
+  return el("div", "fe-row fe-pair", {}, key, input);
+}
+
+/** A list of objects: a block of fields each. */
+export function objects(kind, fact, context) {
+  const { value, set, path, mayEdit, words } = context;
+  const list = Array.isArray(value) ? value : [];
+  const inner = fact.fields.find((one) => one.choices_from);
+  const blocks = list.map((item, index) => {
+    const plain = item === null || typeof item !== "object";
+    const change = (at, changed) => set(path, list.with(index, plain ? changed : edited(item, at.slice(path.length + 1), changed)));
+    const body = plain
+      ? [line({ shape: "line" }, { ...inner, name: fact.name, title: titleOf(fact) }, { ...context, id: null, value: item, path: [...path, String(index)], set: change })]
+      : fact.fields.map((one) => field(one, { ...context, path: [...path, String(index), one.name], value: item[one.name], set: change }));
+    const wrong = context.problemsAt(placeOf([...path, String(index)]), true).length > 0;
+    const title = plain ? String(index + 1) : summaryOf(item) || String(index + 1);
+    const gone = mayEdit ? iconButton("close", words.remove_row, () => set(path, list.length > 1 ? list.toSpliced(index, 1) : undefined)) : null;
+    return el("details", "fe-block", { open: list.length === 1 || (!plain && (!summaryOf(item) || wrong)) }, el("summary", "", {}, el("span", "fe-block-title", {}, title), gone), ...body);
+  });
+  const add = el("button", "fh-button fh-quiet", { type: "button", onclick: () => set(path, [...list, blank(fact)]) }, icon("add"), words.add_row);
+  const picks = inner ? picker(inner, context, true, list.map((item) => item?.[inner.name] ?? item), (picked) => set(path, [...list, ...picked.map((one) => ({ [inner.name]: one }))])) : null;
+  return el("div", "fe-rows", { id: context.id }, ...blocks, mayEdit ? el("div", "fe-row", {}, add, picks) : null);
+}
+
+function summaryOf(item) {
+  return Object.values(item).find((one) => typeof one === "string" && one) ?? "";
+}
+
+function blank(fact) {
+  return Object.fromEntries(fact.fields.filter((inner) => inner.required).map((inner) => [inner.name, ""]));
+}
+
+function without(entries, name) {
+  const left = entries.filter(([key]) => key !== name);
+  return left.length ? Object.fromEntries(left) : undefined;
+}

@@ -1,0 +1,70 @@
+// Which nodes of the running flow fail, and which sources bring nothing: what the state of the flow does not say.
+import { el, icon } from "./dom.js";
+
+const FRESH_MS = 60_000; // a failed message counts as trouble this long
+const PATIENCE_MS = 10_000; // a source may take this long to bring its first message
+const LOOK_MS = 5000;
+const RUNS = new Set(["running", "starting", "draining"]);
+
+/**
+ * Nodes in trouble: down, cut off from their target, or with failed messages in the last minute.
+ * @param {Map<string, object>} figures by key
+ * @param {Map<string, {errors: number, at: number}>} seen kept between two looks: errors, and when they grew
+ */
+export function failing(figures, seen, now) {
+  const found = [];
+  for (const [key, { state, down, errors }] of figures) {
+    if (!key.startsWith("n:")) continue;
+    const before = seen.get(key);
+    // errors from before this page was opened are no news
+    const grew = before && errors > before.errors ? now : errors < (before?.errors ?? 0) ? -Infinity : before?.at ?? -Infinity;
+    seen.set(key, { errors, at: grew });
+    if (state === "failed" || state === "retrying" || (down && state !== "idle" && state !== "stopped") || now - grew < FRESH_MS) found.push(key.slice(2));
+  }
+  return found;
+}
+
+export class Trouble {
+  /** @param {HTMLElement} before where its button goes @param {import("./editor.js").Editor} editor */
+  constructor(before, editor) {
+    Object.assign(this, { editor, seen: new Map(), found: [], at: -1 });
+    this.text = el("span");
+    this.root = el("button", "fh-button fe-in-trouble", { type: "button", hidden: true, "data-testid": "in-trouble", onclick: () => this.#next() }, icon("error_outline"), this.text);
+    before.before(this.root);
+    editor.on("status", () => this.#look());
+    this.timer = setInterval(() => this.#look(), LOOK_MS);
+  }
+
+  #next() {
+    this.at = (this.at + 1) % this.found.length;
+    this.editor.jump(this.found[this.at]);
+  }
+
+  #look() {
+    const { editor } = this;
+    const { figures } = editor.view;
+    const flow = figures.get("f:");
+    const runs = RUNS.has(flow?.state);
+    if (flow?.run !== this.run) this.seen.clear();
+    this.run = flow?.run;
+    this.found = runs ? failing(figures, this.seen, performance.now()).filter((id) => editor.scene.nodes.has(id)) : [];
+    this.root.hidden = !this.found.length;
+    const { words } = editor;
+    this.text.textContent = (this.found.length === 1 ? words.in_trouble_one : words.in_trouble).replace("{count}", this.found.length);
+    this.root.title = words.in_trouble_why.replace("{names}", this.found.map((id) => editor.scene.titleOf(id)).join(", "));
+    this.#silence(runs ? flow.since : "");
+  }
+
+  /** A source that leads to a target and has brought nothing since the run began says so on its card. */
+  #silence(since) {
+    const { view, scene, types, words } = this.editor;
+    const patient = !since || Date.now() - Date.parse(since) < PATIENCE_MS;
+    const time = patient ? "" : new Date(since).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    for (const [id, card] of view.cards) {
+      const type = types[scene.nodes.get(id)?.node.type];
+      const figures = view.figures.get(`n:${id}`);
+      const silent = !patient && type?.kind === "source" && type.connection && figures?.state === "running" && !figures.total;
+      card.root.dataset.silent = silent ? words.silent.replace("{time}", time) : "";
+    }
+  }
+}

@@ -1,0 +1,261 @@
+"""Forms of the editor in a real browser: what is required, wrong or computed, and what deploying says of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from browsing.editing import Canvas, Served, begin, middle
+from playwright.sync_api import Locator, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+PATIENCE_MS = 30_000
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A host for all tests of this module."""
+    host = Served(tmp_path_factory.mktemp("host"))
+    yield host.start()
+    host.stop()
+
+
+def area(canvas: Canvas, name: str) -> Locator:
+    return canvas.field(name).locator("textarea").first
+
+
+def test_nothing_in_a_form_sticks_out_of_it(watched: Any) -> None:
+    canvas = begin(watched, "Narrow")
+    canvas.drop("mqtt.publish", 300, 200)
+    canvas.page.locator(".fe-panel summary", has_text="More settings").click()
+    expect(canvas.field("delivery.order").locator("select")).to_be_visible()
+    wide = canvas.page.evaluate("""() => {
+        const panel = document.querySelector(".fe-panel");
+        const edge = panel.getBoundingClientRect().left + panel.clientLeft + panel.clientWidth - 18;
+        const out = (one) => one.getBoundingClientRect().right > edge + 0.5;
+        return [...panel.querySelectorAll("input, select, textarea")].filter(out).map((one) => one.id);
+    }""")
+    assert wide == []
+
+
+def test_a_new_node_asks_calmly_and_is_told_off_only_at_deploy(watched: Any) -> None:
+    canvas = begin(watched, "Calm")
+    page = canvas.page
+    canvas.drop("mqtt.subscribe", 300, 200)
+    expect(page.get_by_test_id("problems")).to_have_text(re.compile("3 to fill in"), timeout=PATIENCE_MS)
+    expect(canvas.field("topics")).to_contain_text("required")
+    expect(canvas.field("connection")).to_contain_text("required")
+    expect(page.locator(".fe-panel .fe-problem:visible")).to_have_count(0)
+    expect(canvas.node("subscribe")).to_have_attribute("data-problem", "")
+    canvas.saved()
+    page.get_by_test_id("deploy").click()
+    expect(page.get_by_test_id("deploy-problem").filter(has_text="subscribe: Fill in “Topics”.")).to_be_visible()
+    expect(page.get_by_test_id("deploy-do")).to_be_disabled()
+    page.get_by_role("button", name="Cancel").locator("visible=true").click()
+    expect(canvas.field("connection").locator(".fe-problem")).to_have_text(re.compile("Choose a connection"))
+    expect(canvas.node("subscribe")).to_have_attribute("data-problem", "error")
+
+
+def test_labels_are_words_and_defaults_are_shown(watched: Any) -> None:
+    canvas = begin(watched, "Words")
+    canvas.drop("mqtt.publish", 300, 200)
+    canvas.page.locator(".fe-panel summary", has_text="More settings").click()
+    expect(canvas.field("qos").locator("label")).to_have_text("QoS")
+    expect(canvas.field("qos").locator("option").first).to_have_text("Default (1)")
+    expect(canvas.field("timeout_s").locator("label")).to_have_text("Timeout")
+    expect(canvas.field("timeout_s").locator("label")).to_have_attribute("title", "timeout_s")
+    outbox = canvas.field("delivery.outbox")
+    expect(outbox).to_contain_text("On (default)")
+    outbox.get_by_text("Outbox").click()
+    expect(outbox).to_contain_text("Off")
+    assert canvas.doc()["nodes"]["publish"]["delivery"] == {"outbox": False}
+    expect(canvas.field("delivery.order").locator(".fe-help code").first).to_have_text("key")
+
+
+def test_a_condition_says_when_it_gives_no_truth_and_goes_on_saying_so(watched: Any) -> None:
+    canvas = begin(watched, "Truth")
+    page = canvas.page
+    canvas.drop("sim.generate", 150, 150)
+    canvas.drop("filter", 450, 150)
+    where = area(canvas, "where")
+    where.click()
+    where.press_sequentially("payload.value + 1")
+    preview = page.get_by_test_id("expression-result").locator("visible=true")
+    expect(preview).to_contain_text("neither true nor false", timeout=PATIENCE_MS)
+    where.press("Enter")
+    expect(canvas.field("where").locator(".fe-problem-warning")).to_contain_text("neither true", timeout=PATIENCE_MS)
+    page.get_by_test_id("problems").click()
+    expect(page.get_by_test_id("problem-list")).to_contain_text("filter: Where: This gives neither")
+    canvas.node("filter").click()
+    where.fill("payload.value > 1")
+    where.press("Enter")
+    expect(canvas.field("where").locator(".fe-problem")).to_have_count(0, timeout=PATIENCE_MS)
+
+
+def test_a_misspelt_field_stays_a_warning_that_deploy_repeats(watched: Any) -> None:
+    canvas = begin(watched, "Misspelt")
+    page = canvas.page
+    canvas.drop("sim.generate", 150, 150)
+    canvas.drop("filter", 450, 150)
+    canvas.fill("where", "payload.value > 1")
+    canvas.drop("discard", 700, 150)
+    canvas.drag(canvas.port("generate", "out"), canvas.port("filter", "in", "in"))
+    canvas.drag(canvas.port("filter", "out"), canvas.node("discard"))
+    expect(page.get_by_test_id("problems")).to_have_text(re.compile("Flow is valid"), timeout=PATIENCE_MS)
+    page.get_by_test_id("dock-sample").click()
+    page.get_by_test_id("sample-text").fill('{"value": 5}')
+    page.get_by_test_id("sample-run").click()
+    expect(page.locator("[data-testid=sample-node][data-node=discard]")).to_be_visible(timeout=PATIENCE_MS)
+    canvas.node("filter").click()
+    where = area(canvas, "where")
+    where.click()
+    expect(page.get_by_test_id("expression-help").get_by_text("payload.value")).to_be_visible()
+    where.fill("payload.valeu > 1")
+    preview = page.get_by_test_id("expression-result").locator("visible=true")
+    expect(preview).to_have_attribute("data-wrong", "message", timeout=PATIENCE_MS)
+    where.press("Enter")
+    expect(canvas.field("where").locator(".fe-problem-warning")).to_contain_text("payload.valeu", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("problems")).to_have_text(re.compile("1 to look at"))
+    canvas.saved()
+    page.get_by_test_id("deploy").click()
+    expect(page.get_by_test_id("deploy-problem")).to_contain_text("payload.valeu")
+
+
+def test_deploying_by_keyboard_starts_a_flow_that_stood(watched: Any) -> None:
+    canvas = begin(watched, "Keyboard")
+    page = canvas.page
+    canvas.drop("sim.generate", 150, 150)
+    canvas.drop("discard", 450, 150)
+    canvas.drag(canvas.port("generate", "out"), canvas.node("discard"))
+    expect(page.get_by_test_id("problems")).to_have_text(re.compile("Flow is valid"), timeout=PATIENCE_MS)
+    canvas.saved()
+    page.get_by_test_id("deploy").click()
+    note = page.locator(".fe-note-field textarea")
+    expect(note).to_be_focused(timeout=PATIENCE_MS)
+    page.keyboard.type("first")
+    expect(page.locator(".q-dialog__backdrop")).to_be_visible()
+    page.mouse.click(20, 880)
+    expect(note).to_have_value("first")
+    note.press("Control+Enter")
+    expect(page.get_by_test_id("flow-state")).to_have_text(re.compile("Running"), timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("deploy")).not_to_have_class(re.compile("fh-primary"))
+    canvas.drag(canvas.node("discard"), canvas.page.get_by_test_id("minimap").or_(canvas.frame).first)
+    canvas.saved()
+    page.get_by_test_id("deploy").click()
+    expect(page.get_by_text("Only the layout changed")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_units_are_taken_as_people_write_them(watched: Any) -> None:
+    canvas = begin(watched, "Units")
+    canvas.drop("convert", 300, 200)
+    expect(canvas.field("from").locator("datalist option[value=Cel]")).to_have_count(1, timeout=PATIENCE_MS)
+    canvas.fill("from", "°C")
+    expect(canvas.field("from").locator("input")).to_have_value("Cel")
+    canvas.fill("to", "m³/h")
+    expect(canvas.field("to").locator(".fe-problem")).to_contain_text("cannot be converted", timeout=PATIENCE_MS)
+    canvas.fill("to", "°F")
+    expect(canvas.field("to").locator(".fe-problem")).to_have_count(0, timeout=PATIENCE_MS)
+    assert canvas.doc()["nodes"]["convert"]["config"] == {"from": "Cel", "to": "[degF]"}
+
+
+def test_completion_comes_with_the_first_letter_and_on_demand(watched: Any) -> None:
+    canvas = begin(watched, "Letters")
+    page = canvas.page
+    canvas.drop("filter", 300, 200)
+    where = area(canvas, "where")
+    where.click()
+    offered = page.get_by_test_id("completions").locator("visible=true")
+    where.press("Control+Space")
+    expect(offered.get_by_role("option").first).to_be_visible(timeout=PATIENCE_MS)
+    where.press("Escape")
+    where.press_sequentially("p")
+    expect(offered.get_by_text("payload", exact=True)).to_be_visible()
+    where.press("Escape")
+    page.get_by_test_id("expression-reference").locator("visible=true").click()
+    sheet = page.get_by_test_id("expression-sheet")
+    sheet.get_by_role("searchbox").fill("coalesce")
+    sheet.get_by_role("button").filter(has_text="coalesce").click()
+    expect(where).to_have_value("pcoalesce(")
+
+
+def test_tab_goes_from_row_to_new_row(watched: Any) -> None:
+    canvas = begin(watched, "Rows")
+    canvas.drop("map", 300, 200)
+    keyboard = canvas.page.keyboard
+    canvas.field("set").get_by_label("Name").last.click()
+    for text in ("a", "1", "b", "2"):
+        keyboard.type(text)
+        keyboard.press("Tab")
+    canvas.page.wait_for_function("Object.keys(window.__flowhost.draft.doc.nodes.map.config?.set ?? {}).length === 2")
+    assert canvas.doc()["nodes"]["map"]["config"]["set"] == {"a": "1", "b": "2"}
+
+
+def test_the_panel_is_widened_and_what_is_dropped_stays_in_sight(watched: Any) -> None:
+    canvas = begin(watched, "Room")
+    page = canvas.page
+    before = page.locator(".fe-panel").bounding_box()
+    frame = canvas.frame.bounding_box()
+    assert before is not None
+    assert frame is not None
+    canvas.drop("filter", int(frame["width"]) - 20, 200)
+    box = canvas.node("filter").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= before["x"]
+    x, y = middle(page.get_by_test_id("panel-edge"))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 120, y, steps=3)
+    page.mouse.up()
+    page.reload()
+    expect(canvas.node("filter")).to_be_visible(timeout=PATIENCE_MS)
+    after = page.locator(".fe-panel").bounding_box()
+    assert after is not None
+    assert after["width"] == pytest.approx(before["width"] + 120, abs=8)
+
+
+def test_a_wire_dropped_on_the_outer_half_of_a_port_arrives(watched: Any) -> None:
+    canvas = begin(watched, "Halves")
+    canvas.drop("sim.generate", 150, 150)
+    canvas.drop("discard", 500, 150)
+    start, end = middle(canvas.port("generate", "out")), canvas.port("discard", "in", "in").bounding_box()
+    assert end is not None
+    mouse = canvas.page.mouse
+    mouse.move(*start)
+    mouse.down()
+    mouse.move(end["x"] - 40, end["y"], steps=3)
+    mouse.move(end["x"] + 1, end["y"] + end["height"] / 2, steps=3)
+    mouse.up()
+    assert canvas.doc()["wires"] == ["generate -> discard"]
+    expect(canvas.page.get_by_test_id("quick-add")).to_have_count(0)
+
+
+def test_copies_are_counted_and_land_in_sight(watched: Any) -> None:
+    canvas = begin(watched, "Copies")
+    page = canvas.page
+    canvas.drop("filter", 150, 150)
+    canvas.drop("map", 450, 150)
+    canvas.frame.press("Control+a")
+    canvas.frame.press("Control+c")
+    expect(page.get_by_text("2 nodes copied")).to_be_visible()
+    canvas.frame.press("?")
+    expect(page.get_by_test_id("key-sheet")).to_contain_text("Copy, also into another flow")
+
+
+def test_failing_nodes_are_counted_and_shown(watched: Any) -> None:
+    canvas = begin(watched, "Failing")
+    page = canvas.page
+    canvas.drop("sim.generate", 150, 150)
+    canvas.drop("filter", 450, 150)
+    canvas.fill("where", "payload.nothing > 1")
+    canvas.drop("discard", 700, 150)
+    canvas.drag(canvas.port("generate", "out"), canvas.port("filter", "in", "in"))
+    canvas.drag(canvas.port("filter", "out"), canvas.node("discard"))
+    canvas.saved()
+    page.get_by_test_id("deploy").click()
+    page.get_by_test_id("deploy-start").click()
+    trouble = page.get_by_test_id("in-trouble")
+    expect(trouble).to_have_text(re.compile("1 node in trouble"), timeout=PATIENCE_MS)
+    trouble.click()
+    expect(canvas.node("filter")).to_have_class(re.compile("fe-selected"))
