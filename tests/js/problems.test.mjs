@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { codeOf, kindOf } from "../../flowhost/ui/editor/js/fieldkinds.js";
 import { Findings, fieldTitle, plainText, placeOf, stepsOf } from "../../flowhost/ui/editor/js/problems.js";
-import { failing } from "../../flowhost/ui/editor/js/trouble.js";
+import { failing, silent } from "../../flowhost/ui/editor/js/trouble.js";
 
 const filter = { fields: [{ name: "where", title: "Where", fields: [] }, { name: "rules", title: "Rules", fields: [{ name: "port", title: "Port" }] }] };
 const words = { "problem_missing-field": "Fill in “{field}”.", "problem_unwired-port": "Nothing at “{name}”.", "problem_unwired-port_warning": "It ends at “{name}”." };
@@ -83,4 +83,17 @@ test("what is neither on nor off by itself can be left to the node", () => {
   assert.deepEqual(kind({ default: null }), { shape: "choice", options: [true, false] });
   assert.equal(kindOf({ type: "'block' or 'block'", widget: "" }).options.length, 1);
   assert.equal(kindOf({ type: "expression", widget: "condition" }).condition, true);
+});
+
+test("a source that leads to a target says when nothing has come", () => {
+  const since = "2026-01-01T10:36:00Z";
+  const later = Date.parse(since) + 60_000;
+  const source = { kind: "source", connection: "mqtt.broker" };
+  const quiet = { state: "running", total: 0 };
+  assert.equal(silent(source, quiet, since, later), true);
+  assert.equal(silent(source, quiet, since, Date.parse(since) + 2000), false, "it has only begun");
+  assert.equal(silent(source, { ...quiet, total: 1 }, since, later), false);
+  assert.equal(silent(source, { ...quiet, state: "retrying" }, since, later), false, "its card says why");
+  assert.equal(silent({ kind: "source", connection: null }, quiet, since, later), false, "a schedule may be silent");
+  assert.equal(silent(source, quiet, "", later), false);
 });

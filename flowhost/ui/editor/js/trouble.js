@@ -24,6 +24,11 @@ export function failing(figures, seen, now) {
   return found;
 }
 
+/** Whether a source that leads to a target has brought nothing since its run began, long enough to say so. */
+export function silent(type, figures, since, now) {
+  return Boolean(since) && now - Date.parse(since) >= PATIENCE_MS && type?.kind === "source" && Boolean(type.connection) && figures?.state === "running" && !figures.total;
+}
+
 export class Trouble {
   /** @param {HTMLElement} before where its button goes @param {import("./editor.js").Editor} editor */
   constructor(before, editor) {
@@ -55,16 +60,14 @@ export class Trouble {
     this.#silence(runs ? flow.since : "");
   }
 
-  /** A source that leads to a target and has brought nothing since the run began says so on its card. */
+  /** A silent source says so on its card. */
   #silence(since) {
     const { view, scene, types, words } = this.editor;
-    const patient = !since || Date.now() - Date.parse(since) < PATIENCE_MS;
-    const time = patient ? "" : new Date(since).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    const time = since && new Date(since).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     for (const [id, card] of view.cards) {
       const type = types[scene.nodes.get(id)?.node.type];
-      const figures = view.figures.get(`n:${id}`);
-      const silent = !patient && type?.kind === "source" && type.connection && figures?.state === "running" && !figures.total;
-      card.root.dataset.silent = silent ? words.silent.replace("{time}", time) : "";
+      const says = silent(type, view.figures.get(`n:${id}`), since, Date.now());
+      card.root.dataset.silent = says ? words.silent.replace("{time}", time) : "";
     }
   }
 }
