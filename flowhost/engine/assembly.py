@@ -38,7 +38,7 @@ from flowhost.engine.plan import Plan, make_plan
 from flowhost.engine.pump import Pump
 from flowhost.engine.reach import Landscape, reach, rides_by_start, upstream
 from flowhost.engine.segment import KernelSegment, Segment
-from flowhost.engine.snapshot import EdgeSnapshot
+from flowhost.engine.snapshot import EdgeSnapshot, NodeSnapshot
 from flowhost.engine.source_loop import SourceLoop
 from flowhost.engine.stateful import StatefulSegment
 from flowhost.engine.stations import DirectStation, QueuedStation, WaitingNode
@@ -99,6 +99,15 @@ class Assembly:
         """Bring the counters of all nodes up to date."""
         for segment in self.segments:
             segment.settle_counters()
+
+    def node_snapshots(self) -> dict[str, NodeSnapshot]:
+        """The figures of all nodes at this moment."""
+        nodes = {node_id: own.snapshot() for node_id, own in self.counters.items()}
+        for node_id in self.stateful:
+            queue = self.holding.get(node_id)
+            queued = 0 if queue is None else queue.edge.snapshot().pending
+            nodes[node_id].held = max(0, nodes[node_id].pending - queued)
+        return nodes
 
     def replay_edges(self) -> list[EdgeSnapshot]:
         """Ledgers of the queues that bring retried dead letters back."""
@@ -420,14 +429,17 @@ class Assembler:
         )
 
     def _books(self, assembly: Assembly) -> Books | None:
-        outbox = self._options.outbox
-        if outbox is None:
+        outbox, journal = self._options.outbox, self._journal
+        if outbox is None or journal is None:
             return None
         land = Landscape(assembly.plan.routes, assembly.durable.keys(), (), ())
         once = [source.node_id for source in assembly.sources if not source.comes_again]
         fleeting = {node_id for start in once for node_id in reach(land, start)}
         ledger = Ledger(outbox, self._flow.id, self._clock)
-        return Books(ledger, assembly.counters, assembly.nodes, assembly.durable, fleeting, assembly.settle_counters)
+        return Books(
+            ledger, assembly.counters, assembly.nodes, assembly.durable, fleeting, assembly.settle_counters,
+            assembly.sources, journal,
+        )  # fmt: skip
 
     def _keeper(self) -> DeadLetterKeeper | None:
         options = self._options

@@ -1,15 +1,18 @@
-"""Keeps the ledger of a run: what it began with, every few seconds, and when it ends."""
+"""Keeps the ledger of a run: what it began with, with everything that goes to disk, and when it ends."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from flowhost.engine.counters import NodeCounters
+from flowhost.engine.journal import Journal
+from flowhost.engine.outbox.changes import Change
 from flowhost.engine.outbox.durable_edge import DurableEdge
 from flowhost.engine.outbox.ledger import Ledger, Ledgered
 from flowhost.engine.snapshot import EdgeSnapshot, LedgerSnapshot
+from flowhost.engine.source_loop import SourceLoop
 from flowhost.sdk import Node, Sink
 
 SAVE_S = 5.0
@@ -25,6 +28,8 @@ class Books:
         durable: queues on disk by node.
         fleeting: nodes at which messages wait in memory that cannot come again.
         settle: brings the counters up to date.
+        sources: of the run.
+        journal: of the run; takes the ledger along.
     """
 
     def __init__(
@@ -35,6 +40,8 @@ class Books:
         durable: Mapping[str, DurableEdge],
         fleeting: Collection[str],
         settle: Callable[[], None],
+        sources: Sequence[SourceLoop],
+        journal: Journal,
     ) -> None:
         self._ledger = ledger
         self._counters = counters
@@ -42,6 +49,8 @@ class Books:
         self._durable = durable
         self._fleeting = fleeting
         self._settle = settle
+        self._sources = sources
+        self._journal = journal
         self._is_open = False
 
     async def open(self) -> None:
@@ -49,17 +58,18 @@ class Books:
         kinds = {node_id: self._kind(node_id) for node_id in self._counters}
         await self._ledger.open(self._counters, kinds, self._edges())
         self._is_open = True
+        self._journal.entry = self._entry
 
     def snapshot(self) -> LedgerSnapshot | None:
         """The totals at this moment, if they were taken up; counters are up to date."""
         return self._ledger.snapshot(self._counters) if self._is_open else None
 
     async def keep(self) -> None:
-        """Write the totals every few seconds, if something has moved, for ever."""
+        """Write all of it every few seconds, if something has moved, for ever: some of it leaves nothing on disk."""
         while True:
             await asyncio.sleep(SAVE_S)
             self._settle()
-            self._ledger.save(self._counters, self._edges())
+            self._ledger.save(self._counters, self._queued(), self._aloft())
 
     def close(self) -> None:
         """Have the totals written for the last time; nothing runs any more."""
@@ -68,7 +78,19 @@ class Books:
         self._settle()
         waiting = {node_id: self._counters[node_id] for node_id in self._fleeting}
         lost = {node_id: own.pending - own.resting for node_id, own in waiting.items()}
-        self._ledger.save(self._counters, self._edges(), lost)
+        # what a source cannot give out again is told as dropped where it waited; the rest has not come
+        aloft = {source.node_id: source.aloft for source in self._sources if source.comes_again}
+        self._ledger.save(self._counters, self._queued(), aloft, lost)
+
+    def _entry(self) -> Sequence[Change]:
+        self._settle()
+        return self._ledger.entry(self._counters, self._queued(), self._aloft())
+
+    def _queued(self) -> dict[str, int]:
+        return {node_id: edge.on_disk for node_id, edge in self._durable.items()}
+
+    def _aloft(self) -> dict[str, int]:
+        return {source.node_id: source.aloft for source in self._sources}
 
     def _edges(self) -> dict[str, EdgeSnapshot]:
         return {node_id: edge.snapshot() for node_id, edge in self._durable.items()}

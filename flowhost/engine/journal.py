@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -29,10 +29,17 @@ class Journal:
 
     Args:
         outbox: the file.
+
+    Attributes:
+        appended: messages sent to disk in this run, by number of the edge.
+        entry: the ledger as it is now; it goes to disk with everything that does, so that what came and where it went
+            are never known from different moments.
     """
 
     def __init__(self, outbox: Outbox) -> None:
         self.outbox = outbox
+        self.appended: Counter[int] = Counter()
+        self.entry: Callable[[], Sequence[Change]] = tuple
         self._meter = Meter()
         self._room = asyncio.Event()
         self._open = 0
@@ -63,6 +70,13 @@ class Journal:
             self._empty.clear()
             await self._empty.wait()
 
+    def with_entry(self, changes: Sequence[Change]) -> Sequence[Change]:
+        """Changes that go to disk now, and the ledger as it is with them."""
+        for change in changes:
+            if isinstance(change, Append):
+                self.appended[change.edge] += len(change.rows)
+        return [*changes, *self.entry()]
+
     def opened(self) -> None:
         """A batch has begun."""
         self._open += 1
@@ -88,6 +102,7 @@ class Journal:
         lanes = {*places, *lines_of(taken)}
         for token in taken:
             token.load = None
+            token.land()
 
         def committed(starts: list[int]) -> None:
             self._committed(rides, starts)
@@ -98,7 +113,7 @@ class Journal:
         if changes or any(origin.in_flight for origin in places):
             for origin, tokens in places.items():
                 origin.in_flight += len(tokens)
-            self.outbox.submit(changes, committed, stays_unconfirmed, lanes)
+            self.outbox.submit(self.with_entry(changes), committed, stays_unconfirmed, lanes)
         else:
             self._left(places)
 
@@ -125,6 +140,7 @@ class Origin:
 
     Attributes:
         rides: which appends its batches take along.
+        aloft: messages of which nothing is on its way to disk yet; known of sources.
         in_flight: batches on their way to disk.
         paused: settled batches wait until it is over, to leave together.
     """
@@ -137,6 +153,7 @@ class Origin:
         left: Callable[[Sequence[Token]], None],
     ) -> None:
         self.rides = Rides.NONE
+        self.aloft = 0
         self.in_flight = 0
         self.paused = False
         self.leaving = leaving
@@ -159,6 +176,10 @@ class Origin:
         """Some token has settled; look whether it is the first one waiting."""
         if not self.paused and self.has_settled():
             self._journal.settled(self)
+
+    def landed(self, messages: int) -> None:
+        """So many messages are on their way to disk."""
+        self.aloft -= messages
 
     def has_settled(self) -> bool:
         """Whether the first batch waiting is settled."""

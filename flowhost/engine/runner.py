@@ -85,6 +85,8 @@ class FlowRunner:
             await parts.memories.load()
         for node_id, edge in parts.durable.items():
             parts.counters[node_id].in_ += await edge.open()
+        for counters in parts.counters.values():
+            counters.before = counters.pending
         if parts.books is not None:
             await parts.books.open()
             self._tasks.start(parts.books.keep(), "keep the ledger")
@@ -164,7 +166,7 @@ class FlowRunner:
             flow=parts.flow.id,
             state=self._state,
             text=self._text,
-            nodes={node_id: counters.snapshot() for node_id, counters in parts.counters.items()},
+            nodes=parts.node_snapshots(),
             edges=[*(edge.snapshot() for edge in parts.edges()), *parts.replay_edges()],
             connections=parts.pool.snapshot(),
             values=self._values() if self._watching else [],

@@ -24,6 +24,8 @@ class NodeSnapshot(msgspec.Struct, kw_only=True):
         dead: messages that failed for good with no error port wired.
         dropped: messages lost because a limit said so.
         pending: messages inside: queued, held or in flight.
+        held: those of them a node has taken in to make something of, such as the samples of an open window.
+        before: of those that arrived, what an earlier run had left here.
         errors: failures seen, including those that left by the error port or were retried.
         state: how the node is.
         text: state in words, for people.
@@ -40,6 +42,8 @@ class NodeSnapshot(msgspec.Struct, kw_only=True):
     dead: int = 0
     dropped: int = 0
     pending: int = 0
+    held: int = 0
+    before: int = 0
     errors: int = 0
     state: NodeState = "starting"
     text: str = ""

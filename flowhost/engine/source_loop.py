@@ -73,6 +73,11 @@ class SourceLoop:
         """Whether its origin gives out again what was not confirmed."""
         return self._told
 
+    @property
+    def aloft(self) -> int:
+        """Messages handed over of which nothing is on its way to disk yet."""
+        return self._positions.origin.aloft if isinstance(self._positions, KeptPositions) else 0
+
     def take_along(self, rides: Rides) -> None:
         """Which appends are part of the transactions of its batches."""
         if isinstance(self._positions, KeptPositions):
@@ -197,7 +202,7 @@ class SourceLoop:
                 let_in(len(messages))
             counters.made += len(messages) + len(rejected)
             counters.batches += 1
-            token = Token() if positions is None else positions.open(position)
+            token = Token() if positions is None else positions.open(position, len(messages))
             if rejected:
                 await self._reject(rejected, token)
             if messages:

@@ -22,6 +22,10 @@ class Tracker(Protocol):
         """Some token has settled; look whether it is the first one waiting."""
         ...
 
+    def landed(self, messages: int) -> None:
+        """So many messages are on their way to disk."""
+        ...
+
 
 class Token:
     """Counts the branches of a batch that are still open; the last one to end settles the batch.
@@ -30,16 +34,18 @@ class Token:
 
     Attributes:
         load: what the batch brings about on disk; None where nothing is written, and once it has been.
+        aloft: its messages, while none of them is on the way to disk.
         settlement: how the batch ended; None while branches are open.
     """
 
-    __slots__ = ("_open", "_position", "load", "settlement", "tracker")
+    __slots__ = ("_open", "_position", "aloft", "load", "settlement", "tracker")
 
     def __init__(self, tracker: Tracker | None = None, position: Any = None, load: Load | None = None) -> None:
         self._open = 1
         self._position = position
         self.tracker = tracker
         self.load = load
+        self.aloft = 0
         self.settlement: Settlement | None = None
 
     def carrier(self) -> Token | None:
@@ -65,6 +71,12 @@ class Token:
             return False
         carrier.load.add(change, written)
         return True
+
+    def land(self) -> None:
+        """What follows from this batch is on its way to disk: from now on it counts as having come."""
+        if self.aloft and self.tracker is not None:
+            self.tracker.landed(self.aloft)
+            self.aloft = 0
 
     def split(self, branches: int = 1) -> None:
         """So many more branches carry this batch."""
@@ -113,6 +125,12 @@ class JointToken(Token):
         return max(token.rides() for token in self._tokens)
 
     @override
+    def land(self) -> None:
+        """So have the batches it stands for."""
+        for token in self._tokens:
+            token.land()
+
+    @override
     def done(self) -> None:
         """One branch has ended; with the last one, all source batches lose theirs."""
         super().done()
@@ -136,8 +154,8 @@ class Knot:
 class Positions(Protocol):
     """Positions of a source that are still to be told to it. Order of `open` is the order of telling."""
 
-    def open(self, position: Any) -> Token:
-        """A token for a batch at this position."""
+    def open(self, position: Any, messages: int = 0) -> Token:
+        """A token for a batch of so many messages at this position."""
         ...
 
     async def ready(self) -> None:
@@ -165,7 +183,7 @@ class PositionTracker:
         self._ready = asyncio.Event()
         self._empty = asyncio.Event()
 
-    def open(self, position: Any) -> Token:
+    def open(self, position: Any, messages: int = 0) -> Token:  # noqa: ARG002 - part of the protocol
         """A token for a batch at this position."""
         token = Token(self, position)
         self._tokens.append(token)
@@ -175,6 +193,9 @@ class PositionTracker:
         """Some token has settled; look whether it is the first one waiting."""
         if self._tokens and self._tokens[0].settlement is not None:
             self._ready.set()
+
+    def landed(self, messages: int) -> None:
+        """Nothing of it goes to disk."""
 
     async def ready(self) -> None:
         """Returns when the first position is settled."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from flowhost.engine.outbox.letter_changes import LetterChange
 from flowhost.engine.outbox.parking_changes import ParkingChange
@@ -157,10 +158,10 @@ class KeepMeta:
 
 @dataclass(frozen=True, slots=True)
 class KeepLedger:
-    """Totals of nodes, encoded, by node."""
+    """Totals of nodes, by node; what is written together is encoded once, when it is written."""
 
     flow: str
-    rows: Sequence[tuple[str, bytes]]
+    rows: Sequence[tuple[str, Any]]
 
 
 Change = (

@@ -235,7 +235,8 @@ class DurableEdge:
             written(starts[0])
             token.done()
 
-        self._outbox.submit([append, *also], committed, stays_unconfirmed)
+        token.land()
+        self._outbox.submit(self._journal.with_entry([append, *also]), committed, stays_unconfirmed)
 
     async def put(self, messages: Sequence[Message], token: Token, also: Sequence[Change] = ()) -> None:
         """As `offer`, waiting for the disk, also for room on it and in the edge."""
@@ -314,6 +315,11 @@ class DurableEdge:
     def came(self) -> int:
         """Messages that ever came."""
         return self._in
+
+    @property
+    def on_disk(self) -> int:
+        """Those of them that are on disk or on their way there."""
+        return self._found_to + self._journal.appended[self._number]
 
     @property
     def gone(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Iterable
 
-from flowhost.engine.outbox.changes import Advance, Append, KeepStates, Transaction
+from flowhost.engine.outbox.changes import Advance, Append, KeepLedger, KeepStates, Transaction
 
 
 class Held:
@@ -35,6 +35,8 @@ class Held:
     def _keep(self, transaction: Transaction) -> bool:
         if not grows(transaction) and self._lanes.isdisjoint(transaction.lanes):
             return False
+        # it would be written after newer ones; the next entry has all of it
+        transaction.changes = [change for change in transaction.changes if not isinstance(change, KeepLedger)]
         self._transactions.append(transaction)
         self._lanes.update(transaction.lanes)
         return True

@@ -6,7 +6,7 @@ What is exact, and what is not, is in `docs/delivery.md`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -17,8 +17,8 @@ import apsw
 
 from flowhost.engine.counters import NodeCounters
 from flowhost.engine.outbox.burial import stays_unconfirmed
-from flowhost.engine.outbox.changes import KeepLedger
-from flowhost.engine.outbox.codec import DamagedRowError, decode, encode
+from flowhost.engine.outbox.changes import Change, KeepLedger
+from flowhost.engine.outbox.codec import DamagedRowError, decode
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.snapshot import EdgeSnapshot, LedgerSnapshot, NodeTotals
 from flowhost.errors import HostError
@@ -31,7 +31,7 @@ WHOLE_FLOW = ""
 """Row of what concerns no single node."""
 _COUNTED = ("in_", "made", "out", "used", "filtered", "dead", "dropped")
 _FIELDS = (*_COUNTED, "drift")
-_NOTHING = encode([0] * (len(_FIELDS) + 3))
+_NOTHING = (0,) * (len(_FIELDS) + 3)
 """Row of a node no message has come to, which is not written."""
 
 
@@ -78,7 +78,8 @@ class Ledger:
         self._clock = clock
         self._since_ns = 0
         self._base: dict[str, _Kept] = {}
-        self._saved: dict[str, bytes] = {}
+        self._saved: dict[str, Any] = {}
+        self._moved = False
 
     async def open(
         self, counters: Mapping[str, NodeCounters], kinds: Mapping[str, Ledgered], edges: Mapping[str, EdgeSnapshot]
@@ -102,47 +103,80 @@ class Ledger:
         if not self._since_ns:
             # at once: whatever comes from now on is compared with this
             self._since_ns = self._clock.now_ns()
-            self.save(counters, edges)
+            self.save(counters, {node_id: edge.in_ for node_id, edge in edges.items()})
 
     def snapshot(self, counters: Mapping[str, NodeCounters]) -> LedgerSnapshot:
         """The totals at this moment."""
         nodes = {node_id: _total(self._base[node_id].totals, own) for node_id, own in counters.items()}
         return LedgerSnapshot(since_ns=self._since_ns, nodes=nodes)
 
-    def save(
-        self, counters: Mapping[str, NodeCounters], edges: Mapping[str, EdgeSnapshot], lost: Mapping[str, int] = {}
-    ) -> None:
-        """Have written what has changed since the last call.
+    def entry(
+        self, counters: Mapping[str, NodeCounters], queued: Mapping[str, int], aloft: Mapping[str, int]
+    ) -> Sequence[Change]:
+        """What has changed since the last call, to be written together with what goes to disk now.
 
         Args:
             counters: by node.
-            edges: queues on disk, by node.
+            queued: messages that ever came to queues on disk, these included, by node.
+            aloft: messages a source has counted of which nothing goes to disk yet, by node: if the process dies now,
+                they have not come.
+        """
+        changed = []
+        for node_id, own in counters.items():
+            row = self._row(node_id, own, queued.get(node_id), aloft.get(node_id, 0), 0)
+            if self._saved.get(node_id, _NOTHING) != row:
+                self._saved[node_id] = row
+                changed.append((node_id, row))
+        self._moved = self._moved or bool(changed)
+        return (KeepLedger(self._flow, changed),) if changed else ()
+
+    def save(
+        self,
+        counters: Mapping[str, NodeCounters],
+        queued: Mapping[str, int],
+        aloft: Mapping[str, int] = {},
+        lost: Mapping[str, int] = {},
+    ) -> None:
+        """Have all of it written, if something has changed since the last call; a full disk may have held entries up.
+
+        Args:
+            counters: by node.
+            queued: see `entry`.
+            aloft: see there.
             lost: messages that end with this run, by node: what waits in memory and cannot come again.
         """
-        rows = {
-            node_id: self._row(node_id, own, edges.get(node_id), lost.get(node_id, 0))
+        rows: dict[str, Any] = {
+            node_id: self._row(node_id, own, queued.get(node_id), aloft.get(node_id, 0), lost.get(node_id, 0))
             for node_id, own in counters.items()
         }
-        changed = [(node_id, row) for node_id, row in rows.items() if self._saved.get(node_id, _NOTHING) != row]
-        if WHOLE_FLOW not in self._saved:
-            changed.append((WHOLE_FLOW, encode(self._since_ns)))
-        if not changed:
+        rows = {node_id: row for node_id, row in rows.items() if node_id in self._saved or row != _NOTHING}
+        rows[WHOLE_FLOW] = self._since_ns
+        if not self._moved and all(self._saved.get(node_id) == row for node_id, row in rows.items()):
             return
-        self._saved.update(changed)
-        self._outbox.submit([KeepLedger(self._flow, changed)], lambda _: None, stays_unconfirmed)
+        self._moved = False
+        self._saved.update(rows)
+        self._outbox.submit([KeepLedger(self._flow, list(rows.items()))], lambda _: None, stays_unconfirmed)
 
-    def _row(self, node_id: str, own: NodeCounters, edge: EdgeSnapshot | None, lost: int) -> bytes:
+    def _row(self, node_id: str, own: NodeCounters, queued: int | None, aloft: int, lost: int) -> tuple[int, ...]:
         base = self._base[node_id]
-        totals = _total(base.totals, own)
-        totals.dropped += lost
-        refused, refused_dead = base.refused + own.refused, base.refused_dead + own.refused_dead
-        queued = base.queued if edge is None else edge.in_
-        return encode([*(getattr(totals, name) for name in _FIELDS), refused, refused_dead, queued])
+        totals = base.totals
+        return (
+            totals.in_ + own.in_ + own.resting,
+            totals.made + own.made - aloft,
+            totals.out + own.out + own.rerouted - aloft,
+            totals.used + own.used,
+            totals.filtered + own.filtered,
+            totals.dead + own.dead,
+            totals.dropped + own.dropped + lost,
+            totals.drift,
+            base.refused + own.refused,
+            base.refused_dead + own.refused_dead,
+            base.queued if queued is None else queued,
+        )
 
     async def _load(self) -> dict[str, _Kept]:
         rows = await self._outbox.query("SELECT node, figures FROM ledger WHERE flow = ?", (self._flow,))
         kept: dict[str, _Kept] = {}
-        self._saved = dict(rows)
         for node_id, row in rows:
             try:
                 values = decode(row)
@@ -150,9 +184,10 @@ class Ledger:
                 log.warning("the totals of %s %s begin anew: %s", self._flow, node_id or "as a whole", error)
                 continue
             if node_id == WHOLE_FLOW:
-                self._since_ns = values
+                self._since_ns = self._saved[node_id] = values
             else:
                 kept[node_id] = _kept(values)
+                self._saved[node_id] = tuple(values)
         return kept
 
 

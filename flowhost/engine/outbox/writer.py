@@ -28,6 +28,7 @@ from flowhost.engine.outbox.changes import (
     SetAside,
     Transaction,
 )
+from flowhost.engine.outbox.codec import encode
 from flowhost.engine.outbox.held import Held
 from flowhost.engine.outbox.letter_changes import LetterChange
 from flowhost.engine.outbox.letter_rows import bury
@@ -229,6 +230,7 @@ class OutboxWriter:
             self._connection.execute("BEGIN IMMEDIATE")
             for transaction in group:
                 transaction.starts = [start for c in transaction.changes if (start := self._apply(c)) is not None]
+            self._keep_ledgers(group)
             self._connection.execute("COMMIT")
             self._mark(group)
         except Exception as error:  # noqa: BLE001 - a damaged file raises more than SQLite's errors; all are faults
@@ -327,14 +329,24 @@ class OutboxWriter:
             case KeepOrigin(flow, node, value):
                 seal = named_seal(value, flow, node)
                 self._execute("INSERT OR REPLACE INTO origin VALUES (?, ?, ?, ?)", flow, node, value, seal)
-            case KeepLedger(flow, rows):
-                kept = [(flow, node, figures) for node, figures in rows]
-                self._connection.executemany("INSERT OR REPLACE INTO ledger VALUES (?, ?, ?)", kept)
             case MakeEdge() | DropNode() | SetAside() | KeepMeta():
                 self._apply_at_start(change)
+            case KeepLedger():
+                """Once for the whole group (`_keep_ledgers`)."""
             case ParkingChange():
                 change.apply(self._connection)
         return None
+
+    def _keep_ledgers(self, group: list[Transaction]) -> None:
+        """Of all entries of a group only the newest counts: once per commit, not once per batch."""
+        newest: dict[tuple[str, str], Any] = {}
+        for transaction in group:
+            for change in transaction.changes:
+                if isinstance(change, KeepLedger):
+                    newest.update(((change.flow, node), figures) for node, figures in change.rows)
+        if newest:
+            rows = [(flow, node, encode(figures)) for (flow, node), figures in newest.items()]
+            self._connection.executemany("INSERT OR REPLACE INTO ledger VALUES (?, ?, ?)", rows)
 
     def _apply_at_start(self, change: MakeEdge | DropNode | SetAside | KeepMeta) -> None:
         match change:

@@ -160,8 +160,9 @@ async def test_what_ends_in_memory_and_cannot_come_again_is_dropped_not_forgotte
 async def test_after_any_number_of_deaths_it_adds_up(
     rig, control, node, open_box, monkeypatch, eventually, holds
 ) -> None:
-    """A straight flow: what the source counted and what the drift tells is exactly what the queue has seen."""
-    monkeypatch.setattr(books, "SAVE_S", 0.005)
+    """A straight flow: what the source counted is exactly what the queue has seen, whenever it died."""
+    # what is written now and then must not be what makes it right
+    monkeypatch.setattr(books, "SAVE_S", 3600.0)
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -203,4 +204,5 @@ async def test_after_any_number_of_deaths_it_adds_up(
     assert ledger.nodes[queue].in_ == edges[queue].in_
     assert all(node.pending == 0 for node in ledger.nodes.values()), f"seed {seed}: {ledger}"
     assert all(getattr(node, name) >= 0 for node in ledger.nodes.values() for name in ("in_", "made", "out", "used"))
-    assert ledger.nodes["src"].out + ledger.nodes[queue].drift == edges[queue].in_, f"seed {seed}: {ledger}"
+    assert ledger.nodes["src"].out == edges[queue].in_, f"seed {seed}: {ledger}"
+    assert not any(node.drift for node in ledger.nodes.values()), f"seed {seed}: {ledger}"
