@@ -36,6 +36,8 @@ Kind = Literal["source", "transform", "sink", "unknown"]
 
 VALUES_SHOWN = 5
 TEXT_LIMIT = 120
+_ELSEWHERE = ("used", "filtered", "pending")
+"""What may become of a message besides its being delivered or lost."""
 
 
 def overview(live: LiveFlow) -> FlowOverview:
@@ -132,13 +134,19 @@ def _flow_totals(live: LiveFlow) -> FlowTotals | None:
     if ledger is None or not ledger.since_ns:
         return None
     nodes = {name: node for name, node in ledger.nodes.items() if name in live.document.nodes}
+    sums = _accounted(
+        sum(nodes[name].made for name in live.sources if name in nodes),
+        sum(nodes[name].out for name in live.sinks if name in nodes),
+        {name: sum(getattr(node, name) for node in nodes.values()) for name in (*_ELSEWHERE, "dead", "dropped")},
+    )
     return FlowTotals(
         since=_time(ledger.since_ns),
-        messages_in=sum(nodes[name].made for name in live.sources if name in nodes),
-        messages_out=sum(nodes[name].out for name in live.sinks if name in nodes),
-        dead=sum(node.dead for node in nodes.values()),
-        dropped=sum(node.dropped for node in nodes.values()),
+        messages_in=sums.in_total,
+        messages_out=sums.out_total,
+        dead=sums.dead,
+        dropped=sums.dropped,
         drift=sum(abs(node.drift) for node in nodes.values()),
+        sums=sums,
     )
 
 
@@ -244,21 +252,30 @@ def _sums(figures: RunFigures | None, nodes: Iterable[Mapping[str, Any]]) -> Flo
     """Where a run's messages are, from the counters of its nodes as history keeps them."""
     if figures is None:
         return FlowSums()
-    total = dict.fromkeys(("used", "filtered", "pending"), 0)
+    total = Counter({"dead": figures.dead, "dropped": figures.dropped})
     for node in nodes:
-        for name in total:
+        for name in (*_ELSEWHERE, "held", "before"):
             total[name] += node.get(name, 0)
-    gone = figures.messages_out + figures.dead + figures.dropped + sum(total.values())
-    made = gone - figures.messages_in
-    if made < 0:  # between the counters of two nodes at this moment
-        total["pending"] -= made
+    return _accounted(figures.messages_in, figures.messages_out, total)
+
+
+def _accounted(came: int, delivered: int, total: Mapping[str, int]) -> FlowSums:
+    """The sum with what came from inside, which is what is left of it."""
+    gone = delivered + sum(total[name] for name in (*_ELSEWHERE, "dead", "dropped"))
+    before, held = total.get("before", 0), min(total.get("held", 0), total["pending"])
+    made = gone - came - before
     return FlowSums(
-        in_total=figures.messages_in,
+        in_total=came,
+        before=before,
         made=max(0, made),
-        out_total=figures.messages_out,
-        dead=figures.dead,
-        dropped=figures.dropped,
-        **total,
+        out_total=delivered,
+        used=total["used"],
+        filtered=total["filtered"],
+        # less than nothing made: messages between the counters of two nodes at this moment
+        pending=total["pending"] - held - min(0, made),
+        held=held,
+        dead=total["dead"],
+        dropped=total["dropped"],
     )
 
 
@@ -273,7 +290,7 @@ def _on_disk(snapshot: FlowSnapshot) -> int:
 
 def _counted(snapshot: FlowSnapshot | None) -> list[dict[str, int]]:
     nodes = snapshot.nodes.values() if snapshot else ()
-    return [{"used": node.used, "filtered": node.filtered, "pending": node.pending} for node in nodes]
+    return [{name: getattr(node, name) for name in (*_ELSEWHERE, "held", "before")} for node in nodes]
 
 
 def _state_text(live: LiveFlow) -> str:

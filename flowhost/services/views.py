@@ -48,26 +48,29 @@ class ValueView:
 
 @dataclass(frozen=True, kw_only=True)
 class FlowSums:
-    """Where the messages of a run are: `in_total + made = out_total + used + filtered + pending + dead + dropped`.
+    """Where messages are: `in_total + before + made = out_total + used + filtered + pending + held + dead + dropped`.
 
     Attributes:
         in_total: brought in by sources.
-        made: came from inside the flow: windows closed, copies for further branches, what an earlier run had left, dead
-            letters sent again.
+        before: an earlier run had left them in the flow; none where all runs are told together.
+        made: came from inside the flow: windows closed, copies for further branches, dead letters sent again.
         out_total: confirmed by targets.
         used: went into others, such as samples into a window.
         filtered: left out on purpose.
-        pending: inside the flow, or left there when the run ended.
+        pending: waiting in the flow, or left there when the run ended.
+        held: taken in by a node that makes something of them later, such as the samples of an open window.
         dead: failed for good.
         dropped: lost because a limit said so.
     """
 
     in_total: int = 0
+    before: int = 0
     made: int = 0
     out_total: int = 0
     used: int = 0
     filtered: int = 0
     pending: int = 0
+    held: int = 0
     dead: int = 0
     dropped: int = 0
 
@@ -254,6 +257,7 @@ class FlowTotals:
         dead: failed for good.
         dropped: given up because a limit said so.
         drift: messages the counters of nodes before queues on disk are off by, because the process died in between.
+        sums: where all of them are.
     """
 
     since: datetime
@@ -262,6 +266,7 @@ class FlowTotals:
     dead: int
     dropped: int
     drift: int
+    sums: FlowSums = FlowSums()
 
 
 @dataclass(frozen=True, kw_only=True)

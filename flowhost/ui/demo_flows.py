@@ -74,7 +74,7 @@ class DemoRow(Tag):
         self._backlog.append(flow.on_disk)
         self._curve.show(tuple(self._backlog))
         self._waiting.set_text(fmt.count(flow.on_disk)).look(f"fh-figure {'fh-busy' if flow.on_disk else 'fh-zero'}")
-        self._dead.set_text(fmt.count(flow.dead)).look(f"num {'fh-bad' if flow.dead else 'fh-zero'}")
+        self._dead.set_text(fmt.count(flow.dead_letters)).look(f"num {'fh-bad' if flow.dead_letters else 'fh-zero'}")
         self._sum.set_text(sums_line(flow.sums))
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from flowhost.services.views import ConnectionView, EventView, FlowDetail, FlowTotals
 from flowhost.ui import format as fmt
+from flowhost.ui.flow_sums import CAME, WENT
 from flowhost.ui.guarantees import SinkGuarantees
 from flowhost.ui.table import Cell
 from flowhost.ui.tags import Tag
 from flowhost.ui.texts import t
 
 EVENTS_SHOWN = 30
+_TOTALS = (*CAME, *WENT)
+_ALWAYS = ("in_total", "out_total", "pending")
 KIND_TONES = {
     "info": "off", "lost": "bad", "restored": "ok", "gap": "warn", "warning": "warn", "error": "bad", "dead": "bad",
 }  # fmt: skip
@@ -69,7 +72,7 @@ class Totals(Tag):
         with self:
             self._title = Tag("h3")
             with Tag("dl", "", "fh-facts fh-ledger"):
-                self._numbers = {name: self._fact(name) for name in ("messages_in", "messages_out", "dead", "dropped")}
+                self._numbers = {name: self._fact(name) for name in _TOTALS}
 
     def show(self, totals: FlowTotals | None) -> None:
         """Bring it up to date; nothing is shown of a flow that never ran."""
@@ -78,10 +81,10 @@ class Totals(Tag):
             return
         self._title.set_text(t("totals.since", time=fmt.clock(totals.since))).put("title", fmt.exact(totals.since))
         for name, (row, number) in self._numbers.items():
-            count = getattr(totals, name)
+            count = getattr(totals.sums, name)
             number.set_text(fmt.count(count)).put("data-count", count)
             number.look("fh-bad" if count and name in ("dead", "dropped") else "")
-            row.show_if(count or name in ("messages_in", "messages_out"))
+            row.show_if(count or name in _ALWAYS)
 
     @staticmethod
     def _fact(name: str) -> tuple[Tag, Tag]:

@@ -185,6 +185,9 @@ class FakeFlows:
             totals=FlowTotals(
                 since=datetime.now(UTC) - timedelta(days=12), messages_in=flow.in_total + 40_000,
                 messages_out=flow.out_total + 39_950, dead=13, dropped=0, drift=12,
+                sums=FlowSums(
+                    in_total=flow.in_total + 40_000, out_total=flow.out_total + 39_950, dead=13, pending=37
+                ),
             ),
             wires=tuple(
                 WireView(source=w.source, port=w.port, target=w.target, pending=waits.get(w.target, 0),

@@ -80,10 +80,10 @@ class RunsPage(Tag):
                     Column(t("runs.column.run"), "fh-narrow"), Column(t("runs.column.outcome")),
                     Column(t("runs.column.flow")), Column(t("runs.column.started")),
                     Column(t("runs.column.lasted"), "num"),
-                    Column(t("runs.column.revision"), "num fh-roomy"), Column(t("runs.column.in"), "num"),
-                    Column(t("runs.column.out"), "num"), Column(t("runs.column.else"), "num fh-roomy"),
+                    Column(t("runs.column.revision"), "num fh-roomy"),
+                    *(Column(t(f"runs.column.{name}"), f"num{_ROOMY.get(name, '')}") for name in _SUM),
                     Column(t("runs.column.errors"), "num"),
-                    Column(t("runs.column.dead"), "num"), Column(t("runs.column.reason"), "wide"),
+                    Column(t("runs.column.reason"), "wide"),
                 ),
                 "fh-runs",
             )  # fmt: skip
@@ -150,6 +150,10 @@ class RunPage(Tag):
         self._left_out.set_text(t("run.events.left_out", count=fmt.count(left_out))).show_if(left_out)
 
 
+_SUM = {"in": "", "inside": "", "out": "", "else": "", "waiting": "", "lost": "fh-bad"}
+"""Columns that add up, with the look of what is not zero: in and inside are the others together."""
+_ROOMY = {"inside": " fh-roomy", "else": " fh-roomy"}
+"""Columns that a small screen leaves out."""
 _FIGURES = ("started", "lasted", "revision", "in", "out", "errors", "dead", "dropped")
 
 
@@ -172,7 +176,11 @@ def _lasted(run: RunSummary) -> str:
 
 
 def _run_cells(run: RunSummary) -> list[Cell]:
-    lost, other = run.dead + run.dropped, run.sums.used + run.sums.filtered
+    sums, line = run.sums, sums_line(run.sums)
+    numbers = {
+        "in": sums.in_total, "inside": sums.before + sums.made, "out": sums.out_total,
+        "else": sums.used + sums.filtered, "waiting": sums.pending + sums.held, "lost": sums.dead + sums.dropped,
+    }  # fmt: skip
     return [
         Cell(f"#{run.id}", href=f"/runs/{run.id}"),
         Cell(word(run.outcome), tone=tone(run.outcome)),
@@ -180,11 +188,8 @@ def _run_cells(run: RunSummary) -> list[Cell]:
         Cell(fmt.clock(run.started_at), hover=fmt.exact(run.started_at)),
         Cell(_lasted(run), hover=fmt.exact(run.ended_at) if run.ended_at else t("run.still_on")),
         Cell(str(run.revision)),
-        Cell(fmt.count(run.messages_in), hover=sums_line(run.sums)),
-        Cell(fmt.count(run.messages_out), hover=sums_line(run.sums)),
-        Cell(fmt.count(other), hover=sums_line(run.sums), look="" if other else "fh-zero"),
+        *(Cell(fmt.count(numbers[name]), hover=line, look=_SUM[name] if numbers[name] else "fh-zero") for name in _SUM),
         Cell(fmt.count(run.errors), look="fh-warn" if run.errors else "fh-zero"),
-        Cell(fmt.count(lost), look="fh-bad" if lost else "fh-zero"),
         Cell(run.reason, hover=run.reason),
     ]
 

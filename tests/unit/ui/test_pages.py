@@ -362,7 +362,7 @@ async def test_alarms_stand_on_the_overview_until_they_are_over(user: User, host
     await until(lambda: texts(user, "alarms-count") == ["3, 2 not acknowledged"])
     await user.should_see("Acknowledged by local")
     host.alarms.standing.clear()
-    await user.should_not_see("dead letters", retries=40)
+    await user.should_not_see("3 dead letters", retries=40)
 
 
 async def test_alarms_that_do_not_fit_are_counted_and_shown_at_a_click(user: User, host: Any, fake: ModuleType) -> None:
