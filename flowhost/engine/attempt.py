@@ -71,6 +71,7 @@ class Tried:
 
     Attributes:
         done: messages that were confirmed.
+        repeated: places of those of them the target had already.
         outputs: what leaves the node, by port.
         failures: messages that ended here, by their place in the batch.
         again: messages that did not, by their place in the batch, in order.
@@ -81,6 +82,7 @@ class Tried:
     """
 
     done: int = 0
+    repeated: set[int] = field(default_factory=set)
     outputs: Ported = field(default_factory=list)
     failures: dict[int, Failure] = field(default_factory=dict)
     again: dict[int, Again] = field(default_factory=dict)
@@ -96,11 +98,11 @@ class Tried:
 
     def at(self, places: Sequence[int]) -> Tried:
         """The same for the places those messages have in a larger batch."""
-        if not self.failures and not self.again:
+        if not self.failures and not self.again and not self.repeated:
             return self
         failures = {places[place]: failure for place, failure in self.failures.items()}
         again = {places[place]: why for place, why in self.again.items()}
-        return replace(self, failures=failures, again=again)
+        return replace(self, failures=failures, again=again, repeated={places[place] for place in self.repeated})
 
 
 class Attempts:
@@ -225,6 +227,8 @@ class Attempts:
     def _sort(self, place: int, message: Message, outcome: WriteOutcome, tried: Tried) -> None:
         if isinstance(outcome, Ok):
             tried.done += 1
+            if outcome.repeated:
+                tried.repeated.add(place)
             if outcome.answer is not None:
                 tried.outputs.append(("out", [outcome.answer]))
         elif isinstance(outcome, Retry):

@@ -20,6 +20,7 @@ class Batch:
         tries: how often a message was tried, by place.
         faults: how often the node failed on it, by place.
         unknown: places whose messages may have been done: to be asked about, not sent.
+        resent: places whose messages an earlier run may have brought to the target already.
         waited: they have waited for the target for a while, rather than coming in just now.
     """
 
@@ -31,6 +32,7 @@ class Batch:
         self.tries: dict[int, int] = {}
         self.faults: dict[int, int] = {}
         self.unknown: set[int] = set()
+        self.resent: set[int] = set()
         self.waited = age_s(portions[0].at_ms) > BACKLOG_S
         self._ends: list[int] = []
 

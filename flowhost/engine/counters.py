@@ -11,19 +11,19 @@ class NodeCounters:
     `rerouted` are failed messages that left by the error port; in the snapshot they are part of `out`. `resting` ones
     wait on disk before a node that is switched off; in the snapshot they are part of `in` and `pending`. `refused` ones
     could not be put into its queue, `refused_dead` of them became dead letters; all of that is in the other counters.
-    `before` of them were here when the run began.
+    `before` of them were here when the run began. `repeated` ones are part of `out`.
     """
 
     __slots__ = (
         "batches", "before", "busy_s", "dead", "dropped", "errors", "filtered", "in_", "last_error", "made", "node_id",
-        "out", "refused", "refused_dead", "rerouted", "resting", "state", "text", "used",
+        "out", "refused", "refused_dead", "repeated", "rerouted", "resting", "state", "text", "used",
     )  # fmt: skip
 
     def __init__(self, node_id: str) -> None:
         self.node_id = node_id
         self.in_ = self.out = self.made = self.used = 0
         self.filtered = self.dead = self.dropped = self.errors = self.batches = self.rerouted = self.resting = 0
-        self.refused = self.refused_dead = self.before = 0
+        self.refused = self.refused_dead = self.before = self.repeated = 0
         self.busy_s = 0.0
         self.state: NodeState = "starting"
         self.text = ""
@@ -65,6 +65,7 @@ class NodeCounters:
             dropped=self.dropped,
             pending=self.pending,
             before=self.before,
+            repeated=self.repeated,
             errors=self.errors,
             state=self.state,
             text=self.text,

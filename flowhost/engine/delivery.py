@@ -142,6 +142,9 @@ class Delivery:
             for place in trying:
                 if tried.again.get(place, NEW).why != "behind":
                     batch.tries[place] = batch.tries.get(place, 0) + 1
+            if tried.repeated:
+                # what an earlier try of ours has left there was delivered by that try
+                tried.repeated = {p for p in tried.repeated if batch.tries[p] == 1 and p not in batch.resent}
             self._judge(batch, tried, turn, shelf)
             for place, failure in tried.failures.items():
                 tried.failures[place] = msgspec.structs.replace(failure, attempts=batch.tries[place])

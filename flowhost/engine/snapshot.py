@@ -26,6 +26,7 @@ class NodeSnapshot(msgspec.Struct, kw_only=True):
         pending: messages inside: queued, held or in flight.
         held: those of them a node has taken in to make something of, such as the samples of an open window.
         before: of those that arrived, what an earlier run had left here.
+        repeated: of those confirmed, what the target had already because the same message had come before.
         errors: failures seen, including those that left by the error port or were retried.
         state: how the node is.
         text: state in words, for people.
@@ -44,6 +45,7 @@ class NodeSnapshot(msgspec.Struct, kw_only=True):
     pending: int = 0
     held: int = 0
     before: int = 0
+    repeated: int = 0
     errors: int = 0
     state: NodeState = "starting"
     text: str = ""
@@ -122,6 +124,7 @@ class NodeTotals(msgspec.Struct, kw_only=True):
     Attributes:
         drift: messages that came to its queue on disk although the nodes before it are not known to have counted them,
             because the process died in between; negative where those nodes counted messages that came again.
+        repeated: of those confirmed, what the target had already.
     """
 
     in_: int = msgspec.field(default=0, name="in")
@@ -133,6 +136,7 @@ class NodeTotals(msgspec.Struct, kw_only=True):
     dropped: int = 0
     pending: int = 0
     drift: int = 0
+    repeated: int = 0
 
     def balanced(self) -> bool:
         """True when nothing is unaccounted for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from flowhost.engine.attempt import Attempts, Tried
@@ -97,6 +97,7 @@ class WaitingNode:
 
     async def _pass_on(self, tried: Tried, portions: Sequence[Portion]) -> int:
         self._count(tried.done, tried.outputs)
+        self._counters.repeated += len(tried.repeated)
         deliveries: Deliveries = []
         if tried.outputs:
             self._pump.spread_all(self.node_id, tried.outputs, deliveries)
@@ -252,16 +253,19 @@ class QueuedStation:
         if not portions:
             return
         batch = Batch(portions)
+        if isinstance(self.edge, DurableEdge):
+            batch.resent.update(self._doubtful(batch, self.edge))
         if self._found is not None:
-            self._doubt(batch, self._found)
+            # they have to be asked about first
+            batch.unknown.update(batch.resent)
         self.edge.settle(portions, dead=await self.waiting.bring(batch, shelf))
 
     @staticmethod
-    def _doubt(batch: Batch, edge: DurableEdge) -> None:
-        """Messages that may have been on their way when the last run ended have to be asked about first."""
+    def _doubtful(batch: Batch, edge: DurableEdge) -> Iterator[int]:
+        """Places of messages that may have been on their way when the last run ended."""
         first = 0
         for portion in batch.portions:
-            batch.unknown.update(range(first, first + edge.doubtful(portion, TAKE_AT_MOST)))
+            yield from range(first, first + edge.doubtful(portion, TAKE_AT_MOST))
             first += len(portion.messages)
 
     async def _serve_left(self, lot: ParkingLot) -> None:

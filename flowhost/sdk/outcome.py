@@ -15,9 +15,11 @@ class Ok(msgspec.Struct, frozen=True):
 
     Attributes:
         answer: leaves by the sink's `out` port, where it has one that is wired.
+        repeated: the target had it already, and was left as it was; told beside what was delivered.
     """
 
     answer: Message | None = None
+    repeated: bool = False
 
 
 class Retry(msgspec.Struct, frozen=True):

@@ -38,6 +38,7 @@ VALUES_SHOWN = 5
 TEXT_LIMIT = 120
 _ELSEWHERE = ("used", "filtered", "pending")
 """What may become of a message besides its being delivered or lost."""
+_TOLD = (*_ELSEWHERE, "held", "before", "repeated")
 
 
 def overview(live: LiveFlow) -> FlowOverview:
@@ -125,7 +126,7 @@ def _totals(node: NodeTotals | None) -> TotalsView | None:
         return None
     return TotalsView(
         in_total=node.in_, made=node.made, out=node.out, used=node.used, filtered=node.filtered, dead=node.dead,
-        dropped=node.dropped, pending=node.pending, drift=node.drift,
+        dropped=node.dropped, pending=node.pending, drift=node.drift, repeated=node.repeated,
     )  # fmt: skip
 
 
@@ -137,7 +138,10 @@ def _flow_totals(live: LiveFlow) -> FlowTotals | None:
     sums = _accounted(
         sum(nodes[name].made for name in live.sources if name in nodes),
         sum(nodes[name].out for name in live.sinks if name in nodes),
-        {name: sum(getattr(node, name) for node in nodes.values()) for name in (*_ELSEWHERE, "dead", "dropped")},
+        {
+            name: sum(getattr(node, name) for node in nodes.values())
+            for name in (*_ELSEWHERE, "dead", "dropped", "repeated")
+        },
     )
     return FlowTotals(
         since=_time(ledger.since_ns),
@@ -254,7 +258,7 @@ def _sums(figures: RunFigures | None, nodes: Iterable[Mapping[str, Any]]) -> Flo
         return FlowSums()
     total = Counter({"dead": figures.dead, "dropped": figures.dropped})
     for node in nodes:
-        for name in (*_ELSEWHERE, "held", "before"):
+        for name in _TOLD:
             total[name] += node.get(name, 0)
     return _accounted(figures.messages_in, figures.messages_out, total)
 
@@ -276,6 +280,7 @@ def _accounted(came: int, delivered: int, total: Mapping[str, int]) -> FlowSums:
         held=held,
         dead=total["dead"],
         dropped=total["dropped"],
+        repeated=total.get("repeated", 0),
     )
 
 
@@ -290,7 +295,7 @@ def _on_disk(snapshot: FlowSnapshot) -> int:
 
 def _counted(snapshot: FlowSnapshot | None) -> list[dict[str, int]]:
     nodes = snapshot.nodes.values() if snapshot else ()
-    return [{name: getattr(node, name) for name in (*_ELSEWHERE, "held", "before")} for node in nodes]
+    return [{name: getattr(node, name) for name in _TOLD} for node in nodes]
 
 
 def _state_text(live: LiveFlow) -> str:
@@ -349,6 +354,7 @@ def _counters(node: NodeSnapshot, snapshot: FlowSnapshot, connection: str | None
         "dead": node.dead,
         "dropped": node.dropped,
         "pending": node.pending,
+        "repeated": node.repeated,
         "errors": node.errors,
         "last_error": node.last_error,
     }

@@ -61,6 +61,7 @@ class FlowSums:
         held: taken in by a node that makes something of them later, such as the samples of an open window.
         dead: failed for good.
         dropped: lost because a limit said so.
+        repeated: of those confirmed, what the targets had already.
     """
 
     in_total: int = 0
@@ -73,6 +74,7 @@ class FlowSums:
     held: int = 0
     dead: int = 0
     dropped: int = 0
+    repeated: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +149,7 @@ class TotalsView:
     dropped: int
     pending: int
     drift: int = 0
+    repeated: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +175,7 @@ class NodeView:
     dead: int = 0
     dropped: int = 0
     pending: int = 0
+    repeated: int = 0
     errors: int = 0
     last_error: str = ""
     last_error_at: datetime | None = None

@@ -11,7 +11,7 @@ from flowhost.ui.tags import Tag
 from flowhost.ui.texts import t
 
 EVENTS_SHOWN = 30
-_TOTALS = (*CAME, *WENT)
+_TOTALS = (*CAME, WENT[0], "repeated", *WENT[1:])
 _ALWAYS = ("in_total", "out_total", "pending")
 KIND_TONES = {
     "info": "off", "lost": "bad", "restored": "ok", "gap": "warn", "warning": "warn", "error": "bad", "dead": "bad",

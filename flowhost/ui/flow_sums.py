@@ -63,4 +63,7 @@ class _Total(Tag):
 
 def _side(sums: FlowSums, names: tuple[str, ...]) -> str:
     shown = [name for name in names if getattr(sums, name)] or [names[0]]
-    return " + ".join(t(f"sums.{name}", count=fmt.count(getattr(sums, name))) for name in shown)
+    parts = {name: t(f"sums.{name}", count=fmt.count(getattr(sums, name))) for name in shown}
+    if sums.repeated and "out_total" in parts:
+        parts["out_total"] += f" ({t('sums.repeated', count=fmt.count(sums.repeated))})"
+    return " + ".join(parts.values())

@@ -31,7 +31,7 @@ WHOLE_FLOW = ""
 """Row of what concerns no single node."""
 _COUNTED = ("in_", "made", "out", "used", "filtered", "dead", "dropped")
 _FIELDS = (*_COUNTED, "drift")
-_NOTHING = (0,) * (len(_FIELDS) + 3)
+_NOTHING = (0,) * (len(_FIELDS) + 4)
 """Row of a node no message has come to, which is not written."""
 
 
@@ -55,12 +55,14 @@ class _Kept:
         refused: messages that came and could not be queued.
         refused_dead: those of them that became dead letters.
         queued: messages that had ever come to its queue on disk.
+        repeated: messages its target had already.
     """
 
     totals: NodeTotals
     refused: int = 0
     refused_dead: int = 0
     queued: int = 0
+    repeated: int = 0
 
 
 class Ledger:
@@ -107,7 +109,7 @@ class Ledger:
 
     def snapshot(self, counters: Mapping[str, NodeCounters]) -> LedgerSnapshot:
         """The totals at this moment."""
-        nodes = {node_id: _total(self._base[node_id].totals, own) for node_id, own in counters.items()}
+        nodes = {node_id: _total(self._base[node_id], own) for node_id, own in counters.items()}
         return LedgerSnapshot(since_ns=self._since_ns, nodes=nodes)
 
     def entry(
@@ -172,6 +174,7 @@ class Ledger:
             base.refused + own.refused,
             base.refused_dead + own.refused_dead,
             base.queued if queued is None else queued,
+            base.repeated + own.repeated,
         )
 
     async def _load(self) -> dict[str, _Kept]:
@@ -219,8 +222,9 @@ def _read(rows: Iterable[tuple[str, bytes]]) -> LedgerSnapshot | None:
             if node_id == WHOLE_FLOW:
                 since_ns = decode(row)
             else:
-                totals = nodes[node_id] = _kept(decode(row)).totals
-                totals.pending = _inside(totals)
+                kept = _kept(decode(row))
+                totals = nodes[node_id] = kept.totals
+                totals.pending, totals.repeated = _inside(totals), kept.repeated
     return LedgerSnapshot(since_ns=since_ns, nodes=nodes) if since_ns else None
 
 
@@ -258,9 +262,9 @@ def _inside(totals: NodeTotals) -> int:
     return totals.in_ + totals.made - gone
 
 
-def _total(base: NodeTotals, own: NodeCounters) -> NodeTotals:
+def _total(base: _Kept, own: NodeCounters) -> NodeTotals:
     run = own.snapshot()
-    totals = NodeTotals(pending=run.pending, drift=base.drift)
+    totals = NodeTotals(pending=run.pending, drift=base.totals.drift, repeated=base.repeated + run.repeated)
     for name in _COUNTED:
-        setattr(totals, name, getattr(base, name) + getattr(run, name))
+        setattr(totals, name, getattr(base.totals, name) + getattr(run, name))
     return totals

@@ -428,6 +428,8 @@ class Visit:
             batch.tries[place] = row.attempts
             if row.kind == "fault":
                 batch.faults[place] = row.lane.faults
+            if row.lane.doubtful:
+                batch.resent.add(place)
             if row.kind == "unknown" or (doubtful and row.lane.doubtful):
                 batch.unknown.add(place)
         return batch

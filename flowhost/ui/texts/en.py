@@ -131,6 +131,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "sums.before": "{count} waiting from before",
     "sums.made": "{count} made by nodes",
     "sums.out_total": "{count} delivered",
+    "sums.repeated": "{count} of them already there",
     "sums.used": "{count} used to make others",
     "sums.filtered": "{count} filtered out",
     "sums.pending": "{count} waiting",
@@ -204,8 +205,9 @@ TEXTS: dict[str, str] = OTHERS | {
     ),
     "demo.step.2": "Turn it on. The backlog is delivered in order and falls to 0; delivered has caught up with in.",
     "demo.step.3": (
-        "Do the same with the database, and count: the table telemetry in plant.db gets one row for every message that "
-        "“Line values to database” delivers."
+        "Do the same with the database, and count: the table telemetry in plant.db has one row for every message that "
+        "“Line values to database” has delivered since it first ran, less those already there: a PLC sends its last "
+        "values once more when it is reached again, and the same value of the same moment is the same message."
     ),
     "demo.step.4": (
         "Break the old sensor of the capper: its words are no temperatures, so they become dead letters. Open one on "
@@ -301,6 +303,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "totals.before": "Waiting from before",
     "totals.made": "Made by nodes",
     "totals.out_total": "Delivered",
+    "totals.repeated": "of them already there",
     "totals.used": "Used to make others",
     "totals.filtered": "Filtered out",
     "totals.pending": "Waiting",
@@ -311,6 +314,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "totals.hint.before": "None: all runs are counted together",
     "totals.hint.made": "Windows that closed, copies for further branches, dead letters sent again",
     "totals.hint.out_total": "Messages confirmed by the targets, over all runs",
+    "totals.hint.repeated": "Delivered messages the target had already: they came twice and were written once",
     "totals.hint.used": "Messages that went into others, such as samples into a window",
     "totals.hint.filtered": "Messages left out on purpose",
     "totals.hint.pending": "Messages inside the flow: in queues, or held by a node for what it makes of them",
@@ -329,6 +333,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "ledger.dead": "Ended dead",
     "ledger.dropped": "Dropped",
     "ledger.pending": "Inside now",
+    "ledger.repeated": "Already there",
     "ledger.errors": "Errors seen",
     "ledger.hint.in_total": "Messages that arrived at this node",
     "ledger.hint.made": "Messages that began here: values read, windows closed",
@@ -338,6 +343,10 @@ TEXTS: dict[str, str] = OTHERS | {
     "ledger.hint.dead": "Messages that failed for good, with no error port wired",
     "ledger.hint.dropped": "Messages lost because a limit said so",
     "ledger.hint.pending": "Messages waiting or being worked on",
+    "ledger.hint.repeated": (
+        "Part of what was delivered: the target had these messages already, because they were sent or read twice, and "
+        "kept them once"
+    ),
     "ledger.hint.errors": "Failures, including those tried again or sent to the error port",
     "node.settings": "Settings",
     "node.settings.none": "All settings are at their defaults.",

@@ -125,6 +125,31 @@ async def test_refused_dead_and_answers_are_in_the_totals(rig, control, node, op
     assert snapshot.balanced()
 
 
+async def test_what_the_target_had_already_is_told_beside_what_was_delivered(rig, control, node, open_box) -> None:
+    had: set[Any] = set()
+    away = True
+
+    async def write(messages):
+        nonlocal away
+        if away:
+            # the rows are there, the answer is not: the next try finds them, and they are no repetition
+            away = False
+            had.update(m.payload for m in messages)
+            raise NotConnectedError("cut off", after_s=0.01)
+        known = [m.payload in had for m in messages]
+        had.update(m.payload for m in messages)
+        return [Ok(repeated=each) for each in known]
+
+    flow = rig.flow(node("src", "t.source"), node("end", "t.sink"), wires="src -> end")
+    control.write = write
+    for batch in ([1], [2], [1, 2, 3]):
+        control.batches = [batch]
+        snapshot = await rig.run(flow, outbox=await open_box())
+    assert totals(snapshot, "end") == {"in": 5, "out": 5}
+    assert snapshot.nodes["end"].repeated == snapshot.ledger.nodes["end"].repeated == 2
+    assert snapshot.balanced()
+
+
 async def test_what_ends_in_memory_and_cannot_come_again_is_dropped_not_forgotten(
     rig, control, node, open_box, eventually
 ) -> None:

@@ -116,12 +116,15 @@ class SqlWrite(Sink[WriteConfig]):
             msg = "sql.write writes only after it was opened"
             raise PermanentError(msg)
         try:
-            rejected = await self._connection().run(lambda database: writer.write(database, messages))
+            rejected, repeated = await self._connection().run(lambda database: writer.write(database, messages))
         except UnknownOutcomeError as error:
             return self._unknown(messages, error)
-        if not rejected:
+        if not rejected and not repeated:
             return None
-        return [Reject(rejected[i]) if i in rejected else Ok() for i in range(len(messages))]
+        return [
+            Reject(rejected[place]) if place in rejected else Ok(repeated=place in repeated)
+            for place in range(len(messages))
+        ]
 
     def _unknown(self, messages: Sequence[Message], error: UnknownOutcomeError) -> Sequence[WriteOutcome]:
         """Messages with an id may be sent again; without one, an insert could add its row twice."""

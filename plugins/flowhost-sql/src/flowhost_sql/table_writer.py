@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -47,6 +47,18 @@ class Row(NamedTuple):
     key: str
 
 
+class Written(NamedTuple):
+    """What became of a batch, by place in it; all messages that are in neither were committed now.
+
+    Attributes:
+        rejected: why messages were refused.
+        repeated: messages whose rows were there already.
+    """
+
+    rejected: Mapping[int, str]
+    repeated: Collection[int]
+
+
 class TableWriter:
     """Writes batches of messages into the configured table.
 
@@ -59,6 +71,7 @@ class TableWriter:
         self._inbox = inbox
         self._inserts: dict[tuple[str, ...], Insert] = {}
         self._care = 0
+        self._repeated: set[int] = set()
         self._table_made = config.create_table is False
 
     def check(self, dialect: Dialect) -> None:
@@ -68,16 +81,14 @@ class TableWriter:
             msg = f"table {self._config.table!r}: the name is too long, this database takes {longest} bytes"
             raise PermanentError(msg)
 
-    def write(self, database: Database, messages: Sequence[Message]) -> dict[int, str]:
+    def write(self, database: Database, messages: Sequence[Message]) -> Written:
         """Write a batch in one transaction.
-
-        Returns:
-            Why messages were rejected, by their place in the batch; all others are committed.
 
         Raises:
             TemporaryError: not everything was committed, the batch may be tried again.
         """
         rejected: dict[int, str] = {}
+        self._repeated = set()
         rows = list(self._rows(database.dialect, messages, rejected))
         firsts, copies = _without_copies(rows, rejected)
         if firsts:
@@ -85,7 +96,9 @@ class TableWriter:
         for copy, first in copies.items():
             if first in rejected:
                 rejected[copy] = rejected[first]
-        return rejected
+            else:
+                self._repeated.add(copy)
+        return Written(rejected, self._repeated)
 
     def _commit(self, database: Database, rows: Sequence[Row], rejected: dict[int, str]) -> None:
         """First all at once; if the database refuses a row, again with savepoints around ever smaller parts."""
@@ -147,6 +160,8 @@ class TableWriter:
     def _made(self, written: Sequence[Row], rows: Sequence[Row]) -> None:
         """The transaction was committed, and the tables it made with it."""
         self._table_made = self._table_made or bool(written)
+        if len(written) < len(rows):
+            self._repeated |= {row.place for row in rows} - {row.place for row in written}
         if self._inbox is not None and any(row.key for row in rows):
             self._inbox.committed()
 
