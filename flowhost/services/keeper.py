@@ -99,7 +99,8 @@ class FlowKeeper(FleetListener):
         """Stop a flow, also for the time after a restart; returns once it has. The caller holds the flow's lock."""
         await self._desire(live, running=False)
         if live.run is not None:
-            self._note(live, _event(live.run, "info", f"stopped by {in_words(by)}"))
+            live.leaving = f"stopped by {in_words(by)}"
+            self._note(live, _event(live.run, "info", live.leaving))
             live.drain_until = datetime.now(UTC) + timedelta(seconds=drain_s)
             await self._fleet.stop(live.run, drain_s)
         else:
@@ -109,7 +110,8 @@ class FlowKeeper(FleetListener):
         """Go on with the revision deployed now. The caller holds the flow's lock. Raises as `start` does."""
         if live.run is not None:
             why = why or f"revision {live.record.revision} deployed by"
-            self._note(live, _event(live.run, "info", f"{why} {in_words(by)}"))
+            live.leaving = f"{why} {in_words(by)}"
+            self._note(live, _event(live.run, "info", live.leaving))
             live.drain_until = datetime.now(UTC) + timedelta(seconds=drain_s)
             await self._fleet.stop(live.run, drain_s)
         await self.start(live, by)
@@ -211,9 +213,10 @@ class FlowKeeper(FleetListener):
         run = live.run
         if run is None:
             return
+        why = reason or live.leaving
         live.finish(state, reason, snapshot)
         self._by_run.pop(run, None)
-        self._history.end(run, outcome, reason, live.figures_to_keep())
+        self._history.end(run, outcome, why, live.figures_to_keep())
 
     def _bring_back_soon(self, live: LiveFlow, first: int = 0) -> None:
         """Begin to bring a flow back, unless that is going on already."""

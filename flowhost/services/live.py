@@ -76,6 +76,7 @@ class LiveFlow:
         watchers: pages that look at last values.
         guarantees: what the paths of the present revision promise; None until it was looked over.
         kept_letters: open dead letters, as last counted while no run was on.
+        leaving: while the run is being stopped: who wanted that, and why.
         drain_until: while the run is being stopped: when it ends even if messages are still inside, UTC.
         erred_at: when each node of the run was last seen to fail, UTC.
     """
@@ -93,6 +94,7 @@ class LiveFlow:
         self.watchers = 0
         self.kept_letters = 0
         self.drain_until: datetime | None = None
+        self.leaving = ""
         self.erred_at: dict[str, datetime] = {}
         self.events: deque[EventView] = deque(maxlen=EVENTS_SHOWN)
         self.spark: deque[float] = deque(maxlen=SPARK_POINTS)
@@ -139,6 +141,7 @@ class LiveFlow:
         self.kept_ledger, self.snapshot = self.ledger, None
         self.erred_at = {}
         self.drain_until = None
+        self.leaving = ""
         self.meter = RateMeter()
 
     def take(self, snapshot: FlowSnapshot, at_ns: int) -> None:

@@ -121,6 +121,8 @@ async def test_after_a_restart_running_flows_run_and_stopped_ones_do_not(open_ho
     runs = await second.runs.list(LOCAL_USER, "runs")
     assert [run.outcome for run in runs] == ["running", "stopped"]
     assert runs[1].reason == "the host was stopped"
+    (stood,) = await second.runs.list(LOCAL_USER, "stands")
+    assert stood.reason == "stopped by the user of this machine"
 
 
 async def test_totals_go_on_over_restarts_and_are_shown_while_a_flow_stands(open_host, flow, until) -> None:
