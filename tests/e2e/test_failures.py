@@ -186,7 +186,8 @@ def test_a_broker_that_dies_and_returns(program, flow, broker, tmp_path) -> None
     report = run.report()
     audit(report)
     assert report["nodes"]["out"]["out"] == report["nodes"]["gen"]["made"], "nothing was lost on the way out"
-    assert report["nodes"]["rows"]["out"] == rows(path)
+    # what was published again over the outage was there already
+    assert report["nodes"]["rows"]["out"] - report["nodes"]["rows"]["repeated"] == rows(path)
     lines = [line for line in run.err if "connection broker" in line]
     assert len([line for line in lines if "WARNING" in line]) == 1, lines
     assert len([line for line in lines if "INFO" in line]) == 1, lines

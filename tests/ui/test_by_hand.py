@@ -29,8 +29,8 @@ def build(canvas: Canvas, table: Path) -> None:
     """inject -> map -> sql.write, by mouse; its lists by the draft, as the form has no business in this test."""
     canvas.drop("inject", 60, 120)
     canvas.field("at_start").locator("input, select").first.wait_for()
-    canvas.drop("map", 340, 120)
-    canvas.drop("sql.write", 620, 120)
+    canvas.drop("map", 440, 120)
+    canvas.drop("sql.write", 560, 320)
     canvas.drag(canvas.port("inject", "out"), canvas.node("map"))
     canvas.drag(canvas.port("map", "out"), canvas.node("write"))
     link = {"type": "sql.database", "config": {"url": f"sqlite:///{table}"}}

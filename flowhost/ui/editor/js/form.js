@@ -18,7 +18,7 @@ import { secretField, secretSet } from "./secretfield.js";
  * @param {Record<string, string>} context.words
  * @param {boolean} context.mayEdit
  * @param {import("./secrets.js").Secrets} [context.secrets] forms with secret fields have them
- * @param {string} [context.owner] whose form it is, for the names of secrets
+ * @param {() => string} [context.owner] whose form it is, for the names of secrets
  * @param {() => {code: string, words: string, spellings: string[]}[]} [context.units] frequent units
  * @param {(fact: object, wanted: {many: boolean, taken: string[], take: (values: string[]) => void}) => void} [context.pick]
  *   opens the list of what there is at the target

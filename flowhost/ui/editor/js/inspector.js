@@ -114,7 +114,7 @@ export class Inspector {
     const set = (path, value, merge) => editor.setNode(id, path, value, merge);
     const pick = node.connection ? (fact, wanted) => pickFor(editor, id, fact, wanted) : null;
     const suggest = (input, kind, path) => editor.emit("suggest", { input, kind, node: id, path });
-    const context = { set, problemsAt, words, mayEdit, pick, suggest, secrets: this.secrets, owner: node.name || id, units: () => editor.units ?? [] };
+    const context = { set, problemsAt, words, mayEdit, pick, suggest, secrets: this.secrets, owner: () => node.name || id, units: () => editor.units ?? [] };
     const of = (fact, path, value) => field(fact, { ...context, path, value });
     const name = of({ name: "name", title: words.field_name, type: "text", docs: "", fields: [], unit: "", default: id }, ["name"], node.name);
     name.querySelector("input").id = "fe-name";

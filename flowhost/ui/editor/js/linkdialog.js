@@ -141,7 +141,7 @@ export class LinkDialog {
       setTimeout(() => this.#draw());
       this.#check();
     };
-    const of = (fact) => field(fact, { path: ["config", fact.name], value: link.config[fact.name], set, problemsAt, words, mayEdit, secrets: this.secrets, owner: link.name || link.type.split(".")[0] });
+    const of = (fact) => field(fact, { path: ["config", fact.name], value: link.config[fact.name], set, problemsAt, words, mayEdit, secrets: this.secrets, owner: () => link.name || link.type.split(".")[0] });
     const facts = kind?.fields ?? [];
     made.push(...facts.filter((fact) => !fact.advanced).map(of));
     const advanced = facts.filter((fact) => fact.advanced);

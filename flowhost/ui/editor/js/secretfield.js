@@ -5,7 +5,7 @@ import { el, icon, iconButton } from "./dom.js";
 export function secretField(fact, context) {
   const { secrets, owner, path, words } = context;
   const help = el("div", "fe-secret-more", {}, el("span", "fe-help fh-grow", {}, words.secret_help), chooser(context));
-  return el("div", "fe-secret", {}, typed(context, () => secrets.freeName(owner, path)), fault(context), help);
+  return el("div", "fe-secret", {}, typed(context, () => secrets.freeName(owner(), path)), fault(context), help);
 }
 
 /** A name is set: say what is behind it, never the value. */
@@ -93,6 +93,8 @@ function chooser({ secrets, set, path, words, mayEdit, id }) {
     name.addEventListener("input", () => name.setCustomValidity(""));
     name.addEventListener("change", () => {
       const wanted = name.value.trim();
+      // taken over: it is not being typed any more
+      name.dataset.before = name.value;
       if (/^[A-Za-z][A-Za-z0-9_.-]*$/.test(wanted)) set(path, { secret: wanted });
       else if (wanted) name.setCustomValidity(words.secret_bad);
       name.reportValidity();
@@ -110,5 +112,5 @@ function fault(context) {
 }
 
 function keyOf({ owner, path }) {
-  return [owner, ...path].join(".");
+  return [owner(), ...path].join(".");
 }
