@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Protocol
 
 from flowhost.errors import ConfigError, NotFoundError
-from flowhost.graph.document import ConnectionEntry
+from flowhost.graph.document import ConnectionEntry, FlowDocument
 from flowhost.graph.references import resolve_for_lint
 from flowhost.services.access import Principal, demand
 from flowhost.services.live import LiveFlow
@@ -22,6 +22,8 @@ PARTS: dict[SwitchName, str] = {
 }  # fmt: skip
 """What the simulator calls the part of each switch."""
 SQLITE = "sqlite:///"
+Complete = Callable[[FlowDocument], FlowDocument]
+"""Gives a flow the host's connections it names."""
 
 
 class Plant(Protocol):
@@ -42,10 +44,13 @@ class Plant(Protocol):
 class DemoService:
     """What a caller may do with the demo's plant. Every method raises `ForbiddenError` for one without the role."""
 
-    def __init__(self, plant: Plant, flows: Mapping[str, LiveFlow], data_dir: Path) -> None:
+    def __init__(
+        self, plant: Plant, flows: Mapping[str, LiveFlow], data_dir: Path, complete: Complete = lambda flow: flow
+    ) -> None:
         self._plant = plant
         self._flows = flows
         self._data_dir = data_dir
+        self._complete = complete
         self._turning: list[SwitchName] = []
         self._changed: dict[SwitchName, datetime] = {}
         self._was_on: dict[SwitchName, bool] = {}
@@ -100,7 +105,7 @@ class DemoService:
             base_dir = Path(live.record.base_dir) if live.record.base_dir else self._data_dir
             here = {
                 name
-                for name, connection in live.document.connections.items()
+                for name, connection in self._complete(live.document).connections.items()
                 if address_of(connection, base_dir) == address
             }
             using = {node_id for node_id, node in live.document.nodes.items() if node.connection in here}

@@ -30,6 +30,10 @@ if sys.platform == "win32":
     _OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 
 
+_OWN_PORTS = tuple(word for part in ("mqtt", "opcua", "modbus") for word in (f"--{part}-port", "0"))
+"""Ports nobody else looks for: at a usual one another program could answer while a part is switched off."""
+
+
 class PartState(msgspec.Struct, frozen=True):
     """How a part of the plant is.
 
@@ -73,7 +77,7 @@ class PlantSimulator:
         """
         if importlib.util.find_spec("flowhost_sim") is None:
             raise PluginError('the simulator is not installed; run: pip install "flowhost[demo]"')
-        command = [sys.executable, "-m", "flowhost_sim", "--ports", "auto", "--json", "--until-stdin-closes"]
+        command = [sys.executable, "-m", "flowhost_sim", "--json", "--until-stdin-closes", *_OWN_PORTS]
         if self._database is not None:
             command += ["--database", str(self._database)]
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no words from outside

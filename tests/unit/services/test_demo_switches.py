@@ -49,6 +49,35 @@ async def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         await made.stop()
 
 
+async def test_the_plant_has_ports_of_its_own(tmp_path: Path) -> None:
+    """At a usual one another broker could take over while the plant's is switched off."""
+    async with started(PlantSimulator(tmp_path / DATABASE)) as plant:
+        assert not {"1883", "5020"} & {plant.environ["PLANT_MQTT_PORT"], plant.environ["PLANT_MODBUS_PORT"]}
+        assert ":4840" not in plant.environ["PLANT_OPCUA_ENDPOINT"]
+        broker = plant.addresses["broker"]
+        await plant.switch("broker", on=False)
+        assert (await plant.switch("broker", on=True)).on
+        assert plant.addresses["broker"] == broker
+
+
+async def test_flows_on_a_connection_of_the_host_are_named_too(host: Host) -> None:
+    broker = next(switch.address for switch in await host.demo.switches(LOCAL_USER) if switch.name == "broker")
+    name, port = broker.split(":")
+    config = {"host": name, "port": int(port)}
+    await host.connections.create(LOCAL_USER, "plant", "mqtt.broker", config)
+    text = """
+flowhost: 1
+id: shared
+nodes:
+  gen: {type: sim.generate}
+  out: {type: mqtt.publish, connection: plant, config: {topic: t}}
+wires: [gen -> out]
+"""
+    await host.flows.import_file(LOCAL_USER, text)
+    switches = {switch.name: switch for switch in await host.demo.switches(LOCAL_USER)}
+    assert "shared" in [flow.id for flow in switches["broker"].writers]
+
+
 async def test_each_switch_names_the_flows_that_feel_it_and_is_for_operators(host: Host) -> None:
     switches = {switch.name: switch for switch in await host.demo.switches(LOCAL_USER)}
     assert list(switches) == ["broker", "plc", "meter", "database", "sensor"]
