@@ -9,6 +9,7 @@ from typing import Any
 
 from flowhost.errors import MessageError
 from flowhost.expr import guards, tree
+from flowhost.expr.numbers import advice
 from flowhost.expr.scope import PathKey
 from flowhost.expr.values import describe, names_of
 
@@ -142,8 +143,7 @@ def _need_addable(node: tree.Binary, left: Any, right: Any) -> None:
 def _need_numbers(*operands: tuple[tree.Node, Any]) -> None:
     for node, value in operands:
         if not isinstance(value, int | float | Decimal):
-            hint = f"; write number({node.span.words})" if isinstance(value, str) else ""
-            raise Explained(f"{_named(node, value)}, not a number{hint}", node.span)
+            raise Explained(f"{_named(node, value)}, not a number{advice(value, node.span.words)}", node.span)
 
 
 def _refuse_mixed_decimal(left: tree.Node, a: Any, right: tree.Node, b: Any, span: tree.Span) -> None:
@@ -188,7 +188,7 @@ def _incomparable(
     pairs = ((left_node, left, right), (right_node, right, left))
     for node, value, other in pairs:
         if isinstance(value, str) and isinstance(other, int | float | Decimal):
-            return f"{_named(node, value)}, not a number; write number({node.span.words})"
+            return f"{_named(node, value)}, not a number{advice(value, node.span.words)}"
     for node, value, _other in pairs:
         if value is None:
             return f"{node.span.words} is null and has no order; write {node.span.words} is not None and ..."

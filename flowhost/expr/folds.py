@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from flowhost.expr.numbers import advice
 from flowhost.expr.values import describe
 
 State: TypeAlias = "list[Any]"
@@ -69,7 +70,7 @@ def _unpacked(value: Any) -> Any:
 
 def _number(value: Any) -> Any:
     if not isinstance(value, int | float | Decimal):
-        hint = "; write number(...) around it" if isinstance(value, str) else ""
+        hint = advice(value, "...").replace("number(...)", "number(...) around it")
         raise TypeError(f"{describe(value)} is not a number{hint}")
     return value
 

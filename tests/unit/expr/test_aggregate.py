@@ -96,9 +96,13 @@ def test_refused_with_column(text, column, words):
     ("text", "words"),
     [
         ("sum(payload.x)", "payload.x is missing (the payload has: p, e, s)"),
-        ("1 + mean(payload.s)", "mean(payload.s): text 'RUN' is not a number; write number(...) around it"),
+        ("1 + mean(payload.s)", "mean(payload.s): text 'RUN' is not a number; it holds no number: leave such"),
+        ("1 + mean(text(payload.p))", "text '2' is not a number; write number(...) around it"),
         ("count(payload.p)", "the condition gives the number 2, not true or false"),
-        ("last(payload.s) - 1", "last(payload.s) is text 'RUN', not a number"),
+        (
+            "last(payload.s) - 1",
+            "last(payload.s) is text 'RUN', not a number; it holds no number: leave such messages out",
+        ),
         ("1 / count(payload.p > 99)", "division by zero"),
     ],
 )
