@@ -94,6 +94,7 @@ class Assembly:
     letters: LetterOffice | None = None
     disk: DiskReport | None = None
     books: Books | None = None
+    boards: dict[str, NoticeBoard] = field(default_factory=dict)
 
     def settle_counters(self) -> None:
         """Bring the counters of all nodes up to date."""
@@ -103,6 +104,8 @@ class Assembly:
     def node_snapshots(self) -> dict[str, NodeSnapshot]:
         """The figures of all nodes at this moment."""
         nodes = {node_id: own.snapshot() for node_id, own in self.counters.items()}
+        for node_id, board in self.boards.items():
+            nodes[node_id].gone, nodes[node_id].gone_text = board.gone, board.gone_text
         for node_id in self.stateful:
             queue = self.holding.get(node_id)
             queued = 0 if queue is None else queue.edge.snapshot().pending
@@ -201,6 +204,7 @@ class Assembler:
         if (outbox := self._options.outbox) is not None:
             assembly.disk = DiskReport(outbox, self._logger(), self._history)
         assembly.books = self._books(assembly)
+        assembly.boards = self._boards
         return assembly
 
     # -- connections and nodes

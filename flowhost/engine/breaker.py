@@ -86,10 +86,11 @@ class Breaker:
             raise
         return self.is_open
 
-    def failed(self, reason: str, after_s: float | None) -> None:
+    def failed(self, reason: str, after_s: float | None, began_ns: int = 0) -> None:
         """A try that began when the state was as it is now found the target down."""
         if not self.is_open:
-            self.since_ns = time.time_ns()
+            # a try may take long to find out, such as one that waits for a lock
+            self.since_ns = began_ns or time.time_ns()
         self.reason = reason
         pause_s = self._backoff.next_s()
         self._next_at = time.monotonic() + (pause_s if after_s is None else after_s)
@@ -120,17 +121,18 @@ class Turn:
         alone: the breaker is open and this is the one try.
     """
 
-    __slots__ = ("_breaker", "_down_since", "alone")
+    __slots__ = ("_began_ns", "_breaker", "_down_since", "alone")
 
     def __init__(self, breaker: Breaker, *, alone: bool) -> None:
         self.alone = alone
         self._breaker = breaker
         self._down_since = breaker.since_ns
+        self._began_ns = time.time_ns()
 
     def failed(self, reason: str, after_s: float | None = None) -> None:
         """The target is down. Of several tries under way when it went down, the first one counts."""
         if self._breaker.since_ns == self._down_since:
-            self._breaker.failed(reason, after_s)
+            self._breaker.failed(reason, after_s, self._began_ns)
 
     def worked(self) -> None:
         """The target is up."""

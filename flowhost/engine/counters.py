@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from flowhost.engine.snapshot import NodeSnapshot, NodeState
 
 
@@ -12,10 +14,12 @@ class NodeCounters:
     wait on disk before a node that is switched off; in the snapshot they are part of `in` and `pending`. `refused` ones
     could not be put into its queue, `refused_dead` of them became dead letters; all of that is in the other counters.
     `before` of them were here when the run began. `repeated` ones are part of `out`.
+    `attempts` are tries that did not reach the target or the origin at all.
     """
 
     __slots__ = (
-        "batches", "before", "busy_s", "dead", "dropped", "errors", "filtered", "in_", "last_error", "made", "node_id",
+        "attempts", "batches", "before", "busy_s", "dead", "down_since_ns", "dropped",
+        "errors", "filtered", "in_", "last_error", "made", "node_id",
         "out", "refused", "refused_dead", "repeated", "rerouted", "resting", "state", "text", "used",
     )  # fmt: skip
 
@@ -23,7 +27,7 @@ class NodeCounters:
         self.node_id = node_id
         self.in_ = self.out = self.made = self.used = 0
         self.filtered = self.dead = self.dropped = self.errors = self.batches = self.rerouted = self.resting = 0
-        self.refused = self.refused_dead = self.before = self.repeated = 0
+        self.refused = self.refused_dead = self.before = self.repeated = self.attempts = self.down_since_ns = 0
         self.busy_s = 0.0
         self.state: NodeState = "starting"
         self.text = ""
@@ -66,6 +70,8 @@ class NodeCounters:
             pending=self.pending,
             before=self.before,
             repeated=self.repeated,
+            attempts=self.attempts,
+            down_s=max(0, time.time_ns() - self.down_since_ns) / 1e9 if self.down_since_ns else 0.0,
             errors=self.errors,
             state=self.state,
             text=self.text,

@@ -171,7 +171,7 @@ class Delivery:
         self._give_up(batch, tried)
         if halt is not None:
             self._limit = PROBE
-            self._lost(halt, turn)
+            self._lost(halt, turn, about_messages=tried.halt is None)
             if tried.halt is None and shelf is not None:
                 # should it be the keys after all, they do not stand in the way of others for ever
                 self._park_one_key(batch, tried, shelf)
@@ -233,15 +233,20 @@ class Delivery:
             turn.failed(Halt(held[0].reason, self._fault_backoff.next_s()))
             self._failed(held[0].reason)
         elif held:
-            self._lost(Halt(held[0].reason, longest_wait(held)), turn)
+            self._lost(Halt(held[0].reason, longest_wait(held)), turn, about_messages=True)
 
     def _failed(self, reason: str) -> None:
         self._counters.errors += 1
         self._counters.last_error = reason
 
-    def _lost(self, halt: Halt, turn: GateTurn) -> None:
+    def _lost(self, halt: Halt, turn: GateTurn, *, about_messages: bool) -> None:
         turn.failed(halt)
-        self._failed(halt.reason)
+        if about_messages:
+            self._failed(halt.reason)
+        else:
+            # no message failed: nobody was there to take one
+            self._counters.attempts += 1
+            self._counters.last_error = halt.reason
         if self._counters.state != "retrying":
             self._board.notice("lost", halt.reason)
         self._counters.state, self._counters.text = "retrying", halt.reason
@@ -289,7 +294,7 @@ async def open_until_ready(
         except Exception as error:  # noqa: BLE001 - a node's own bug must not take other nodes down
             halt = halt_of(error) or Halt(reason_of(error))
             turn.failed(halt)
-            counters.errors += 1
+            counters.attempts += 1
             counters.last_error = halt.reason
             if counters.state != "retrying":
                 board.notice("lost", halt.reason)

@@ -27,6 +27,11 @@ class Gate:
             own.end()
             raise
 
+    @property
+    def since_ns(self) -> int:
+        """Since when the target has been down, nanoseconds UTC; 0 while it is up."""
+        return self._own.since_ns or self._link.since_ns
+
     def text(self) -> str:
         """Why nothing is tried now, in words; empty while nothing stands in the way."""
         return self._own.text() or self._link.text()

@@ -27,6 +27,10 @@ class NodeSnapshot(msgspec.Struct, kw_only=True):
         held: those of them a node has taken in to make something of, such as the samples of an open window.
         before: of those that arrived, what an earlier run had left here.
         repeated: of those confirmed, what the target had already because the same message had come before.
+        attempts: tries that did not reach the node's target or origin at all; they are about no message.
+        down_s: for how long it has not got on, as far as is known, seconds.
+        gone: how often its origin has lost messages it held for this node.
+        gone_text: the newest of them in words.
         errors: failures seen, including those that left by the error port or were retried.
         state: how the node is.
         text: state in words, for people.
@@ -46,6 +50,10 @@ class NodeSnapshot(msgspec.Struct, kw_only=True):
     held: int = 0
     before: int = 0
     repeated: int = 0
+    attempts: int = 0
+    down_s: float = 0.0
+    gone: int = 0
+    gone_text: str = ""
     errors: int = 0
     state: NodeState = "starting"
     text: str = ""

@@ -118,7 +118,10 @@ class SourceLoop:
 
     async def _wait_again(self, error: Exception, backoff: Backoff) -> None:
         reason = reason_of(error)
-        self._counters.errors += 1
+        if isinstance(error, TemporaryError | OSError):
+            self._counters.attempts += 1
+        else:
+            self._counters.errors += 1
         self._counters.last_error = reason
         if self._counters.state != "retrying":
             self._board.notice("lost", reason)

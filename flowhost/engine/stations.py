@@ -116,6 +116,7 @@ class WaitingNode:
             parked: which messages wait while others pass; empty if none do.
         """
         counters = self._counters
+        counters.down_since_ns = self._gate.since_ns
         if counters.state in ("running", "retrying") and (text := self._gate.text()):
             counters.state, counters.text = "retrying", text
         elif counters.state == "running":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from flowhost.sdk.connection import Connection
 
-NoticeKind = Literal["info", "lost", "restored", "gap", "warning", "error"]
+NoticeKind = Literal["info", "lost", "restored", "gap", "gone", "warning", "error"]
 
 
 class Clock(Protocol):

@@ -105,7 +105,7 @@ class AlarmBook:
         return replace(alarm, cleared_at=at)
 
 
-LATCHED = frozenset({"dropped", "worker_lost"})
+LATCHED = frozenset({"dropped", "gone", "worker_lost", "host_lost"})
 """Kinds that tell of something that happened and cannot be undone: they stand until acknowledged."""
 
 

@@ -82,6 +82,7 @@ def flow_conditions(live: LiveFlow, limits: Thresholds, dead_letters: int) -> It
         return
     yield from look.unbalanced(live.snapshot)
     yield from look.dropped(live.snapshot)
+    yield from look.gone(live.snapshot)
     if live.run is not None:
         yield from look.targets(live.snapshot)
         yield from look.queues(live.snapshot)
@@ -123,6 +124,17 @@ def worker_conditions(workers: Sequence[WorkerStatus]) -> Iterator[Condition]:
                 advice="Its flows went on from what is on disk; their runs say why it went.",
                 count=worker.restarts,
             )  # fmt: skip
+
+
+def lost_host_conditions(runs: int) -> Iterator[Condition]:
+    """The host itself went away without a word."""
+    if runs:
+        cut = "one run was" if runs == 1 else f"{runs} runs were"
+        yield Condition(
+            kind="host_lost", flow_id="", flow_name="", severity="error", count=1,
+            text=f"The host ended without warning before it was started this time: {cut} interrupted",
+            advice="It was killed, or the power was cut. Its flows went on from what is on disk; see why it went.",
+        )  # fmt: skip
 
 
 def host_conditions(faults: Sequence[str]) -> Iterator[Condition]:
@@ -177,6 +189,15 @@ class _Look:
                     count=node.dropped,
                 )  # fmt: skip
 
+    def gone(self, snapshot: FlowSnapshot) -> Iterator[Condition]:
+        for name, node in snapshot.nodes.items():
+            if node.gone:
+                yield self._condition(
+                    "gone", name, "error", f"{self._title(name)} in {self._name}: {node.gone_text}",
+                    "FlowHost cannot bring them back: see whether their origin still has them elsewhere.",
+                    count=node.gone,
+                )  # fmt: skip
+
     def targets(self, snapshot: FlowSnapshot) -> Iterator[Condition]:
         down = {name for name, link in snapshot.connections.items() if not link.up}
         for name in sorted(down):
@@ -186,7 +207,7 @@ class _Look:
             kept = f"; {_messages(waiting)} {'waits' if waiting == 1 else 'wait'} for it" if waiting else ""
             yield self._condition(
                 "connection_down", name, "error",
-                f"Connection {name} of {self._name} is down: {link.text or 'it does not answer'}{kept}",
+                f"Connection {name} of {self._name} is {_down(link.text)}{kept}",
                 "Check the device, the network and the settings of the connection; FlowHost goes on trying.",
                 hold_s=self._limits.down_s, lasting_s=link.down_s,
             )  # fmt: skip
@@ -206,7 +227,7 @@ class _Look:
             yield self._condition(
                 "node_retrying", name, "error", f"{self._title(name)} in {self._name} does not get on: {reason}",
                 "See what its target says; FlowHost goes on trying, and messages wait.",
-                hold_s=self._limits.down_s,
+                hold_s=self._limits.down_s, lasting_s=node.down_s,
             )  # fmt: skip
 
     def queues(self, snapshot: FlowSnapshot) -> Iterator[Condition]:
@@ -216,8 +237,9 @@ class _Look:
             if edge.oldest_s > limits.age_s:
                 yield self._condition(
                     "waiting_long", edge.node, "warning",
-                    f"Messages for {title} wait for {_duration(edge.oldest_s)}",
+                    f"Messages for {title} wait, the oldest for {_duration(edge.oldest_s)}",
                     "See why its target does not take them; they arrive in order once it does.",
+                    lasting_s=edge.oldest_s,
                 )  # fmt: skip
             for parked in edge.parked_keys:
                 if parked.next_try_s is None:
@@ -245,6 +267,11 @@ class _Look:
             kind=kind, flow_id=self._live.id, flow_name=self._name, subject=subject, severity=severity, text=text,
             advice=advice, hold_s=hold_s, lasting_s=lasting_s, count=count,
         )  # fmt: skip
+
+
+def _down(text: str) -> str:
+    """A state such as `down since 10:04:00: refused`, said once."""
+    return text if text.startswith("down") else f"down: {text or 'it does not answer'}"
 
 
 def _messages(number: int, what: str = "message") -> str:

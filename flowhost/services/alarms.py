@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from flowhost.engine.outbox.census import take_census
@@ -20,6 +20,7 @@ from flowhost.services.alarm_rules import (
     disk_conditions,
     flow_conditions,
     host_conditions,
+    lost_host_conditions,
     worker_conditions,
 )
 from flowhost.services.keeper import FlowKeeper
@@ -46,12 +47,14 @@ class AlarmService:
         fleet: Fleet,
         limits: Thresholds,
         faults: Callable[[], Awaitable[Sequence[str]]],
+        interrupted: int = 0,
     ) -> None:
         self._keeper = keeper
         self._store = store
         self._fleet = fleet
         self._limits = limits
         self._faults = faults
+        self._interrupted = interrupted
         self._book = AlarmBook()
         self._letters = LetterCounts(keeper)
         self._known_faults: Sequence[str] = ()
@@ -62,7 +65,12 @@ class AlarmService:
 
     async def open(self) -> None:
         """Take up the alarms that stood when the host ended, and begin to watch."""
-        self._book = AlarmBook(await self._store.standing())
+        standing = await self._store.standing()
+        # the workers of the host before went with it
+        over = [replace(alarm, cleared_at=datetime.now(UTC)) for alarm in standing if alarm.kind == "worker_lost"]
+        if over:
+            await self._store.change(over)
+        self._book = AlarmBook([alarm for alarm in standing if alarm.kind != "worker_lost"])
         self._task = asyncio.create_task(self._watch(), name="alarms")
 
     async def close(self) -> None:
@@ -129,6 +137,7 @@ class AlarmService:
             yield from flow_conditions(live, self._limits, self._letters.of(live))
         yield from disk_conditions(self._keeper.flows.values())
         yield from worker_conditions(self._fleet.workers())
+        yield from lost_host_conditions(self._interrupted)
         yield from host_conditions(self._known_faults)
 
     def _is_over(self, alarm: AlarmRecord) -> bool:

@@ -207,13 +207,13 @@ class Host:
             host_id, self.settings.data_dir, self._fleet, self.not_ready, letters.number_open, self._started
         )
         if self.plant is not None:
-            self.demo = DemoService(self.plant, keeper.flows, self.settings.data_dir)
+            self.demo = DemoService(self.plant, keeper.flows, self.settings.data_dir, shared.complete)
         limits = Thresholds(
             down_s=self.settings.alarm_down_s, age_s=self.settings.alarm_age_s, messages=self.settings.alarm_messages
         )
-        self.alarms = AlarmService(keeper, store.alarms, self._fleet, limits, self.not_ready)
         if interrupted := await store.runs.interrupt_open(HOST_LOST):
             log.warning("%d runs were interrupted when the host ended without warning last time", len(interrupted))
+        self.alarms = AlarmService(keeper, store.alarms, self._fleet, limits, self.not_ready, len(interrupted))
         await self._load_flows(store)
         history.open()
         self._keeper = keeper

@@ -138,7 +138,7 @@ class RunReport:
             "state_dir": None if self.state_dir is None else str(self.state_dir),
             "problems": [
                 {"kind": e.kind, "node": e.node, "text": e.text}
-                for e in self.events if e.kind in ("lost", "gap", "warning", "error", "dead")
+                for e in self.events if e.kind in ("lost", "gap", "gone", "warning", "error", "dead")
             ],
         }  # fmt: skip
 

@@ -355,6 +355,8 @@ def _counters(node: NodeSnapshot, snapshot: FlowSnapshot, connection: str | None
         "dropped": node.dropped,
         "pending": node.pending,
         "repeated": node.repeated,
+        "attempts": node.attempts,
+        "gone": node.gone,
         "errors": node.errors,
         "last_error": node.last_error,
     }

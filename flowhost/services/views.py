@@ -176,6 +176,8 @@ class NodeView:
     dropped: int = 0
     pending: int = 0
     repeated: int = 0
+    attempts: int = 0
+    gone: int = 0
     errors: int = 0
     last_error: str = ""
     last_error_at: datetime | None = None

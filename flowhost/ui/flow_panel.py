@@ -14,7 +14,8 @@ EVENTS_SHOWN = 30
 _TOTALS = (*CAME, WENT[0], "repeated", *WENT[1:])
 _ALWAYS = ("in_total", "out_total", "pending")
 KIND_TONES = {
-    "info": "off", "lost": "bad", "restored": "ok", "gap": "warn", "warning": "warn", "error": "bad", "dead": "bad",
+    "info": "off", "lost": "bad", "restored": "ok", "gap": "warn", "gone": "bad", "warning": "warn",
+    "error": "bad", "dead": "bad",
 }  # fmt: skip
 
 

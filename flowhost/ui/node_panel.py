@@ -135,7 +135,7 @@ class Ledger(Tag):
                 Tag("span", t("node.ledger.run"))
                 Tag("span", t("node.ledger.all"), title=t("node.ledger.all_hint"))
             with Tag("dl", "", "fh-facts fh-ledger"):
-                self._numbers = {name: _counter(name) for name in (*COUNTERS, "repeated", "errors")}
+                self._numbers = {name: _counter(name) for name in (*COUNTERS, "repeated", "gone", "attempts", "errors")}
             self._sum = Tag("p", "", "fh-sub")
             self._drift = Tag("p", "", "fh-sub", data_testid="drift")
 

@@ -41,10 +41,14 @@ def _notes(node: NodeView) -> list[list[str]]:
     facts = (
         ("bad", "graph.dead", node.dead),
         ("bad", "graph.dropped", node.dropped),
-        ("warn" if is_recent(node.last_error_at) else "busy", "graph.errors", node.errors),
+        ("warn" if is_recent(node.last_error_at) else "busy", _errors_key(node.errors), node.errors),
         ("busy", "graph.pending", node.pending),
     )
     return [[mark, t(key, count=fmt.short_count(number))] for mark, key, number in facts if number]
+
+
+def _errors_key(number: int) -> str:
+    return "graph.errors.one" if number == 1 else "graph.errors"
 
 
 def _wire(wire: WireView) -> dict[str, Any]:

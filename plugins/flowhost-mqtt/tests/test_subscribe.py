@@ -284,7 +284,7 @@ async def test_a_broker_that_comes_back_is_used_again_and_a_lost_session_is_a_ga
     probe.publish("t", b"1")
     await until(lambda: flow.payloads == [1])
     assert board.kinds().count("lost") == 1
-    assert "persistence" in board.text("gap")
+    assert "persistence" in board.text("gone")
     assert flow.node.health().startswith("connected to broker 127.0.0.1")
 
 
@@ -295,14 +295,14 @@ async def test_a_session_lost_while_the_node_was_away_is_a_gap(
     await flow.stop()
     flow = await start(topics=["t"], checkpoint=memory)
     await flow.stop()
-    assert "gap" not in board.kinds()
+    assert "gone" not in board.kinds()
     broker.stop()
     broker.start()
     flow = await start(topics=["t"], checkpoint=memory)
-    assert "while this node was away, the broker has lost the session" in board.text("gap")
+    assert "while this node was away, the broker has lost the session" in board.text("gone")
     await flow.stop()
     await start(topics=["t"], checkpoint=memory)
-    assert board.kinds().count("gap") == 1
+    assert board.kinds().count("gone") == 1
 
 
 async def test_what_the_broker_drops_is_told_also_if_nobody_was_there(

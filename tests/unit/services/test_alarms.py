@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import apsw
 import pytest
 
-from flowhost.engine.snapshot import DiskSnapshot, EdgeSnapshot, FlowSnapshot, NodeSnapshot, ParkedKey
+from flowhost.engine.snapshot import (
+    ConnectionSnapshot,
+    DiskSnapshot,
+    EdgeSnapshot,
+    FlowSnapshot,
+    NodeSnapshot,
+    ParkedKey,
+)
 from flowhost.errors import ForbiddenError, NotFoundError
 from flowhost.fleet import WorkerStatus
 from flowhost.graph.jsonform import from_json
@@ -68,7 +76,7 @@ async def test_a_target_that_is_away_is_an_alarm_until_it_is_not_needed(open_hos
     await until(three)
     worst = (await host.alarms.list(LOCAL_USER))[0]
     assert (worst.kind, worst.severity, worst.subject) == ("connection_down", "error", "broker")
-    assert worst.text.startswith("Connection broker of Line 1 is down: ")
+    assert worst.text.startswith("Connection broker of Line 1 is down since ")
     assert "messages wait for it" in worst.text
     known = await host.alarms.acknowledge(LOCAL_USER, worst.id)
     assert known.acknowledged_by == "local"
@@ -220,6 +228,100 @@ def test_messages_that_wait_for_a_person_are_said() -> None:
     assert found(live_flow(made)) == {
         "parked": "2 messages with key 4711 before Namespace in Line 1 cannot go on: no answer"
     }
+
+
+def test_a_connection_is_called_down_once() -> None:
+    made = FlowSnapshot(flow="line", nodes={"out": NodeSnapshot(state="running")})
+    for text, said in (
+        ("down since 10:04:00: refused", "down since 10:04:00: refused"),
+        ("connecting", "down: connecting"),
+    ):
+        made.connections = {"broker": ConnectionSnapshot(type="mqtt.broker", text=text, down_s=9)}
+        assert found(live_flow(made)) == {"connection_down": f"Connection broker of Line 1 is {said}"}
+
+
+def test_since_is_when_the_trouble_began_not_when_somebody_looked() -> None:
+    made = snapshot_with(EdgeSnapshot(node="out", in_=3, pending=3, oldest_s=600))
+    made.nodes["out"].state, made.nodes["out"].text, made.nodes["out"].down_s = "retrying", "locked", 42.0
+    lasting = {one.kind: one.lasting_s for one in flow_conditions(live_flow(made), Thresholds(), 0)}
+    assert lasting == {"waiting_long": 600, "node_retrying": 42}
+
+
+def test_what_its_origin_has_lost_is_said() -> None:
+    made = FlowSnapshot(flow="line", nodes={"gen": NodeSnapshot(state="running", gone=1, gone_text="session lost")})
+    assert found(live_flow(made)) == {"gone": "gen in Line 1: session lost"}
+
+
+async def test_a_host_that_ended_without_warning_is_an_alarm_until_acknowledged(open_host, until, monkeypatch) -> None:
+    async def interrupt_open(*_: object) -> list[int]:
+        return [7, 8]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flowhost.store.runs.RunStore.interrupt_open", interrupt_open)
+        host = await open_host()
+
+    async def told() -> bool:
+        return any(alarm.id for alarm in await host.alarms.list(LOCAL_USER))
+
+    await until(told)
+    host = await open_host()
+    await until(told)
+    [alarm] = await host.alarms.list(LOCAL_USER)
+    assert (alarm.kind, alarm.severity) == ("host_lost", "error")
+    assert "without warning before it was started this time: 2 runs were interrupted" in alarm.text
+    await host.alarms.acknowledge(LOCAL_USER, alarm.id)
+    assert await kinds(host) == set()
+
+
+async def test_the_alarm_of_a_worker_is_over_with_its_host(open_host, until, monkeypatch) -> None:
+    lost = WorkerStatus(name="worker-1", state="running", pid=1, heartbeat_age_s=0.1, runs=1, restarts=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("flowhost.services.alarms.worker_conditions", lambda _: worker_conditions([lost]))
+        host = await open_host()
+
+        async def told() -> bool:
+            return any(alarm.id for alarm in await host.alarms.list(LOCAL_USER))
+
+        await until(told)
+    host = await open_host()
+    assert await kinds(host) == set()
+    [alarm] = await host.alarms.recent(LOCAL_USER)
+    assert alarm.kind == "worker_lost"
+    assert alarm.cleared_at
+
+
+@pytest.mark.slow
+async def test_a_locked_database_is_an_alarm_within_ten_seconds(open_host, until, tmp_path: Path) -> None:
+    """Although SQLite itself waits for five seconds before it says so."""
+    table = apsw.Connection(str(tmp_path / "plant.db"))
+    table.set_busy_timeout(20_000)
+    table.execute("CREATE TABLE t (seq integer)")
+    host = await open_host(alarm_down_s=Thresholds().down_s)
+    flow = FLOW.replace(
+        "{type: mqtt.broker, config: {host: 127.0.0.1, port: 9}}",
+        f"""
+    type: sql.database
+    config: {{url: "sqlite:///{tmp_path}/plant.db"}}""",
+    )
+    flow = flow.replace("type: mqtt.publish", "type: sql.write").replace(
+        "config: {topic: t}", "config: {table: t, columns: {seq: payload.seq}}"
+    )
+    await host.flows.import_file(LOCAL_USER, flow)
+    await host.flows.start(LOCAL_USER, "line")
+
+    async def rows() -> bool:
+        return bool(table.execute("SELECT count(*) FROM t").get)
+
+    await until(rows)
+    table.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+
+    async def told() -> bool:
+        return "node_retrying" in await kinds(host)
+
+    await until(told, 20)
+    assert time.monotonic() - began < 10
+    table.execute("ROLLBACK")
 
 
 def test_dead_letters_are_said_once() -> None:

@@ -139,7 +139,7 @@ class MqttSubscribe(Source[SubscribeConfig]):
         if kept:
             self._inbox.forget(lambda arrival: not arrival[2])
         elif self.config.qos:
-            self.context.board.notice("gap", SESSION_LOST)
+            self.context.board.notice("gone", SESSION_LOST)
         else:
             self.context.board.notice("gap", "messages published while the link was down are lost (QoS 0)")
 
@@ -153,7 +153,7 @@ class MqttSubscribe(Source[SubscribeConfig]):
         known = found if isinstance(found, dict) else {}
         client_id = session.plan.terms.client_id
         if not session.inherited and known.get("session") == client_id:
-            self.context.board.notice("gap", f"while this node was away, {SESSION_LOST}")
+            self.context.board.notice("gone", f"while this node was away, {SESSION_LOST}")
         self._memory = {"session": client_id, "dropped": known.get("dropped")}
         if known != self._memory:
             await self.context.checkpoint.save(self._memory)
