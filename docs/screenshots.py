@@ -107,6 +107,8 @@ def new_flow(page: Page) -> None:
 
 def empty_canvas(page: Page) -> None:
     new_flow(page)
+    # one for each theme
+    page.get_by_test_id("new-name").fill(f"Line {2 + page.get_by_test_id('flow-row').count()}")
     page.get_by_test_id("new-do").click()
     page.wait_for_url("**/edit")
     expect(page.get_by_test_id("empty-hint")).to_be_visible()
@@ -129,11 +131,6 @@ def error_at_node(page: Page) -> None:
     where.press("Tab")
 
 
-def line_lost(page: Page) -> None:
-    page.context.set_offline(True)
-    expect(page.get_by_test_id("line")).to_have_attribute("data-state", "lost", timeout=30 * SECONDS)
-
-
 def silent(page: Page) -> None:
     """The host answers nothing about the flow yet."""
     page.route_web_socket(re.compile("/live$"), nothing)
@@ -152,8 +149,6 @@ DEMO: dict[str, tuple[str, Look]] = {
     "editor-test": (f"/flows/{FLOW}/edit", click("dock-sample")),
     "editor-messages": (f"/flows/{FLOW}/edit", click("dock-debug")),
     "editor-search": (f"/flows/{FLOW}/edit", search),
-    "editor-error": (f"/flows/{FLOW}/edit", error_at_node),
-    "editor-offline": (f"/flows/{FLOW}/edit", line_lost),
     "editor-loading": (f"/flows/{FLOW}/edit", silent),
     "search": ("/", click("search")),
     "import": ("/", click("import")),
@@ -170,6 +165,8 @@ TROUBLE: dict[str, tuple[str, Look]] = {
     "work-list": ("/work", letter),
     "overview-trouble": ("/", nothing),
     "flow-trouble": (f"/flows/{FLOW}", nothing),
+    # last, because the draft stays so
+    "editor-error": (f"/flows/{FLOW}/edit", error_at_node),
 }
 LOOKING: dict[str, tuple[str, Look]] = {"editor-read-only": (f"/flows/{FLOW}/edit", lambda page: node(page, 1))}
 EMPTY: dict[str, tuple[str, Look]] = {
@@ -178,8 +175,8 @@ EMPTY: dict[str, tuple[str, Look]] = {
     "empty-runs": ("/runs", nothing),
     "empty-connections": ("/connections", nothing),
     "empty-new-flow": ("/", new_flow),
-    "empty-editor": ("/", empty_canvas),
 }
+BEGUN: dict[str, tuple[str, Look]] = {"empty-editor": ("/", empty_canvas)}
 
 
 def shoot(browser: Browser, address: str, pages: dict[str, tuple[str, Look]]) -> None:
@@ -216,6 +213,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
         with running("serve", "--data-dir", f"{folder}/empty") as address:
             shoot(browser, address, EMPTY)
+            shoot(browser, address, BEGUN)
         with running("demo", "--data-dir", f"{folder}/demo") as address:
             page = browser.new_page()
             page.goto(address)

@@ -145,7 +145,7 @@ class RunReport:
 
 def _figures(node: Any) -> dict[str, Any]:
     figures = {name: getattr(node, "in_" if name == "in" else name) for name in COUNTERS}
-    return {**figures, "state": node.state, "last_error": node.last_error}
+    return {**figures, "repeated": node.repeated, "state": node.state, "last_error": node.last_error}
 
 
 def _totals(node: NodeTotals) -> dict[str, Any]:
