@@ -77,7 +77,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "column.totals": "Messages",
     "column.waiting": "Waiting",
     "column.errors": "Errors",
-    "column.dead": "Open dead letters",
+    "column.dead": "Open letters",
     "column.values": "Last values",
     "column.actions": "Start and stop",
     "hint.rate": "Messages brought in per second, over the last 5 s; the curve is the last minute",
