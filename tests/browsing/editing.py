@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -104,6 +106,19 @@ class Canvas:
         mouse.move(*end, steps=4)
         mouse.up()
 
+    def move(self, node_id: str, right: int, down: int) -> None:
+        """Drag a node by pixels of the screen, to another place of the draft."""
+        places = self._places()
+        (x, y), mouse = middle(self.node(node_id)), self.page.mouse
+        mouse.move(x, y)
+        mouse.down()
+        mouse.move(x + right, y + down, steps=4)
+        mouse.up()
+        assert self._places() != places
+
+    def _places(self) -> Any:
+        return self.doc().get("layout", {}).get("nodes")
+
     def drop(self, type_id: str, x: int, y: int) -> None:
         item = self.page.locator(f"[data-testid=palette-item][data-type='{type_id}']").last
         item.drag_to(self.frame, target_position={"x": x, "y": y})
@@ -124,6 +139,26 @@ class Canvas:
         expect(self.page.get_by_test_id("draft-state")).to_have_text(
             re.compile("Same as revision"), timeout=PATIENCE_MS
         )
+
+
+def field(where: Page | Locator, name: str) -> Locator:
+    """The field of a form, wherever it is shown."""
+    return where.locator(f"[data-testid=field][data-field='{name}']").locator("visible=true").first
+
+
+def fill(where: Page | Locator, name: str, text: str) -> None:
+    """Type a value into a field and leave it."""
+    box = field(where, name).locator("input, textarea").first
+    box.fill(text)
+    box.press("Enter")
+
+
+def eventually(page: Page, holds: Callable[[], bool], what: str) -> None:
+    """Look again and again whether something is so that the page does not show."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_MS // 1000} s: {what}"
+        page.wait_for_timeout(100)
 
 
 def middle(found: Locator) -> tuple[float, float]:

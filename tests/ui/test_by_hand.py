@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from browsing.editing import PATIENCE_MS, Canvas, Served, Watched, begin
+from browsing.editing import PATIENCE_MS, Canvas, Served, Watched, begin, eventually
 from playwright.sync_api import Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -64,11 +64,7 @@ def rows(table: Path) -> list[int]:
 
 
 def wait_for_rows(page: Page, table: Path, number: int) -> None:
-    for _ in range(PATIENCE_MS // 100):
-        if len(rows(table)) >= number:
-            return
-        page.wait_for_timeout(100)
-    assert len(rows(table)) == number
+    eventually(page, lambda: len(rows(table)) >= number, f"{number} rows")
 
 
 def test_pressed_three_times_it_is_counted_and_in_the_table(watched: Watched, table: Path) -> None:

@@ -8,16 +8,14 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing.editing import Served
+from browsing.editing import PATIENCE_MS, Served, eventually, field, fill
 from playwright.sync_api import Locator, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-PATIENCE_MS = 30_000
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +29,6 @@ def address(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[st
     host = Served(tmp_path_factory.mktemp("host"), data=data, FLOWHOST_SECRET_DB="hunter2")
     yield host.start()
     host.stop()
-
-
-def field(page: Page | Locator, name: str) -> Locator:
-    return page.locator(f"[data-testid=field][data-field='{name}']").locator("visible=true").first
-
-
-def fill(page: Page | Locator, name: str, text: str) -> None:
-    box = field(page, name).locator("input, textarea").first
-    box.fill(text)
-    box.press("Enter")
 
 
 def row(page: Page, name: str) -> Locator:
@@ -182,10 +170,7 @@ def test_a_template_gets_a_flow_running(watched, plant: int, data: Path) -> None
     page.get_by_test_id("template-make").click()
     page.wait_for_url("**/flows/opc-ua-line-to-database/edit", timeout=PATIENCE_MS)
     expect(page.get_by_test_id("flow-state")).to_have_text(re.compile("Running"), timeout=PATIENCE_MS)
-    deadline = time.monotonic() + 30
-    while not rows(data / "results.db"):
-        assert time.monotonic() < deadline, "no row came"
-        page.wait_for_timeout(100)
+    eventually(page, lambda: bool(rows(data / "results.db")), "a row came")
     assert rows(data / "results.db")[0][:2] == ("Tag7", 7.0)
 
 

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing.editing import Canvas, Served, begin
+from browsing.editing import PATIENCE_MS, Canvas, Served, begin, eventually, field, fill
 from playwright.sync_api import Locator, Page, expect
 from servers.postgres import PostgresPeek, PostgresServer, postgres_server
 
 __all__ = ["postgres_server"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-PATIENCE_MS = 30_000
 MARK = "hunter2-mark-5c1f"
 NEWER = "hunter2-mark-newer"
 WEBHOOK = '''
@@ -96,16 +95,6 @@ def _text(frame: str | bytes) -> str:
     return frame.decode("utf-8", "replace") if isinstance(frame, bytes) else frame
 
 
-def field(page: Page | Locator, name: str) -> Locator:
-    return page.locator(f"[data-testid=field][data-field='{name}']").locator("visible=true").first
-
-
-def fill(page: Page | Locator, name: str, text: str) -> None:
-    box = field(page, name).locator("input, textarea").first
-    box.fill(text)
-    box.press("Enter")
-
-
 def secret_row(page: Page, name: str) -> Locator:
     return page.locator(f"[data-testid=secret-row][data-secret='{name}']")
 
@@ -126,11 +115,7 @@ def count(peek: PostgresPeek) -> int:
 
 
 def wait_for_rows(page: Page, peek: PostgresPeek, more_than: int) -> None:
-    for _ in range(300):
-        if count(peek) > more_than:
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError("no row came")
+    eventually(page, lambda: count(peek) > more_than, f"more than {more_than} rows")
 
 
 def test_a_password_is_typed_tested_saved_and_used_and_never_seen_again(
@@ -248,10 +233,7 @@ def test_a_nodes_own_secret_is_stored_at_once(watched, frames: list[str], tmp_pa
     canvas.deploy()
     page.get_by_role("button", name="Start", exact=True).first.click()
     expect(page.get_by_test_id("flow-state")).to_have_text(re.compile("Finished|Running"), timeout=PATIENCE_MS)
-    for _ in range(300):
-        if (tmp_path / "proof").exists():
-            break
-        page.wait_for_timeout(100)
+    eventually(page, (tmp_path / "proof").exists, "the source has run")
     assert (tmp_path / "proof").read_text() == hashlib.sha256(MARK.encode()).hexdigest()
     # one that is named and set nowhere says so, and takes its value in its place
     canvas.node("tell").click()

@@ -8,6 +8,7 @@ import { pickFor } from "./picks.js";
 import { linkField } from "./linkfield.js";
 import { Secrets } from "./secrets.js";
 import { LastValues } from "./values.js";
+import { keptFocus, onceLeft, typedIn } from "./typing.js";
 
 const OUTBOX = { name: "outbox", title: "Outbox", type: "true or false", default: true, docs: "", fields: [], unit: "" };
 
@@ -48,16 +49,9 @@ export class Inspector {
   #build() {
     const { editor } = this;
     if (!editor.draft.ready) return;
-    const active = this.root.contains(document.activeElement) ? document.activeElement : null;
-    const typed = this.shown === editor.opened && [...this.root.querySelectorAll("[data-before]")].find(isTyping);
-    if (typed) {
-      // what is being typed, or half of a new row, must not be swept away: draw when it is taken over
-      typed.addEventListener("change", () => this.#later(), { once: true });
-      typed.addEventListener("blur", () => this.#later(), { once: true });
-      return;
-    }
-    const focused = active?.id ?? "";
-    const caret = active && "selectionStart" in active ? active.selectionStart : null;
+    const typed = this.shown === editor.opened && typedIn(this.root);
+    if (typed) return onceLeft(typed, () => this.#later());
+    const refocus = keptFocus(this.root);
     const scroll = this.shown === editor.opened ? this.root.scrollTop : 0;
     const opened = this.root.querySelectorAll("details[open]").length ? [...this.root.querySelectorAll("details")].map((one) => one.open) : null;
     const again = this.shown === editor.opened;
@@ -65,7 +59,7 @@ export class Inspector {
     this.root.replaceChildren(...(editor.opened ? this.#node(editor.opened) : this.#flow()));
     if (again && opened) this.root.querySelectorAll("details").forEach((one, index) => (one.open = opened[index] ?? one.open));
     this.root.scrollTop = scroll;
-    if (focused) restoreFocus(document.getElementById(focused), caret);
+    refocus();
   }
 
   // -- the open node
@@ -209,14 +203,4 @@ export class Inspector {
       ...fields,
     ];
   }
-}
-
-function isTyping(input) {
-  return input.value !== input.dataset.before;
-}
-
-function restoreFocus(input, caret) {
-  if (!input) return;
-  input.focus({ preventScroll: true });
-  if (caret !== null && "setSelectionRange" in input && input.type !== "checkbox") input.setSelectionRange(caret, caret);
 }

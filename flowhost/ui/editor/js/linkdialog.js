@@ -2,7 +2,9 @@
 import { el, icon, iconButton } from "./dom.js";
 import { field } from "./form.js";
 import { changedAt } from "./paths.js";
+import { afterPress } from "./press.js";
 import { Secrets } from "./secrets.js";
+import { keptFocus, onceLeft, typedIn } from "./typing.js";
 
 const CHECK_AFTER_MS = 200;
 
@@ -36,7 +38,6 @@ export class LinkDialog {
     this.before = JSON.stringify([this.link.name, this.link.type, this.link.config]);
     this.box = el("dialog", "fe-dialog fl-dialog", { "data-testid": "link-dialog", "aria-label": this.#title() });
     this.box.addEventListener("cancel", (event) => (event.preventDefault(), this.#leave()));
-    this.#watchPointer();
     this.host.append(this.box);
     this.box.showModal();
     this.#draw();
@@ -93,37 +94,33 @@ export class LinkDialog {
   }
 
   /** Leaving a field redraws the form, and the button that was pressed meanwhile would move away before its click. */
-  #watchPointer() {
+  #draw() {
     const { box } = this;
-    box.addEventListener("pointerdown", () => {
-      this.pressed = true;
-      const released = () => setTimeout(() => {
-        this.pressed = false;
-        if (this.box === box && this.late) this.#draw();
-      });
-      for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, released, { once: true });
-    }, { capture: true });
+    if (box && !box.childElementCount) this.#frame();
+    afterPress(() => box && this.box === box && this.#drawNow());
   }
 
-  #draw() {
-    if (!this.box) return;
-    this.late = this.pressed;
-    if (this.late && this.form) return;
+  #drawNow() {
     const { words, link } = this;
-    if (!this.box.childElementCount) this.#frame();
-    const focused = this.form.contains(document.activeElement) ? document.activeElement.id : "";
-    const opened = this.form.querySelector("details.fe-more")?.open ?? false;
-    const scroll = this.form.scrollTop;
     this.title.textContent = this.#title();
-    this.form.replaceChildren(...(this.types ? this.#form(opened) : [el("p", "fh-sub", {}, words.link_loading)]));
-    this.form.scrollTop = scroll;
+    this.#drawForm();
     this.#result();
     this.#warning();
     this.tester.disabled = !link.type || this.testing || this.saving;
     this.saver.disabled = !link.type || this.saving;
     this.saver.lastChild.textContent = this.saving ? words.link_saving : words.link_save;
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-    else if (link.type && this.types && !this.touched) this.form.querySelector("input")?.focus();
+  }
+
+  #drawForm() {
+    const { words, link } = this;
+    const typed = typedIn(this.form);
+    if (typed) return onceLeft(typed, () => this.#draw());
+    const refocus = keptFocus(this.form);
+    const opened = this.form.querySelector("details.fe-more")?.open ?? false;
+    const scroll = this.form.scrollTop;
+    this.form.replaceChildren(...(this.types ? this.#form(opened) : [el("p", "fh-sub", {}, words.link_loading)]));
+    this.form.scrollTop = scroll;
+    if (!refocus() && link.type && this.types && !this.touched) this.form.querySelector("input")?.focus();
     this.touched ||= Boolean(this.types);
   }
 
@@ -218,7 +215,7 @@ export class LinkDialog {
       }
       // what nobody has filled in yet is no fault of theirs
       if (this.isNew && !this.tried) this.problems = this.problems.filter((one) => one.severity === "error" && this.#filledIn(one.place));
-      if (!this.box?.contains(document.activeElement) || !typing(document.activeElement)) this.#draw();
+      this.#draw();
     }, CHECK_AFTER_MS);
   }
 
@@ -254,8 +251,4 @@ export class LinkDialog {
     this.saving = false;
     this.close();
   }
-}
-
-function typing(input) {
-  return "before" in input.dataset && input.value !== input.dataset.before;
 }

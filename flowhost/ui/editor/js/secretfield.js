@@ -51,6 +51,7 @@ function typed(context, nameOf) {
       await secrets.take(name, value);
     } catch (error) {
       secrets.fault = { key: keyOf(context), text: error.message };
+      input.value = "";
       return secrets.redraw();
     }
     input.value = "";
