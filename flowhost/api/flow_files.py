@@ -8,7 +8,15 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from flowhost.api.answers import Caller, authorized_route
-from flowhost.services.flow_files import Conflicts, ExportedFlow, FlowSource, ImportedFlow, ImportItem, OfConnections
+from flowhost.services.flow_files import (
+    Conflicts,
+    ExportedFlow,
+    FlowSource,
+    ImportChoices,
+    ImportedFlow,
+    ImportItem,
+    OfConnections,
+)
 from flowhost.services.host import Host
 
 MOST_FILES = 1000
@@ -50,6 +58,10 @@ class Import(Files):
     confirm: bool = False
     """Messages that wait before nodes a replaced flow has no more may become dead letters."""
 
+    def choices(self) -> ImportChoices:
+        """As services take them."""
+        return ImportChoices(**self.model_dump(exclude={"files"}))
+
 
 def flow_files_router(host: Host) -> APIRouter:
     """Look at files, import them, export flows."""
@@ -61,11 +73,7 @@ def flow_files_router(host: Host) -> APIRouter:
 
     @router.post("/import")
     async def import_(caller: Caller, wanted: Import) -> list[ImportedFlow]:
-        done = await host.files.take(
-            caller, wanted.sources(), conflicts=wanted.conflicts, connections=wanted.connections,
-            missing_ok=wanted.missing_ok, confirm=wanted.confirm,
-        )  # fmt: skip
-        return list(done)
+        return list(await host.files.take(caller, wanted.sources(), wanted.choices()))
 
     @router.get("")
     async def export(

@@ -339,7 +339,7 @@ def _listed(shown: int, number: int, after: str, *, all_open: bool) -> str:
     if not number:
         return "no dead letters" if all_open else "no letters"
     more = f"; the next ones: --after {after}" if after else ""
-    letters = _letters(number) if all_open else _letters(number).replace("dead ", "")
+    letters = _letters(number, "dead letter" if all_open else "letter")
     return f"{letters}{more}" if shown == number else f"{shown:,} of {letters}{more}"
 
 
@@ -388,5 +388,5 @@ def _tries(number: int) -> str:
     return "1 try" if number == 1 else f"{number:,} tries"
 
 
-def _letters(number: int) -> str:
-    return "1 dead letter" if number == 1 else f"{number:,} dead letters"
+def _letters(number: int, name: str = "dead letter") -> str:
+    return f"1 {name}" if number == 1 else f"{number:,} {name}s"

@@ -49,8 +49,12 @@ def import_(
     2: a file is no flow, or the arguments are wrong; nothing was changed.
     """
     from flowhost.services.flow_door import open_flows
+    from flowhost.services.flow_files import ImportChoices
 
     conflicts = _conflicts(replace=replace, copy=copy, skip=skip)
+    choices = ImportChoices(
+        conflicts=conflicts, connections="host" if host_connections else "own", missing_ok=missing_ok, confirm=confirm
+    )
     sources = _sources(files)
     with open_flows(data_folder(data), create=not dry_run) as door:
         items = door.plan(sources)
@@ -63,10 +67,7 @@ def import_(
                 print(json.dumps([asdict(item) for item in items], indent=2))
             raise typer.Exit(2 if broken else REFUSED if _undecided(items, conflicts, missing_ok) else 0)
         try:
-            done = door.take(
-                sources, conflicts, connections="host" if host_connections else "own", missing_ok=missing_ok,
-                confirm=confirm,
-            )  # fmt: skip
+            done = door.take(sources, choices)
         except FlowFileError:
             raise
         except (ConflictError, ConfigError) as error:

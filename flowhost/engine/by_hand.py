@@ -110,7 +110,7 @@ class Sending:
         self._task = asyncio.current_task()
         try:
             number = await source.trigger(only, self._note)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is told to the one who pressed
             _settle(self.over, error)
         else:
             _settle(self.over, number)

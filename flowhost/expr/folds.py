@@ -70,7 +70,7 @@ def _unpacked(value: Any) -> Any:
 
 def _number(value: Any) -> Any:
     if not isinstance(value, int | float | Decimal):
-        hint = advice(value, "...").replace("number(...)", "number(...) around it")
+        hint = advice(value)
         raise TypeError(f"{describe(value)} is not a number{hint}")
     return value
 

@@ -67,17 +67,17 @@ def as_float(x: Any) -> float:
     return float(number(x) if isinstance(x, str) else _checked("float", x))
 
 
-def advice(x: Any, words: str) -> str:
+def advice(x: Any, words: str = "") -> str:
     """What to do where a number is needed and this is there; begins with a semicolon, empty where there is none.
 
     Args:
         x: the value.
-        words: the expression it came from, as written.
+        words: the expression it came from, as written, where that is known.
     """
     if not isinstance(x, str):
         return ""
     if _FLOAT.fullmatch(x.strip()):
-        return f"; write number({words})"
+        return f"; write number({words})" if words else "; write number(...) around it"
     return "; it holds no number: leave such messages out with a filter, or put a value of your own in its place"
 
 

@@ -47,7 +47,7 @@ UNITS: Mapping[str, tuple[str, ...]] = {
     "mA": ("milliamperes",),
     "Ohm": ("ohms", "Ω", "ohm"),
     "Hz": ("hertz",),
-    "{rpm}": ("turns a minute", "rpm", "U/min", "1/min", "min-1"),
+    "{rpm}": ("turns a minute", "rpm", "U/min"),
     "N": ("newtons",),
     "N.m": ("newton metres", "Nm", "N*m", "N·m"),
     "%": ("per cent", "percent", "pct"),

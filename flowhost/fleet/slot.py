@@ -163,7 +163,9 @@ class WorkerSlot:
     async def send_by_hand(self, run: int, request: SendByHand) -> SentByHand:
         """Have a source send now. Raises as `Fleet.send_by_hand` does."""
         came = await self._ask(run, request, HAND_TIMEOUT_S)
-        return came.answer if isinstance(came.answer, SentByHand) else SentByHand(messages=0)
+        if not isinstance(came.answer, SentByHand):
+            raise HostError(f"{self.name} answered something else than was asked")
+        return came.answer
 
     async def _ask(self, run: int, request: Request, timeout_s: float) -> Reply:
         if self._link is None:

@@ -346,7 +346,7 @@ class DraftService:
         """The draft of one flow as it is kept; None if nobody has begun one."""
         if (session := self._sessions.get(flow_id)) is not None:
             return session.record.document
-        record = (await self._drafts.all()).get(flow_id)
+        record = await self._drafts.get(flow_id)
         return None if record is None else record.document
 
     async def all_documents(self) -> dict[str, dict[str, Any]]:

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from flowhost.catalog import load_catalog
-from flowhost.errors import SettingsError
 from flowhost.graph.document import ConnectionEntry, FlowDocument
 from flowhost.graph.library import NodeLibrary
 from flowhost.services.access import LOCAL_USER, Principal
-from flowhost.services.data_folder import DataFolder, HeldFolderError, host_of
 from flowhost.services.deploy import find_orphans, refuse_orphans
 from flowhost.services.flow_files import (
-    Conflicts,
     ExportedFlow,
     FlowFileService,
     FlowSource,
+    ImportChoices,
     ImportedFlow,
     ImportItem,
     KeptFlow,
-    OfConnections,
 )
 from flowhost.services.flows import new_revision
-from flowhost.services.folder_letters import is_of_host
+from flowhost.services.folder_door import open_folder_of_host
 from flowhost.services.host_rest import HostRest
 from flowhost.services.keeper import outbox_file
 from flowhost.services.shared_connections import SharedConnections
@@ -43,15 +40,7 @@ class FlowDoor(Protocol):
         """As `FlowFileService.plan`."""
         ...
 
-    def take(
-        self,
-        files: Sequence[FlowSource],
-        conflicts: Conflicts,
-        *,
-        connections: OfConnections,
-        missing_ok: bool,
-        confirm: bool,
-    ) -> tuple[ImportedFlow, ...]:
+    def take(self, files: Sequence[FlowSource], choices: ImportChoices) -> tuple[ImportedFlow, ...]:
         """As `FlowFileService.take`."""
         ...
 
@@ -60,32 +49,9 @@ class FlowDoor(Protocol):
         ...
 
 
-@contextmanager
-def open_flows(folder: Path, *, create: bool) -> Iterator[FlowDoor]:
-    """Reach the flows of a data folder.
-
-    Args:
-        folder: of a host that runs, or of one that does not.
-        create: make the folder if it is not one yet.
-
-    Raises:
-        SettingsError: it is no data folder, or a host that does not answer holds it.
-    """
-    if not create and not is_of_host(folder):
-        raise SettingsError(f"{folder} is not the data folder of a host: give it with --data", "data_dir")
-    held = DataFolder(folder)
-    try:
-        held.take()
-    except HeldFolderError:
-        if (host := host_of(folder)) is None:
-            raise
-        yield HostFlowDoor(HostRest(host))
-        return
-    try:
-        with FolderFlowDoor(folder) as door:
-            yield door
-    finally:
-        held.release()
+def open_flows(folder: Path, *, create: bool) -> AbstractContextManager[FlowDoor]:
+    """Reach the flows of a data folder, see `open_folder_of_host`."""
+    return open_folder_of_host(folder, create=create, by_host=HostFlowDoor, by_hand=FolderFlowDoor)
 
 
 class HostFlowDoor:
@@ -99,18 +65,9 @@ class HostFlowDoor:
         found = self._rest.ask("POST", f"{PATH}/plan", body={"files": [asdict(file) for file in files]})
         return tuple(_item(item) for item in found)
 
-    def take(
-        self,
-        files: Sequence[FlowSource],
-        conflicts: Conflicts,
-        *,
-        connections: OfConnections,
-        missing_ok: bool,
-        confirm: bool,
-    ) -> tuple[ImportedFlow, ...]:
+    def take(self, files: Sequence[FlowSource], choices: ImportChoices) -> tuple[ImportedFlow, ...]:
         """As `FlowFileService.take`."""
-        wanted = {"connections": connections, "missing_ok": missing_ok, "confirm": confirm}
-        body = {"files": [asdict(file) for file in files], "conflicts": conflicts, **wanted}
+        body = {"files": [asdict(file) for file in files], **asdict(choices)}
         return tuple(ImportedFlow(**one) for one in self._rest.ask("POST", f"{PATH}/import", body=body))
 
     def export(self, flow_ids: Sequence[str] | None, *, draft: bool) -> tuple[ExportedFlow, ...]:
@@ -142,20 +99,9 @@ class FolderFlowDoor:
         """As `FlowFileService.plan`."""
         return self._runner.run(self._files.plan(LOCAL_USER, files))
 
-    def take(
-        self,
-        files: Sequence[FlowSource],
-        conflicts: Conflicts,
-        *,
-        connections: OfConnections,
-        missing_ok: bool,
-        confirm: bool,
-    ) -> tuple[ImportedFlow, ...]:
+    def take(self, files: Sequence[FlowSource], choices: ImportChoices) -> tuple[ImportedFlow, ...]:
         """As `FlowFileService.take`."""
-        taking = self._files.take(
-            LOCAL_USER, files, conflicts=conflicts, connections=connections, missing_ok=missing_ok, confirm=confirm
-        )
-        return self._runner.run(taking)
+        return self._runner.run(self._files.take(LOCAL_USER, files, choices))
 
     def export(self, flow_ids: Sequence[str] | None, *, draft: bool) -> tuple[ExportedFlow, ...]:
         """As `FlowFileService.export`."""

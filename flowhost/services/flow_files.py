@@ -30,6 +30,23 @@ OfConnections = Literal["own", "host"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImportChoices:
+    """What was decided about what an import meets.
+
+    Attributes:
+        conflicts: what becomes of flows that are here already with other content.
+        connections: whose connection a flow uses where both have one of a name and they differ.
+        missing_ok: import although plugins are missing.
+        confirm: messages that wait before nodes a replaced flow has no more may become dead letters.
+    """
+
+    conflicts: Conflicts = "refuse"
+    connections: OfConnections = "own"
+    missing_ok: bool = False
+    confirm: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class FlowSource:
     """A file: its name as people know it, and its text."""
 
@@ -152,21 +169,14 @@ class FlowFileService:
         self,
         principal: Principal,
         files: Sequence[FlowSource],
-        *,
-        conflicts: Conflicts = "refuse",
-        connections: OfConnections = "own",
-        missing_ok: bool = False,
-        confirm: bool = False,
+        choices: ImportChoices = ImportChoices(),
     ) -> tuple[ImportedFlow, ...]:
         """Import files, all or none; new flows are stopped, running ones go on with what came.
 
         Args:
             principal: the caller.
             files: what to import.
-            conflicts: what becomes of flows that are here already with other content.
-            connections: whose connection a flow uses where both have one of a name and they differ.
-            missing_ok: import although plugins are missing.
-            confirm: messages that wait before nodes a replaced flow has no more may become dead letters.
+            choices: what was decided about what they meet.
 
         Raises:
             FlowFileError: a file is no flow, or two are the same one.
@@ -176,16 +186,17 @@ class FlowFileService:
         """
         demand(principal, "flow.edit")
         found = await self._look(files)
-        _refuse([item for item, _ in found], conflicts, missing_ok=missing_ok)
+        conflicts = choices.conflicts
+        _refuse([item for item, _ in found], conflicts, missing_ok=choices.missing_ok)
         taken = set(await self._place.kept()) | {item.flow for item, _ in found}
         done, documents = [], []
         for item, document in found:
-            if document is not None and connections == "host":
+            if document is not None and choices.connections == "host":
                 document = without(document, item.differing)
             outcome, one = _decided(item, document, conflicts, taken)
             done.append(ImportedFlow(source=item.source, flow=one.id if one is not None else item.flow, done=outcome))
             documents += [one] if one is not None else []
-        await self._place.take(principal, documents, confirm=confirm)
+        await self._place.take(principal, documents, confirm=choices.confirm)
         return tuple(done)
 
     async def export(

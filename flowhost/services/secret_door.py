@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
 import msgspec
 
-from flowhost.errors import SettingsError
 from flowhost.services.access import LOCAL_USER
-from flowhost.services.data_folder import DataFolder, HeldFolderError, host_of
-from flowhost.services.folder_letters import is_of_host
+from flowhost.services.folder_door import open_folder_of_host
 from flowhost.services.host_rest import HostRest
 from flowhost.services.known_secrets import KnownSecrets
 from flowhost.services.secrets import SecretService
@@ -41,32 +39,9 @@ class SecretDoor(Protocol):
         ...
 
 
-@contextmanager
-def open_secrets(folder: Path, *, create: bool) -> Iterator[SecretDoor]:
-    """Reach the secrets of a data folder.
-
-    Args:
-        folder: of a host that runs, or of one that does not.
-        create: make the folder if it is not one yet.
-
-    Raises:
-        SettingsError: it is no data folder, or a host that does not answer holds it.
-    """
-    if not create and not is_of_host(folder):
-        raise SettingsError(f"{folder} is not the data folder of a host: give it with --data", "data_dir")
-    held = DataFolder(folder)
-    try:
-        held.take()
-    except HeldFolderError:
-        if (host := host_of(folder)) is None:
-            raise
-        yield HostSecretDoor(HostRest(host))
-        return
-    try:
-        with FolderSecretDoor(folder) as door:
-            yield door
-    finally:
-        held.release()
+def open_secrets(folder: Path, *, create: bool) -> AbstractContextManager[SecretDoor]:
+    """Reach the secrets of a data folder, see `open_folder_of_host`."""
+    return open_folder_of_host(folder, create=create, by_host=HostSecretDoor, by_hand=FolderSecretDoor)
 
 
 class HostSecretDoor:

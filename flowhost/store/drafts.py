@@ -73,6 +73,15 @@ class DraftStore:
 
         return await self._run(job)
 
+    async def get(self, flow_id: str) -> DraftRecord | None:
+        """The draft of a flow; None if nobody has begun one."""
+
+        def job(session: Session) -> DraftRecord | None:
+            row = session.get(DraftRow, flow_id)
+            return None if row is None else _record(row)
+
+        return await self._run(job)
+
     async def all(self) -> dict[str, DraftRecord]:
         """Every draft there is, by flow."""
 

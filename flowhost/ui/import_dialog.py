@@ -11,7 +11,7 @@ from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from flowhost.errors import ConfirmationError, FlowHostError
-from flowhost.services.flow_files import Conflicts, FlowSource, ImportedFlow, ImportItem, OfConnections
+from flowhost.services.flow_files import Conflicts, FlowSource, ImportChoices, ImportedFlow, ImportItem, OfConnections
 from flowhost.services.views import FlowOverview, ProblemView
 from flowhost.ui.caller import caller
 from flowhost.ui.live import Live
@@ -153,10 +153,10 @@ class ImportDialog:
         self._alert.take_back()
         files = self._live.host.files
         try:
-            done = await files.take(
-                caller(), self._sources, conflicts=self._conflicts, connections=self._connections, missing_ok=True,
-                confirm=confirm,
-            )  # fmt: skip
+            choices = ImportChoices(
+                conflicts=self._conflicts, connections=self._connections, missing_ok=True, confirm=confirm
+            )
+            done = await files.take(caller(), self._sources, choices)
         except FlowHostError as error:
             self._alert.say(str(error))
             self._choices("anyway" if isinstance(error, ConfirmationError) else "do")

@@ -239,7 +239,7 @@ class FakeFlows:
         refused = "" if "nodes" in files[0].text else "the flow has no nodes"
         return (ImportItem(source=files[0].name, flow="imported", refused=refused),)
 
-    async def take(self, principal: Principal, files: Any, **choices: Any) -> tuple[ImportedFlow, ...]:
+    async def take(self, principal: Principal, files: Any, choices: Any) -> tuple[ImportedFlow, ...]:
         doc = _small("imported", "Imported", "", [("a", "filter"), ("b", "log")])
         self.documents[doc.id], self.states[doc.id] = doc, "stopped"
         return (ImportedFlow(source=files[0].name, flow=doc.id, done="made"),)

@@ -31,6 +31,19 @@ async def started(rig, open_box):
         assert runner.snapshot().balanced(), runner.snapshot()
 
 
+@pytest.fixture
+def gate(control) -> asyncio.Event:
+    """The sink writes nothing until it is set."""
+    opened = asyncio.Event()
+
+    async def write(messages):
+        await opened.wait()
+        control.written.extend(messages)
+
+    control.write = write
+    return opened
+
+
 def press(node: str = "in", only: int | None = None) -> SendByHand:
     return SendByHand(node=node, by="anna", only=only)
 
@@ -75,16 +88,9 @@ async def test_without_anybody_to_press_it_ends_as_ever(rig, control, node) -> N
 
 
 async def test_a_full_queue_is_said_and_what_was_let_in_arrives(
-    rig, control, node, started, eventually, monkeypatch
+    rig, control, gate, node, started, eventually, monkeypatch
 ) -> None:
     monkeypatch.setattr(by_hand, "PATIENCE_S", 0.2)
-    gate = asyncio.Event()
-
-    async def write(messages):
-        await gate.wait()
-        control.written.extend(messages)
-
-    control.write = write
     flow = rig.flow(node("in", "inject", messages=THREE, at_start=False), node("end", "t.sink"), wires="in -> end")
     runner = await started(flow, queue_messages=1)
     await ready(runner)
@@ -103,16 +109,9 @@ async def test_a_full_queue_is_said_and_what_was_let_in_arrives(
 
 
 async def test_while_the_source_itself_waits_for_room_nothing_is_sent(
-    rig, control, node, started, eventually, monkeypatch
+    rig, control, gate, node, started, eventually, monkeypatch
 ) -> None:
     monkeypatch.setattr(by_hand, "PATIENCE_S", 0.2)
-    gate = asyncio.Event()
-
-    async def write(messages):
-        await gate.wait()
-        control.written.extend(messages)
-
-    control.write = write
     flow = rig.flow(node("in", "inject", messages=THREE, every_s=0.01), node("end", "t.sink"), wires="in -> end")
     runner = await started(flow, queue_messages=1)
     await eventually(lambda: runner.snapshot().nodes["in"].made >= 6)
@@ -126,15 +125,10 @@ async def test_while_the_source_itself_waits_for_room_nothing_is_sent(
     assert await runner.send_by_hand(press()) == SentByHand(messages=3)
 
 
-async def test_a_stop_lets_what_was_sent_by_hand_arrive(rig, control, node, started, eventually, monkeypatch) -> None:
+async def test_a_stop_lets_what_was_sent_by_hand_arrive(
+    rig, control, gate, node, started, eventually, monkeypatch
+) -> None:
     monkeypatch.setattr(by_hand, "PATIENCE_S", 0.1)
-    gate = asyncio.Event()
-
-    async def write(messages):
-        await gate.wait()
-        control.written.extend(messages)
-
-    control.write = write
     flow = rig.flow(node("in", "inject", messages=THREE, at_start=False), node("end", "t.sink"), wires="in -> end")
     runner = await started(flow, queue_messages=1)
     await ready(runner)

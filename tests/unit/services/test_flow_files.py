@@ -9,8 +9,10 @@ import pytest
 from flowhost.errors import ConfigError, ConflictError, FlowFileError, ForbiddenError, NotFoundError
 from flowhost.services.access import LOCAL_USER, Principal
 from flowhost.services.drafts import DraftEdited
-from flowhost.services.flow_files import FlowSource
+from flowhost.services.flow_files import FlowSource, ImportChoices
 from flowhost.services.host import Host
+
+REPLACE = ImportChoices(conflicts="replace")
 
 
 def files(*texts: str) -> list[FlowSource]:
@@ -46,7 +48,7 @@ async def test_running_flow_goes_on_with_what_came_and_editors_see_it(host: Host
     with pytest.raises(ConflictError, match="line is here already"):
         await host.files.take(LOCAL_USER, files(flow("two"), new))
     assert await names(host) == {"line": "Line 1"}
-    done = await host.files.take(LOCAL_USER, files(flow("two"), new), conflicts="replace")
+    done = await host.files.take(LOCAL_USER, files(flow("two"), new), REPLACE)
     assert [(one.flow, one.done) for one in done] == [("two", "made"), ("line", "replaced")]
     assert await names(host) == {"line": "New", "two": "Line 1"}
     assert [news.by for news in told if isinstance(news, DraftEdited) and not news.ops] == ["local"]
@@ -69,9 +71,11 @@ async def test_one_that_cannot_be_taken_keeps_all_out(host: Host, flow: Any) -> 
     await host.flows.start(LOCAL_USER, "line")
     faulty = flow().replace("type: filter", "type: fillter")
     with pytest.raises(ConfigError, match="no installed plugin brings fillter"):
-        await host.files.take(LOCAL_USER, files(flow("two"), faulty), conflicts="replace")
+        await host.files.take(LOCAL_USER, files(flow("two"), faulty), REPLACE)
     with pytest.raises(ConfigError, match="the running revision goes on"):
-        await host.files.take(LOCAL_USER, files(flow("two"), faulty), conflicts="replace", missing_ok=True)
+        await host.files.take(
+            LOCAL_USER, files(flow("two"), faulty), ImportChoices(conflicts="replace", missing_ok=True)
+        )
     with pytest.raises(FlowFileError, match=r"nothing was imported: 1\.yaml: line"):
         await host.files.take(LOCAL_USER, files(flow("two"), "a: ["))
     assert await names(host) == {"line": "Line 1"}
@@ -130,9 +134,9 @@ async def test_a_connection_that_differs_is_told_and_never_replaced_in_silence(h
     await host.files.take(LOCAL_USER, files(other, LINKED.format(id="two", file="b")))
     assert await used(host, "line") == "sqlite:///b.db"
     # what a flow has as its own stays its own, also once it is the same as the host's
-    await host.files.take(LOCAL_USER, files(LINKED.format(id="line", file="a")), conflicts="replace")
+    await host.files.take(LOCAL_USER, files(LINKED.format(id="line", file="a")), REPLACE)
     assert await used(host, "line") == "sqlite:///a.db"
-    await host.files.take(LOCAL_USER, files(LINKED.format(id="three", file="b")), connections="host")
+    await host.files.take(LOCAL_USER, files(LINKED.format(id="three", file="b")), ImportChoices(connections="host"))
     assert await used(host, "three") == "of the host"
     assert (await host.connections.show(LOCAL_USER, "db")).config == {"url": "sqlite:///a.db"}
 
