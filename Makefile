@@ -23,7 +23,8 @@ check: $(VENV)/.test lint types rooms unit
 test: $(VENV)/.test machine lint types rooms
 	$(BIN)/flowhost lint flows
 	$(BIN)/flowhost test flows
-	$(BIN)/pytest -n 2 --dist loadfile -m "not long"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not long and not alone"
+	$(BIN)/pytest -m "alone and not long"
 
 test-long: $(VENV)/.test machine
 	$(BIN)/pytest -m long --timeout 1800

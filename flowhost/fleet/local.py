@@ -12,28 +12,37 @@ from flowhost.errors import HostError
 from flowhost.fleet.contract import Fleet, FleetListener, FlowOrder, RunGoneError, WorkerStatus
 from flowhost.fleet.link import Reception
 from flowhost.fleet.slot import WorkerSlot
+from flowhost.fleet.spare import Spare
 
 
 class LocalFleet(Fleet):
-    """Runs flows in `count` subprocesses; a new run goes to the worker with the fewest."""
+    """Runs flows in subprocesses; a new run goes to the worker with the fewest.
 
-    def __init__(self, count: int = 1) -> None:
+    Args:
+        count: how many.
+        spare: have one more that has loaded all plugins and takes the place of one that died.
+    """
+
+    def __init__(self, count: int = 1, *, spare: bool = False) -> None:
         self._count = count
         self._reception = Reception()
+        self._spare = Spare(kept=spare)
         self._slots: list[WorkerSlot] = []
 
     @override
     async def open(self, listener: FleetListener) -> None:
         """See `Fleet`."""
         await self._reception.open()
-        self._slots = [WorkerSlot(f"worker-{n}", self._reception, listener) for n in range(1, self._count + 1)]
+        names = [f"worker-{number}" for number in range(1, self._count + 1)]
+        self._slots = [WorkerSlot(name, self._reception, self._spare, listener) for name in names]
         for slot in self._slots:
             slot.open()
+        self._spare.open()
 
     @override
     async def close(self, drain_s: float) -> None:
         """See `Fleet`."""
-        await asyncio.gather(*(slot.close(drain_s) for slot in self._slots))
+        await asyncio.gather(*(slot.close(drain_s) for slot in self._slots), self._spare.close())
         await self._reception.close()
 
     @override

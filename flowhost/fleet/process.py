@@ -28,10 +28,9 @@ class WorkerProcess:
         threading.Thread(target=self._await_end, name=f"worker-{process.pid}-end", daemon=True).start()
 
     @classmethod
-    async def start(cls, port: int, token: str) -> WorkerProcess:
-        """Start a process that calls the host back. Raises `OSError` where the system refuses."""
-        ticket = json.dumps({"port": port, "token": token}).encode() + b"\n"
-        spawning = asyncio.create_task(asyncio.to_thread(_spawn, ticket), name="start a worker")
+    async def start(cls) -> WorkerProcess:
+        """Start a process that loads all plugins and waits to be hired. Raises `OSError` where the system refuses."""
+        spawning = asyncio.create_task(asyncio.to_thread(_spawn), name="start a worker")
         try:
             process = await asyncio.shield(spawning)
         except asyncio.CancelledError:
@@ -39,6 +38,19 @@ class WorkerProcess:
             await asyncio.to_thread(_discard, await spawning)
             raise
         return cls(process, asyncio.get_running_loop())
+
+    async def hire(self, port: int, token: str) -> None:
+        """Have it call a host at this port and show this token. Raises `OSError` if it has died."""
+        ticket = json.dumps({"port": port, "token": token}).encode() + b"\n"
+        await asyncio.to_thread(self._write, ticket)
+
+    def _write(self, ticket: bytes) -> None:
+        # the token goes through stdin: arguments and environment of a process can be read by others
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(ticket)
+        except ValueError as error:
+            raise BrokenPipeError("the process has ended") from error
 
     @property
     def pid(self) -> int:
@@ -67,25 +79,17 @@ def describe_exit(code: int) -> str:
     return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
-def _spawn(ticket: bytes) -> subprocess.Popen[bytes]:
-    """The token goes through stdin: arguments and environment of a process can be read by others."""
+def _spawn() -> subprocess.Popen[bytes]:
     flags: dict[str, int | bool]
     if sys.platform == "win32":
         flags = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     else:
         # Ctrl-C in the host's terminal is for the host alone; it then stops its workers in order
         flags = {"start_new_session": True}
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-m", _MODULE], stdin=subprocess.PIPE, env=_environment(), **flags
+    process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", _MODULE], stdin=subprocess.PIPE, bufsize=0, env=_environment(), **flags
     )  # type: ignore[call-overload]  # the flags differ by system
-    assert process.stdin is not None
-    try:
-        process.stdin.write(ticket)
-        process.stdin.flush()
-    except OSError:
-        _discard(process)
-        raise
-    return process  # type: ignore[no-any-return]  # as above
+    return process
 
 
 def _discard(process: subprocess.Popen[bytes]) -> None:

@@ -30,6 +30,7 @@ from flowhost.fleet.frames import (
 from flowhost.fleet.frames import WatchFlow as Watch
 from flowhost.fleet.link import Link, Reception
 from flowhost.fleet.process import WorkerProcess, describe_exit
+from flowhost.fleet.spare import Spare
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -58,12 +59,14 @@ class WorkerSlot:
     Args:
         name: for logs and screens.
         reception: where workers call in.
+        spare: where processes come from.
         listener: hears about runs.
     """
 
-    def __init__(self, name: str, reception: Reception, listener: FleetListener) -> None:
+    def __init__(self, name: str, reception: Reception, spare: Spare, listener: FleetListener) -> None:
         self.name = name
         self._reception = reception
+        self._spare = spare
         self._listener = listener
         self._state: WorkerState = "starting"
         self._ready = asyncio.Event()
@@ -248,7 +251,7 @@ class WorkerSlot:
         self._kill_reason = ""
         token = secrets.token_urlsafe(32)
         try:
-            self._process = await WorkerProcess.start(self._reception.port, token)
+            self._process = await self._spare.take(self._reception.port, token)
         except OSError as error:
             return f"the system does not start a process: {error}"
         reason = "the host is stopping"

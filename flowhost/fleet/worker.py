@@ -1,7 +1,8 @@
 """A worker process: `python -m flowhost.fleet.worker`, started by its host, which hands it a ticket on stdin.
 
-It ends within a second of losing the host: the loop notices the closed connection and stops its flows; should the loop
-be stuck in somebody's code, a thread that watches stdin ends the process.
+It loads all plugins first and may wait long for its ticket: such a process is a spare one. It ends within a second of
+losing the host: the loop notices the closed connection and stops its flows; should the loop be stuck in somebody's
+code, a thread that watches stdin ends the process.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ class Ticket:
 
 def main() -> None:
     """Serve one host until it says so or is gone."""
-    ticket = _read_ticket()
-    threading.Thread(target=_end_with_host, name="host-watch", daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _log_to_stderr()
     _allow_many_files()
     library = load_catalog()
     tune_collector()
+    ticket = _read_ticket()
+    threading.Thread(target=_end_with_host, name="host-watch", daemon=True).start()
     runner = asyncio.Runner(loop_factory=loop_factory())
     runner.run(WorkerSession(ticket.port, ticket.token, library).serve())
     logging.shutdown()
@@ -76,7 +77,7 @@ def _read_ticket() -> Ticket:
     while not line.endswith(b"\n"):
         part = os.read(0, 1)
         if not part:
-            sys.exit("a worker is started by its host: run `flowhost serve`")
+            sys.exit("a worker is started by its host: run `flowhost serve`" if os.isatty(0) else EXIT_ALONE)
         line += part
     return Ticket(**json.loads(line))
 

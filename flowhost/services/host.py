@@ -103,7 +103,7 @@ class Host:
         self.plant = plant
         self.folder = DataFolder(settings.data_dir)
         self.token = secrets.token_urlsafe(32)
-        self._fleet = fleet or LocalFleet(settings.workers)
+        self._fleet = fleet or LocalFleet(settings.workers, spare=settings.spare_worker)
         self._started = time.monotonic()
         self._store: Store | None = None
         self._history: HistoryWriter | None = None

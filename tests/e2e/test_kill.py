@@ -186,11 +186,15 @@ class Served:
         # the host stands still meanwhile, so that the outbox can be looked at before the next worker has it
         host = self._running.process
         host.send_signal(signal.SIGSTOP)
-        workers = [child for child in psutil.Process(host.pid).children() if "flowhost.fleet.worker" in child.cmdline()]
+        # a spare one holds nothing, and stays
+        workers = [child for child in psutil.Process(host.pid).children() if self._works(child)]
         assert workers
         for worker in workers:
             worker.send_signal(signal.SIGKILL)
         wait(lambda: all(worker.status() == psutil.STATUS_ZOMBIE for worker in workers), "the workers are dead", 10)
+
+    def _works(self, process: psutil.Process) -> bool:
+        return any("outbox" in opened.path and opened.path.endswith(".db") for opened in process.open_files())
 
     def restart(self) -> None:
         self._running.process.send_signal(signal.SIGCONT)

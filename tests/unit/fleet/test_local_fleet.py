@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from flowhost.errors import ConfigError
-from flowhost.fleet import LocalFleet, slot
+from flowhost.fleet import LocalFleet, slot, spare
 
 unix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses Unix signals to hurt a worker")
 
@@ -127,3 +127,50 @@ async def test_closing_stops_runs_in_order_and_ends_the_processes(notebook, orde
     assert notebook.lost == {}
     assert not any(psutil.pid_exists(pid) for pid in pids)
     assert [worker.state for worker in fleet.workers()] == ["stopped", "stopped"]
+
+
+@pytest.fixture
+async def reserved(notebook, monkeypatch):
+    """A fleet with a spare process, which is ready a moment after the worker."""
+    monkeypatch.setattr(spare, "REFILL_S", 0.05)
+    monkeypatch.setattr(spare, "AGAIN_S", 0.05)
+    fleet = LocalFleet(1, spare=True)
+    await fleet.open(notebook)
+    yield fleet
+    await fleet.close(1.0)
+    assert not psutil.Process().children()
+
+
+def waiting(fleet: LocalFleet) -> set[int]:
+    """Processes that wait for a place."""
+    return {child.pid for child in psutil.Process().children()} - {worker.pid for worker in fleet.workers()}
+
+
+@unix_only
+@pytest.mark.expects_error_log
+async def test_spare_process_takes_the_place_of_a_dead_worker_and_the_next_one_is_made(
+    reserved, notebook, order, until
+) -> None:
+    await reserved.start(order(1))
+    await until(lambda: len(waiting(reserved)) == 1)
+    (ready,) = waiting(reserved)
+    os.kill(reserved.workers()[0].pid, signal.SIGKILL)
+    await until(lambda: notebook.lost)
+    await reserved.start(order(2))
+    assert reserved.workers()[0].pid == ready
+    await until(lambda: 2 in notebook.snapshots and notebook.snapshots[2].nodes["end"].out)
+    await until(lambda: len(waiting(reserved)) == 1)
+
+
+@unix_only
+@pytest.mark.expects_error_log
+async def test_spare_process_that_died_is_no_hindrance(reserved, notebook, order, until) -> None:
+    await reserved.start(order(1))
+    await until(lambda: len(waiting(reserved)) == 1)
+    (ready,) = waiting(reserved)
+    os.kill(ready, signal.SIGKILL)
+    os.kill(reserved.workers()[0].pid, signal.SIGKILL)
+    await until(lambda: notebook.lost)
+    await reserved.start(order(2))
+    await until(lambda: 2 in notebook.snapshots and notebook.snapshots[2].nodes["end"].out)
+    await until(lambda: len(waiting(reserved)) == 1 and ready not in waiting(reserved))
