@@ -54,16 +54,23 @@ class Pipe:
         self._weather = weather
         self._direction: Direction = direction
 
-    async def run(self) -> None:
-        """Until the source ends, the limit is reached, or the other side is gone."""
+    async def run(self) -> bool:
+        """Until the source ends, the limit is reached, or the other side is gone.
+
+        Returns:
+            True if the source has ended its half, which the sink was told: the other half goes on.
+        """
         while self.left is None or self.left > 0:
             data = await self._source.read(PORTION)
             if not data:
                 await self._weather.let_through(self._direction)  # an end does not get further than bytes do
-                return
+                if not self._sink.is_closing():
+                    self._sink.write_eof()
+                return True
             if self._weather.latency_s:
                 await asyncio.sleep(self._weather.latency_s)
             await self._pass_on(data)
+        return False
 
     async def _pass_on(self, data: bytes) -> None:
         while data:

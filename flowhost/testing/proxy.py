@@ -138,7 +138,7 @@ class _Link:
         self._writers = [writer]
 
     async def run(self, host: str, port: int) -> None:
-        """Carry bytes both ways until one side ends."""
+        """Carry bytes both ways until both sides have ended, or one is gone."""
         try:
             target = await asyncio.open_connection(host, port)
             self._writers.append(target[1])
@@ -153,9 +153,12 @@ class _Link:
             for writer in self._writers:
                 writer.close()
 
-    async def _carry(self, tasks: list[asyncio.Task[None]]) -> None:
+    async def _carry(self, tasks: list[asyncio.Task[bool]]) -> None:
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            # a half that was ended in order leaves the other one: a target may still be reading what came before
+            for first in asyncio.as_completed(tasks):
+                if not await first:
+                    return
         finally:
             for task in tasks:
                 task.cancel()

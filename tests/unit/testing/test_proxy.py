@@ -67,6 +67,24 @@ async def test_passes_everything_in_fine_weather(proxy: FaultProxy) -> None:
     link[1].close()
 
 
+async def test_a_half_that_is_ended_leaves_the_other_one_to_the_target(proxy: FaultProxy, shouter: Shouter) -> None:
+    reader, writer = await dial(proxy)
+    proxy.hold("from_target")
+    writer.write(b"one\ntwo\n")
+    writer.write_eof()
+    async with asyncio.timeout(5):
+        while len(shouter.heard) < 2:
+            await asyncio.sleep(0)
+    assert proxy.links == 1
+    proxy.release()
+    async with asyncio.timeout(5):
+        assert await reader.read() == b"ONE\nTWO\n"
+    writer.close()
+    async with asyncio.timeout(5):
+        while proxy.links:
+            await asyncio.sleep(0)
+
+
 async def test_cut_ends_links_and_refuses_new_ones_until_restored(proxy: FaultProxy) -> None:
     link, port = await dial(proxy), proxy.port
     await ask(link, b"a")
