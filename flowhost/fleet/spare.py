@@ -9,7 +9,7 @@ from flowhost.fleet.process import WorkerProcess, describe_exit
 
 log = logging.getLogger(__name__)
 
-REFILL_S = 5.0
+REFILL_S = 2.0
 """After one was taken: flows that come back have the machine for themselves."""
 AGAIN_S = 30.0
 """After one ended by itself."""
