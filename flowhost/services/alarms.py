@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from flowhost.engine.outbox.census import take_census
 from flowhost.errors import ConflictError, HostError, NotFoundError
 from flowhost.fleet import Fleet
+from flowhost.graph.document import FlowDocument
 from flowhost.services.access import Principal, demand
 from flowhost.services.alarm_book import LATCHED, AlarmBook
+from flowhost.services.alarm_causes import causes
 from flowhost.services.alarm_rules import (
     Condition,
     Thresholds,
@@ -25,6 +27,7 @@ from flowhost.services.alarm_rules import (
 )
 from flowhost.services.keeper import FlowKeeper
 from flowhost.services.live import LiveFlow
+from flowhost.services.shared_connections import SharedConnections
 from flowhost.services.views import AlarmView
 from flowhost.store import AlarmRecord, AlarmStore
 
@@ -47,6 +50,7 @@ class AlarmService:
         fleet: Fleet,
         limits: Thresholds,
         faults: Callable[[], Awaitable[Sequence[str]]],
+        shared: SharedConnections,
         interrupted: int = 0,
     ) -> None:
         self._keeper = keeper
@@ -54,6 +58,7 @@ class AlarmService:
         self._fleet = fleet
         self._limits = limits
         self._faults = faults
+        self._shared = shared
         self._interrupted = interrupted
         self._book = AlarmBook()
         self._letters = LetterCounts(keeper)
@@ -86,7 +91,9 @@ class AlarmService:
         down it is listed with number 0.
         """
         demand(principal, "alarm.read")
-        return tuple(_view(alarm) for alarm in self._book.standing() if alarm.id or self._refused)
+        standing = self._book.standing()
+        found = causes(standing, self._document)
+        return tuple(_view(alarm, found.get(alarm.key)) for alarm in standing if alarm.id or self._refused)
 
     async def recent(self, principal: Principal, limit: int = 100) -> tuple[AlarmView, ...]:
         """Alarms, over or not, newest first."""
@@ -108,7 +115,11 @@ class AlarmService:
             raise NotFoundError(f"alarm {alarm_id}: it is over, or there never was one of this number")
         alarm = self._book.acknowledge(alarm, principal.name, datetime.now(UTC))
         await self._store.change([alarm])
-        return _view(alarm)
+        return _view(alarm, causes(self._book.standing(), self._document).get(alarm.key))
+
+    def _document(self, flow_id: str) -> FlowDocument | None:
+        live = self._keeper.flows.get(flow_id)
+        return self._shared.complete(live.document) if live is not None else None
 
     # -- watching
 
@@ -216,5 +227,5 @@ class LetterCounts:
         return census.dead_letters
 
 
-def _view(alarm: AlarmRecord) -> AlarmView:
-    return AlarmView(**vars(alarm))
+def _view(alarm: AlarmRecord, cause: AlarmRecord | None = None) -> AlarmView:
+    return AlarmView(**vars(alarm), cause=cause.id if cause is not None else 0)

@@ -213,7 +213,7 @@ class Host:
         )
         if interrupted := await store.runs.interrupt_open(HOST_LOST):
             log.warning("%d runs were interrupted when the host ended without warning last time", len(interrupted))
-        self.alarms = AlarmService(keeper, store.alarms, self._fleet, limits, self.not_ready, len(interrupted))
+        self.alarms = AlarmService(keeper, store.alarms, self._fleet, limits, self.not_ready, shared, len(interrupted))
         await self._load_flows(store)
         history.open()
         self._keeper = keeper

@@ -391,6 +391,7 @@ class AlarmView:
         cleared_at: when it was over, UTC; None while it is not.
         acknowledged_by: who said that they know; empty if nobody did.
         acknowledged_at: when they said so, UTC.
+        cause: id of the alarm it follows from while both stand, such as that of a connection that is down; else 0.
     """
 
     id: int
@@ -406,6 +407,7 @@ class AlarmView:
     cleared_at: datetime | None = None
     acknowledged_by: str = ""
     acknowledged_at: datetime | None = None
+    cause: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flowhost.errors import FlowHostError
 from flowhost.services.views import AlarmView
 from flowhost.ui import format as fmt
+from flowhost.ui.alarm_groups import AlarmGroup, grouped
 from flowhost.ui.caller import caller
 from flowhost.ui.letter_filter import Wanted
 from flowhost.ui.live import Live
@@ -43,19 +45,20 @@ class AlarmPanel(Tag):
 
     def show(self, alarms: Sequence[AlarmView]) -> None:
         """Bring it up to date."""
-        self.show_if(alarms)
-        unknown = sum(not alarm.acknowledged_by for alarm in alarms)
-        words = {0: "alarms.all_known", len(alarms): "alarms.none_known"}.get(unknown, "alarms.count")
-        self._count.set_text(t(words, all=len(alarms), unknown=unknown))
-        wanted = {(alarm.kind, alarm.flow_id, alarm.subject): alarm for alarm in alarms}
+        groups = grouped(alarms)
+        self.show_if(groups)
+        unknown = sum(not group.cause.acknowledged_by for group in groups)
+        words = {0: "alarms.all_known", len(groups): "alarms.none_known"}.get(unknown, "alarms.count")
+        self._count.set_text(t(words, all=len(groups), unknown=unknown))
+        wanted = {(group.cause.kind, group.cause.flow_id, group.cause.subject): group for group in groups}
         for key in self._rows.keys() - wanted.keys():
             self._rows.pop(key).delete()
-        for index, (key, alarm) in enumerate(wanted.items()):
+        for index, (key, group) in enumerate(wanted.items()):
             row = self._rows.get(key)
             if row is None:
                 with self._list:
                     row = self._rows[key] = AlarmRow(self._live, self._alert)
-            row.show(alarm)
+            row.show(group)
             if self._list.default_slot.children[index] is not row:
                 row.move(target_index=index)
             row.show_if(self._all or index < SHOWN)
@@ -69,7 +72,7 @@ class AlarmPanel(Tag):
 
 
 class AlarmRow(Tag):
-    """One alarm: what, what to do, since when, and who knows.
+    """One cause: what, what to do, what it holds up, since when, and who knows.
 
     Args:
         live: gives the services.
@@ -80,7 +83,7 @@ class AlarmRow(Tag):
         super().__init__("li", "", "fh-alarm", data_testid="alarm")
         self._live = live
         self._alert = alert
-        self._id = 0
+        self._group: AlarmGroup | None = None
         with self:
             self._dot = Tag("span")
             with Tag("div", "", "fh-alarm-text"):
@@ -88,16 +91,22 @@ class AlarmRow(Tag):
                 with Tag("div", "", "fh-sub"):
                     self._advice = Tag("span")
                     self._link = link("", "/", "fh-link")
+                self._holds = Tag("div", "", "fh-sub", data_testid="alarm-holds")
+                self._follow = Follow()
             self._since = Tag("time", "", "fh-sub fh-alarm-since")
             with Tag("div", "", "fh-alarm-side"):
                 self._known = Tag("span", "", "fh-sub")
                 self._button = Button(t("alarms.acknowledge"), "check", self._acknowledge, data_testid="acknowledge")
 
-    def show(self, alarm: AlarmView) -> None:
+    def show(self, group: AlarmGroup) -> None:
         """Bring it up to date."""
-        self._id = alarm.id
-        self.put("data-severity", alarm.severity).put("data-kind", alarm.kind).put("data-flow", alarm.flow_id)
-        self._dot.look(f"fh-dot fh-dot-{TONES[alarm.severity]}").put("title", t(f"severity.{alarm.severity}"))
+        alarm, severity = group.cause, group.severity
+        self._group = group
+        self.put("data-severity", severity).put("data-kind", alarm.kind).put("data-flow", alarm.flow_id)
+        self._dot.look(f"fh-dot fh-dot-{TONES[severity]}").put("title", t(f"severity.{severity}"))
+        names = [name for _, name in group.flows]
+        self._holds.set_text(t("alarms.holds", count=len(names), names=", ".join(names))).show_if(len(names) > 1)
+        self._follow.show(group.follow)
         self._what.set_text(fmt.thousands(alarm.text))
         self._advice.set_text(alarm.advice)
         work = alarm.kind == "dead_letters"
@@ -114,9 +123,37 @@ class AlarmRow(Tag):
     async def _acknowledge(self) -> None:
         self._alert.take_back()
         try:
-            self.show(await self._live.host.alarms.acknowledge(caller(), self._id))
+            for alarm in self._group.unknown if self._group is not None else ():
+                known = await self._live.host.alarms.acknowledge(caller(), alarm.id)
+                if self._group is not None and alarm.id == self._group.cause.id:
+                    self.show(replace(self._group, cause=known))
         except FlowHostError as error:
             self._alert.say(str(error))
         except Exception as error:  # said on the page and in the log
-            log.exception("alarm %s: acknowledging failed", self._id)
+            log.exception("an alarm cannot be acknowledged")
             self._alert.say(t("error.unexpected", detail=f"{type(error).__name__}: {error}"))
+
+
+class Follow(Tag):
+    """What follows from a cause, folded away; over by itself once the cause is."""
+
+    def __init__(self) -> None:
+        super().__init__("details", "", "fh-alarm-follow", data_testid="alarm-follow")
+        self._shown: tuple[tuple[int, str], ...] = ()
+        with self:
+            self._head = Tag("summary")
+            self._list = Tag("ul")
+
+    def show(self, alarms: Sequence[AlarmView]) -> None:
+        """Show these."""
+        self.show_if(alarms)
+        self._head.set_text(t("alarms.follow", count=len(alarms)))
+        wanted = tuple((alarm.id, fmt.thousands(alarm.text)) for alarm in alarms)
+        if wanted == self._shown:
+            return
+        self._shown = wanted
+        self._list.clear()
+        with self._list:
+            for alarm in alarms:
+                with Tag("li", "", "fh-sub", data_testid="alarm-follows"):
+                    link(fmt.thousands(alarm.text), f"/flows/{alarm.flow_id}")

@@ -9,6 +9,7 @@ from nicegui import ui
 
 from flowhost.services.views import AlarmView, HostStatus
 from flowhost.ui import format as fmt
+from flowhost.ui.alarm_groups import WORST_FIRST, grouped
 from flowhost.ui.live import Live
 from flowhost.ui.tags import Button, Tag, icon, link
 from flowhost.ui.texts import t
@@ -103,7 +104,7 @@ class OpenWork(Tag):
 
 
 class AlarmCount(Tag):
-    """How many alarms stand, in the colour of the worst; nothing while none does."""
+    """How many things are wrong, in the colour of the worst; nothing while none is."""
 
     def __init__(self) -> None:
         super().__init__("a", "", "fh-alarm-count", href="/#alarms", data_testid="alarm-count")
@@ -114,10 +115,12 @@ class AlarmCount(Tag):
 
     def show(self, alarms: Sequence[AlarmView]) -> None:
         """Show what stands now; those somebody knows of count without colour."""
-        worst = next((alarm.severity for alarm in alarms if not alarm.acknowledged_by), "known")
-        self.look(f"fh-alarm-count fh-alarm-count-{worst}").show_if(alarms)
-        self._number.set_text(str(len(alarms)))
-        words = t("alarms.header", count=len(alarms))
+        groups = grouped(alarms)
+        news = {group.severity for group in groups if not group.cause.acknowledged_by}
+        worst = next((one for one in WORST_FIRST if one in news), "known")
+        self.look(f"fh-alarm-count fh-alarm-count-{worst}").show_if(groups)
+        self._number.set_text(str(len(groups)))
+        words = t("alarms.header", count=len(groups))
         self.put("title", words).put("aria-label", words)
 
 

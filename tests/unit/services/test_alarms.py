@@ -78,6 +78,8 @@ async def test_a_target_that_is_away_is_an_alarm_until_it_is_not_needed(open_hos
     assert (worst.kind, worst.severity, worst.subject) == ("connection_down", "error", "broker")
     assert worst.text.startswith("Connection broker of Line 1 is down since ")
     assert "messages wait for it" in worst.text
+    follow = {alarm.kind: alarm.cause for alarm in await host.alarms.list(LOCAL_USER)}
+    assert follow == {"connection_down": 0, "waiting_long": worst.id, "waiting_many": worst.id}
     known = await host.alarms.acknowledge(LOCAL_USER, worst.id)
     assert known.acknowledged_by == "local"
     # over a restart the same alarm stands, still acknowledged

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -363,6 +364,27 @@ async def test_alarms_stand_on_the_overview_until_they_are_over(user: User, host
     await user.should_see("Acknowledged by local")
     host.alarms.standing.clear()
     await user.should_not_see("3 dead letters", retries=40)
+
+
+async def test_one_cause_is_one_alarm_with_what_follows_beneath(user: User, host: Any, fake: ModuleType) -> None:
+    began = datetime.now(UTC)
+    down = fake.alarm(1, "connection_down", "error", "broker", began, "broker is down", "Check the network.")
+    other = replace(down, id=2, flow_id="energy", flow_name="Energy", text="broker of Energy is down", cause=1)
+    queue = fake.alarm(3, "waiting_long", "warning", "out", began, "12,034 wait for out", "")
+    host.alarms.standing = [down, other, replace(queue, cause=1)]
+    await user.open("/")
+    assert texts(user, "alarms-count") == ["1, none acknowledged yet"]
+    [row] = user.find(marker="alarm").elements
+    assert below(row, "alarm-holds").text == "Holds up 2 flows: Line 1 telemetry, Energy"
+    await user.should_see("2 alarms follow from it")
+    assert len(user.find(marker="alarm-follows").elements) == 2
+    count = next(iter(user.find(marker="alarm-count").elements))
+    assert count.props["title"] == "Alarms: 1"
+    click(user, below(row, "acknowledge"))
+    await until(lambda: texts(user, "alarms-count") == ["1, all acknowledged"])
+    assert all(one.acknowledged_by for one in host.alarms.standing)
+    host.alarms.standing = [replace(queue, cause=1)]  # the link is back, the backlog is not worked off yet
+    await until(lambda: next(iter(user.find(marker="alarm").elements)).props["data-kind"] == "waiting_long")
 
 
 async def test_alarms_that_do_not_fit_are_counted_and_shown_at_a_click(user: User, host: Any, fake: ModuleType) -> None:
