@@ -128,10 +128,12 @@ def clock(moment: datetime, zone: tzinfo | None = None, now: datetime | None = N
     return f"{day} {local.year} {local:%H:%M}"
 
 
-def exact(moment: datetime) -> str:
-    """The moment to the millisecond in UTC, for the hover text."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%d %H:%M:%S}.{utc.microsecond // 1000:03d} UTC"
+def exact(moment: datetime, zone: tzinfo | None = None) -> str:
+    """The same local time to the millisecond with its zone, for the hover text: `... 14:03:05.120 UTC+01:00`."""
+    local = moment.astimezone(zone)
+    ahead = f"{local:%z}"
+    offset = f"{ahead[:3]}:{ahead[3:5]}" if local.utcoffset() else ""
+    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} UTC{offset}"
 
 
 def _word(inner: Any) -> str:

@@ -75,6 +75,7 @@ class NodePanel(Tag):
         fresh, at = is_recent(node.last_error_at), node.last_error_at
         self._error.look("fh-error-text" if fresh else "fh-error-text fh-past")
         self._error_title.set_text(t("node.last_error_at", time=fmt.clock(at)) if at else t("node.last_error"))
+        self._error_title.put("title", fmt.exact(at) if at else None)
         self._error_part.show_if(node.last_error)
         self._values.show(node.values)
         self._ledger.show(node)

@@ -102,7 +102,9 @@ class OwnRow(Tag):
         self._result.show_if(tested)
         if tested is not None:
             key = "connections.worked" if tested.ok else "connections.failed"
-            self._result.set_text(t(key, text=fmt.thousands(tested.text), time=fmt.clock(tested.at)))
+            self._result.set_text(t(key, text=fmt.thousands(tested.text), time=fmt.clock(tested.at))).put(
+                "title", fmt.exact(tested.at)
+            )
             self._result.look(f"fh-link-result {'fh-link-ok' if tested.ok else 'fh-link-bad'}")
 
     async def _on_test(self) -> None:

@@ -128,6 +128,7 @@ class SecretRow(Tag):
         tone = "bad" if view.problem else "warn" if view.source == "nowhere" else "ok"
         self._dot.look(f"fh-dot fh-dot-{tone}")
         self._where.set_text(view.problem or _where(view))
+        self._where.put("title", fmt.exact(view.changed_at) if view.changed_at else None)
         self._enter.rename(t("secrets.enter" if view.source == "nowhere" else "secrets.replace"))
         self._enter.show_if(self._may_edit and view.source != "environment")
         self._delete.show_if(self._may_edit and view.stored)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from flowhost.graph.guarantee import PathGuarantee
@@ -68,7 +69,7 @@ def picture_of(detail: FlowDetail) -> Picture:
             "state": flow.state, "text": flow.state_text, "desired": flow.desired, "revision": flow.revision,
             "rate": round(flow.rate_per_s, 1), "out": round(flow.out_rate_per_s, 1), "pending": flow.pending,
             "errors": flow.errors, "dead": flow.dead, "run": flow.run_id,
-            "since": flow.started_at.isoformat() if flow.started_at else "",
+            "since": local(flow.started_at) if flow.started_at else "",
         }
     }  # fmt: skip
     down = {link.name: link.text for link in detail.connections if not link.up}
@@ -81,6 +82,11 @@ def picture_of(detail: FlowDetail) -> Picture:
     return picture
 
 
+def local(moment: datetime) -> str:
+    """With the offset of the plant's zone, so that every browser shows the plant's time."""
+    return moment.astimezone().isoformat()
+
+
 def changed(before: Mapping[str, Any], now: Picture) -> Picture:
     """The part of a picture that is new."""
     return {key: figures for key, figures in now.items() if before.get(key) != figures}
@@ -90,7 +96,7 @@ def value_of(value: ValueView) -> dict[str, Any]:
     """A message that left a node a moment ago."""
     return {
         "node": value.node, "port": value.port, "topic": value.topic, "text": value.text, "payload": value.payload,
-        "unit": value.unit, "quality": value.quality, "time": value.time.isoformat(),
+        "unit": value.unit, "quality": value.quality, "time": local(value.time),
     }  # fmt: skip
 
 

@@ -154,7 +154,9 @@ class Row(Tag):
         self._type.set_text(view.title)
         self._state.set_text(state_words(view.state, view.text))
         self._settings.set_text(settings_text(view))
-        self._changed.set_text(t("connections.changed", name=view.changed_by, time=fmt.clock(view.changed_at)))
+        self._changed.set_text(t("connections.changed", name=view.changed_by, time=fmt.clock(view.changed_at))).put(
+            "title", fmt.exact(view.changed_at)
+        )
         self._show_result(view.tested)
         if before is None or before.used_by != view.used_by:
             self._show_users(view.used_by)
@@ -170,7 +172,9 @@ class Row(Tag):
         self._result.show_if(tested)
         if tested is not None:
             key = "connections.worked" if tested.ok else "connections.failed"
-            self._result.set_text(t(key, text=tested.text, time=fmt.clock(tested.at)))
+            self._result.set_text(t(key, text=tested.text, time=fmt.clock(tested.at))).put(
+                "title", fmt.exact(tested.at)
+            )
             self._result.look(f"fh-link-result {'fh-link-ok' if tested.ok else 'fh-link-bad'}")
 
     async def _on_test(self) -> None:

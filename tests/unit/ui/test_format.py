@@ -88,13 +88,14 @@ def test_value(payload: object, text: str, shown: str) -> None:
     assert fmt.value(payload, text) == shown
 
 
-def test_times_are_local_to_the_plant_and_exact_in_utc() -> None:
+def test_times_are_local_to_the_plant_and_name_their_zone_on_hover() -> None:
     zone = ZoneInfo("Europe/Vienna")
     moment = datetime(2026, 11, 22, 23, 30, 5, 123456, tzinfo=UTC)
     assert fmt.clock(moment, zone, now=moment) == "00:30:05"
     assert fmt.clock(moment, zone, now=moment + timedelta(days=2)) == "23 Nov 00:30:05"
     assert fmt.clock(moment, zone, now=moment + timedelta(days=400)) == "23 Nov 2026 00:30"
-    assert fmt.exact(moment) == "2026-11-22 23:30:05.123 UTC"
+    assert fmt.exact(moment, zone) == "2026-11-23 00:30:05.123 UTC+01:00"
+    assert fmt.exact(moment, UTC) == "2026-11-22 23:30:05.123 UTC"
 
 
 def test_an_object_is_shown_by_its_fields() -> None:

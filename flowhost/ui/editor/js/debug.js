@@ -1,6 +1,7 @@
 // Messages of chosen nodes as they come: filtered, paused, looked into. The host sends samples, never more than it may.
 import { joined } from "./complete.js";
 import { el, icon, iconButton, write } from "./dom.js";
+import { clock, exact } from "./times.js";
 
 const KEPT = 500;
 const SHOWN = 200;
@@ -89,7 +90,7 @@ export class DebugPanel {
     const line = el(
       "details", "fe-value", {},
       el(
-        "summary", "", {}, icon("chevron_right", "fe-twist"), el("span", "fg-time", {}, value.time.slice(11, 23)),
+        "summary", "", {}, icon("chevron_right", "fe-twist"), el("span", "fg-time", { title: exact(value.time) }, clock(value.time, { fine: true })),
         value.port === "out" ? null : el("span", "fh-note", {}, value.port), el("span", "fs-topic", {}, value.topic), el("span", "fe-mono fh-grow fe-value-text", {}, value.text),
         value.unit ? el("span", "fh-unit", {}, value.unit) : null, value.quality === "good" ? null : el("span", "fh-note fh-note-warn", {}, value.quality),
       ),

@@ -1,5 +1,6 @@
 // Which nodes of the running flow fail, and which sources bring nothing: what the state of the flow does not say.
 import { el, icon } from "./dom.js";
+import { clock, exact } from "./times.js";
 
 const FRESH_MS = 60_000; // a failed message counts as trouble this long
 const PATIENCE_MS = 10_000; // a source may take this long to bring its first message
@@ -63,11 +64,12 @@ export class Trouble {
   /** A silent source says so on its card. */
   #silence(since) {
     const { view, scene, types, words } = this.editor;
-    const time = since && new Date(since).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    const time = clock(since);
     for (const [id, card] of view.cards) {
       const type = types[scene.nodes.get(id)?.node.type];
       const says = silent(type, view.figures.get(`n:${id}`), since, Date.now());
       card.root.dataset.silent = says ? words.silent.replace("{time}", time) : "";
+      card.root.title = says ? exact(since) : "";
     }
   }
 }

@@ -1,5 +1,6 @@
 // The last messages that left a node, on demand: as a line each, opened as JSON.
 import { el, icon } from "./dom.js";
+import { clock, exact } from "./times.js";
 
 const KEPT = 20;
 
@@ -24,7 +25,7 @@ export class LastValues {
 
   /** The newest message that came to a node, from whichever node before it; null if none was seen. */
   newestInto(id) {
-    return this.#before(id).flatMap((other) => this.kept.get(other) ?? []).sort((a, b) => b.time.localeCompare(a.time))[0] ?? null;
+    return this.#before(id).flatMap((other) => this.kept.get(other) ?? []).sort((a, b) => Date.parse(b.time) - Date.parse(a.time))[0] ?? null;
   }
 
   #before(id) {
@@ -60,7 +61,7 @@ export class LastValues {
     return el(
       "details", "fe-value", {},
       el("summary", "", {}, icon("chevron_right", "fe-twist"), el("span", "fe-mono fh-grow fe-value-text", {}, value.text), value.unit ? el("span", "fh-unit", {}, value.unit) : null, quality),
-      el("div", "fh-sub", {}, `${value.port} · ${value.topic || "–"} · ${value.time.slice(11, 23)}`),
+      el("div", "fh-sub", { title: exact(value.time) }, `${value.port} · ${value.topic || "–"} · ${clock(value.time, { fine: true })}`),
       el("pre", "fe-json", {}, JSON.stringify(value.payload, null, 2)),
     );
   }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar
 
 from typing_extensions import override
@@ -177,5 +177,8 @@ class ModbusPoll(Source[PollConfig]):
         return connection
 
 
-def _clock(time_ns: int) -> str:
-    return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _clock(when_ns: int) -> str:
+    """Time of day on this machine, as all texts of FlowHost have it; with the date where that is not today."""
+    at = datetime.fromtimestamp(when_ns / 1e9).astimezone()
+    form = "%H:%M:%S" if at.date() == datetime.now().astimezone().date() else "%Y-%m-%d %H:%M:%S"
+    return at.strftime(form)

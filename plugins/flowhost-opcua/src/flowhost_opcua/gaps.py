@@ -32,7 +32,7 @@ class Gap:
     @property
     def text(self) -> str:
         """One line."""
-        start, end = _clock(self.from_ns, "seconds"), _clock(self.to_ns, "seconds")
+        start, end = _clock(self.from_ns), _clock(self.to_ns)
         return f"no data from {self.endpoint} between {start} and {end} ({self.seconds:.1f} s): {self.reason}"
 
 
@@ -53,5 +53,8 @@ def _iso(when_ns: int) -> str:
     return datetime.fromtimestamp(when_ns / 1e9, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _clock(when_ns: int, timespec: str) -> str:
-    return datetime.fromtimestamp(when_ns / 1e9, UTC).time().isoformat(timespec=timespec) + "Z"
+def _clock(when_ns: int) -> str:
+    """Time of day on this machine, as all texts of FlowHost have it; with the date where that is not today."""
+    at = datetime.fromtimestamp(when_ns / 1e9).astimezone()
+    form = "%H:%M:%S" if at.date() == datetime.now().astimezone().date() else "%Y-%m-%d %H:%M:%S"
+    return at.strftime(form)
