@@ -274,7 +274,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "ledger.hint.pending": "Messages waiting or being worked on",
     "ledger.hint.repeated": (
         "Part of what was delivered: the target had these messages already, because they were sent or read twice, and "
-        "kept them once"
+        "kept them once. A source that reads again after a reconnect says so under “What happened”"
     ),
     "ledger.hint.gone": "How often its origin has lost messages it held for this node, such as a broker its session",
     "ledger.hint.attempts": "Tries that did not reach the target or the device; no message failed by them",

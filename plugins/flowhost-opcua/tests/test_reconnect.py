@@ -14,6 +14,10 @@ COUNTER = "ns=2;s=Line1.Counter"
 FAST = {"sampling_ms": 50, "publish_ms": 100}
 
 
+def _read_again(board):
+    return [text for text in board.of("info") if text.startswith("read again")]
+
+
 async def _flowing(until, running, seconds=15.0):
     seen = len(running.out)
     await until(lambda: len(running.out) > seen + 3, seconds, "values flow")
@@ -54,6 +58,25 @@ async def test_every_node_comes_back_with_one_lost_and_one_restored(start_plant,
         await until(lambda n=round_: len(running.gaps) == 2 * n, 30)
         await until(lambda n=round_: len(running.values("Line1.Speed")) == 1 + n)
     assert len(board.of("restored")) == 2
+    assert not _read_again(board), "a server that was started anew gives its values new times"
+
+
+async def test_values_that_a_new_subscription_repeats_are_told_at_the_source(
+    start_plant, open_connection, board, until
+):
+    plant = await start_plant()
+    running = await open_connection(endpoint=plant.endpoint, keep_alive_s=0.5)
+    await running.subscribe(items=[COUNTER, "ns=2;s=Line1.Speed"], **FAST)
+    await until(lambda: running.values("Line1.Speed"))
+    await _flowing(until, running)
+    assert not _read_again(board)
+    await plant.tell(forget=True)
+    await until(lambda: len(running.values("Line1.Speed")) == 2, 30)
+    await until(lambda: _read_again(board), 10)
+    ids = [message.meta.id for message in running.out if message.meta.topic == "Line1.Speed"]
+    assert ids[0] == ids[1]
+    assert len(_read_again(board)) == 1
+    assert "after the reconnect: 1 value that had come already" in _read_again(board)[0]
 
 
 async def test_a_frozen_server_is_noticed_and_a_thawed_one_used_again(start_plant, open_connection, board, until):

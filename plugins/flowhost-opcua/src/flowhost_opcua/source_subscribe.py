@@ -14,6 +14,7 @@ from flowhost_opcua.connection import OpcUaConnection
 from flowhost_opcua.gaps import Gap, gap_message
 from flowhost_opcua.inbox import Inbox
 from flowhost_opcua.losses import Losses
+from flowhost_opcua.read_again import ReadAgain
 
 if TYPE_CHECKING:
     from flowhost_opcua.feed import Feed
@@ -49,6 +50,7 @@ class OpcUaSubscribe(Source[SubscribeConfig]):
         self._inbox = Inbox()
         self._wake = asyncio.Event()
         self._losses = Losses(context.board)
+        self._again = ReadAgain(context.board)
         self._watchlist: Watchlist | None = None
         self._link: Link | None = None
         self._feed: Feed | None = None
@@ -102,6 +104,7 @@ class OpcUaSubscribe(Source[SubscribeConfig]):
     async def _subscribe(self, link: Link) -> None:
         from flowhost_opcua.feed import Feed
 
+        self._again.begin()
         feed = Feed(self._receive, link.fail, self.context.clock.now_ns)
         await link.subscribe(feed, self.config.publish_ms)
         self._link, self._feed = link, feed
@@ -133,6 +136,7 @@ class OpcUaSubscribe(Source[SubscribeConfig]):
             messages = self._messages(taken)
             if messages:
                 await emit(messages)
+        self._again.tell()
         self._check_losses()
 
     def _messages(self, notifications: list[Any]) -> list[Message]:
@@ -147,6 +151,7 @@ class OpcUaSubscribe(Source[SubscribeConfig]):
                 message = message_of(tag, notification.Value, received_ns)
                 if overflowed(message.meta.status or 0):
                     self._losses.overflow(tag.topic)
+                self._again.see(notification.ClientHandle, message.meta.id)
                 messages.append(message)
         return messages
 
