@@ -47,7 +47,7 @@ class PathGuarantee:
     @property
     def words(self) -> str:
         """The guarantee in words."""
-        return self.level if self.level == self.received else f"{self.level} until received, then {self.received}"
+        return self.level if self.level == self.received else f"{self.level} up to FlowHost, then {self.received}"
 
 
 def guarantees(document: FlowDocument, nodes: Mapping[str, Answers]) -> tuple[PathGuarantee, ...]:

@@ -42,7 +42,8 @@ class SinkGuarantees(Tag):
                 every = dict.fromkeys(reason for path in into for reason in path.reasons)
                 with _line(weakest, title="\n".join(map(reason_text, every)) or None):
                     Tag("div", name_of(nodes, sink))
-                    Tag("div", words(weakest), "fh-sub")
+                    Tag("div", words(weakest))
+                    Tag("div", meaning(weakest), "fh-sub")
 
 
 class PathLines(Tag):
@@ -60,7 +61,8 @@ class PathLines(Tag):
                 with _line(path):
                     start = "guarantee.failed_from" if path.failed else "guarantee.from"
                     Tag("div", t(start, source=name_of(nodes, path.source)), title=" → ".join(path.route))
-                    Tag("div", words(path), "fh-sub")
+                    Tag("div", words(path))
+                    Tag("div", meaning(path), "fh-sub")
                     for reason in path.reasons:
                         Tag("div", reason_text(reason), "fh-sub", data_testid="guarantee-reason")
 
@@ -68,6 +70,11 @@ class PathLines(Tag):
 def words(path: PathGuarantee) -> str:
     """The guarantee in words."""
     return t(LEVEL_TEXTS[path.level, path.received])
+
+
+def meaning(path: PathGuarantee) -> str:
+    """What may be lost, and when."""
+    return t(f"{LEVEL_TEXTS[path.level, path.received]}.means")
 
 
 def reason_text(reason: Reason) -> str:

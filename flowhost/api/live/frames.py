@@ -54,7 +54,8 @@ def guarantees_of(guarantees: tuple[PathGuarantee, ...]) -> list[dict[str, Any]]
     """What each path promises."""
     return [
         {
-            "source": path.source, "sink": path.sink, "failed": path.failed, "level": path.level, "words": path.words,
+            "source": path.source, "sink": path.sink, "failed": path.failed, "level": path.level,
+            "received": path.received, "words": path.words,
             "reasons": [asdict(reason) for reason in path.reasons],
         }
         for path in guarantees

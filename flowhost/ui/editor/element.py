@@ -11,7 +11,9 @@ from typing import Any
 from nicegui.dependencies import register_esm
 from nicegui.element import Element
 
+from flowhost.ui.guarantees import LEVEL_TEXTS
 from flowhost.ui.icons import bundled
+from flowhost.ui.texts import t
 from flowhost.ui.texts.bench import BENCH_WORDS
 from flowhost.ui.texts.editor import WORDS
 from flowhost.ui.texts.secrets import SECRET_FORM_WORDS
@@ -63,7 +65,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         facts = {
             "flow": flow_id,
             "types": known,
-            "words": {**WORDS, **BENCH_WORDS, **SECRET_FORM_WORDS},
+            "words": {**WORDS, **BENCH_WORDS, **SECRET_FORM_WORDS, **_meanings()},
             "categories": CATEGORIES,
             "mayEdit": may_edit,
             "mayOperate": may_operate,
@@ -73,3 +75,8 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         self.on("deploy", lambda event: on_deploy(event.args) if isinstance(event.args, dict) else None)
         self.on("switch", lambda event: on_switch(event.args) if event.args in ("start", "stop") else None)
         self.on("history", lambda _: on_history())
+
+
+def _meanings() -> Mapping[str, str]:
+    """What each guarantee means, by `means <from the origin>, <from receipt>`."""
+    return {f"means {level}, {received}": t(f"{key}.means") for (level, received), key in LEVEL_TEXTS.items()}

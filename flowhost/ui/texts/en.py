@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from flowhost.ui.texts.connections import CONNECTION_WORDS
 from flowhost.ui.texts.demo import DEMO_WORDS
+from flowhost.ui.texts.guarantees import GUARANTEES
 from flowhost.ui.texts.imports import IMPORTS
 from flowhost.ui.texts.runs import RUN_WORDS
 from flowhost.ui.texts.secrets import SECRET_WORDS
 from flowhost.ui.texts.work import WORK
 
-OTHERS = WORK | CONNECTION_WORDS | SECRET_WORDS | IMPORTS | DEMO_WORDS | RUN_WORDS
+OTHERS = WORK | CONNECTION_WORDS | SECRET_WORDS | IMPORTS | DEMO_WORDS | RUN_WORDS | GUARANTEES
 """Those of pages that have a catalogue of their own."""
 
 TEXTS: dict[str, str] = OTHERS | {
@@ -178,16 +179,6 @@ TEXTS: dict[str, str] = OTHERS | {
     "flow.figures.out": "Delivered",
     "flow.figures.in_total": "In, this run",
     "flow.figures.out_total": "Delivered, this run",
-    "guarantee.heading": "What is promised",
-    "guarantee.best_effort": "Best effort",
-    "guarantee.at_least_once": "At least once",
-    "guarantee.effectively_once": "Effectively once",
-    "guarantee.then_at_least_once": "Best effort until received, at least once from then on",
-    "guarantee.then_effectively_once": "Best effort until received, effectively once from then on",
-    "guarantee.from": "From {source}",
-    "guarantee.failed_from": "From {source}, what failed on the way",
-    "guarantee.reason": "{node}: {text}",
-    "guarantee.reason_remedy": "{node}: {text}; {remedy}",
     "connection.up": "Connected",
     "connection.down": "Not connected",
     "connection.ails": "{text}; tries again: {nodes}",

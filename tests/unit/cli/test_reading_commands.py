@@ -117,17 +117,17 @@ def test_lint_of_the_gallery(command) -> None:
 GALLERY = {
     # flow: what its path promises, the path, who is why
     "energy-windows": (
-        "best effort until received, then effectively once", "readings -> energy", ["readings (modbus.poll)"],
+        "best effort up to FlowHost, then effectively once", "readings -> energy", ["readings (modbus.poll)"],
     ),
     "line-to-mqtt": (
-        "best effort until received, then at least once", "line -> published",
+        "best effort up to FlowHost, then at least once", "line -> published",
         ["line (opcua.subscribe)", "published (mqtt.publish)"],
     ),
     "line-to-sql": (
-        "best effort until received, then effectively once", "line -> telemetry", ["line (opcua.subscribe)"],
+        "best effort up to FlowHost, then effectively once", "line -> telemetry", ["line (opcua.subscribe)"],
     ),
     "production-per-order": (
-        "best effort until received, then effectively once", "counts -> production", ["counts (opcua.subscribe)"],
+        "best effort up to FlowHost, then effectively once", "counts -> production", ["counts (opcua.subscribe)"],
     ),
     "sensor-names": ("at least once", "sensors -> unified", ["unified (mqtt.publish)"]),
 }  # fmt: skip
@@ -176,8 +176,8 @@ SAID = """\
 {file}: guarantees
   best effort                                        line -> fast
   best effort                                        orders -> out
-  best effort until received, then effectively once  old, line -> rows
-  best effort until received, then effectively once  old (failed), line (failed) -> bad
+  best effort up to FlowHost, then effectively once  old, line -> rows
+  best effort up to FlowHost, then effectively once  old (failed), line (failed) -> bad
   at least once                                      temps -> rows
   at least once                                      temps (failed) -> bad
   effectively once                                   orders -> rows

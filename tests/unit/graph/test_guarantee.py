@@ -209,7 +209,7 @@ def test_ends_of_a_path(paths: Any, case: str) -> None:
     (path,) = paths(nodes, "a -> b", "b -> z")
     assert (path.level, path.received, why(path)) == (level, received, reasons)
     assert (path.source, path.sink, path.route, path.failed) == ("a", "z", ("a", "b", "z"), False)
-    assert path.words == (level if level == received else f"{level} until received, then {received}")
+    assert path.words == (level if level == received else f"{level} up to FlowHost, then {received}")
 
 
 def test_a_target_on_this_machine_has_a_queue_in_memory(paths: Any) -> None:

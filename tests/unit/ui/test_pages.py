@@ -16,6 +16,7 @@ from nicegui import ui
 from nicegui.testing import User
 
 from flowhost.ui.format import clock
+from flowhost.ui.texts import t
 
 
 def texts(user: User, marker: str) -> list[str]:
@@ -252,18 +253,22 @@ async def test_flow_page_says_what_is_promised(user: User) -> None:
             if isinstance(e, Tag) and all(above.visible for above in e.ancestors(include_self=True))
         ]
 
+    means = t("guarantee.then_effectively_once.means")
     await user.open("/flows/line-telemetry")
     await user.should_see("What is promised")
+    await user.should_see(
+        "Lost is only what the source sends while FlowHost, this flow or the link to the source is down"
+    )
     assert set(lines()) == {
-        ("out", "Unified namespace At least once"),
-        ("rows", "Historian Best effort until received, effectively once from then on"),
+        ("out", f"Unified namespace At least once {t('guarantee.at_least_once.means')}"),
+        ("rows", f"Historian Best effort up to FlowHost, then effectively once {means}"),
     }
     user.find(GraphView).trigger("select", "rows")
     await user.should_see("temps: cannot bring a message again; set `qos: 1`")
     assert {words for _, words in lines()} == {
-        "From Temperatures Best effort until received, effectively once from then on "
+        f"From Temperatures Best effort up to FlowHost, then effectively once {means} "
         "temps: cannot bring a message again; set `qos: 1`",
-        "From Temperatures, what failed on the way Effectively once",
+        f"From Temperatures, what failed on the way Effectively once {t('guarantee.effectively_once.means')}",
     }
     user.find(GraphView).trigger("select", "temps")
     await user.should_not_see("set `qos: 1`")

@@ -154,6 +154,7 @@ export class Inspector {
       el(
         "details", "fe-promise", { "data-testid": "guarantee", "data-level": path.level },
         el("summary", "", {}, el("span", "fe-promise-from", {}, scene.titleOf(path.source)), el("span", "", {}, path.words)),
+        el("p", "fe-help", { "data-testid": "guarantee-means" }, words[`means ${path.level}, ${path.received}`]),
         ...path.reasons.map((reason) => el("p", "fe-help", {}, [`${scene.titleOf(reason.node)}: ${reason.text}`, reason.remedy].filter(Boolean).join("; "))),
       );
     return el("section", "fe-promises", {}, el("h3", "", {}, words.guarantees), ...paths.filter((path) => !path.failed).map(line));
