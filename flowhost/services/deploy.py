@@ -57,6 +57,7 @@ class DeletePlan:
         held: messages by the node that holds them.
         dead_letters: open ones.
         retried: dead letters that are on their way again.
+        drain_s: while it runs: how long stopping it waits for what is on its way, seconds.
     """
 
     stands_still: bool
@@ -64,6 +65,7 @@ class DeletePlan:
     held: Mapping[str, int]
     dead_letters: int
     retried: int
+    drain_s: float = 0.0
 
     @property
     def empty(self) -> bool:

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -216,7 +217,8 @@ class FlowService:
         """What would go with a flow. Raises `NotFoundError`."""
         demand(principal, "flow.read")
         still = _stands_still(self._flow(flow_id))
-        return await plan_delete(self._keeper.outbox(flow_id), flow_id, stands_still=still)
+        plan = await plan_delete(self._keeper.outbox(flow_id), flow_id, stands_still=still)
+        return plan if still else replace(plan, drain_s=self._drain_s)
 
     async def _revision(self, flow_id: str, number: int) -> RevisionRecord:
         kept = await self._store.revision(flow_id, number)

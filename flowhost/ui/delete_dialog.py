@@ -31,6 +31,7 @@ class DeleteDialog:
         self._flows = live.host.flows
         self._flow_id = flow_id
         self._plan: DeletePlan | None = None
+        self._stopped_here = False
         title = t("delete.title", name=name)
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=title):
             Tag("h2", title)
@@ -40,12 +41,14 @@ class DeleteDialog:
             with Tag("div", "", "fh-dialog-buttons"):
                 self._work = link(t("delete.work"), Wanted(flow=flow_id).address(), "fh-button")
                 self._cancel = Button(t("delete.cancel"), "close", self._close, "fh-quiet")
+                self._stop = Button(t("delete.stop"), "stop", self._on_stop, "fh-primary", data_testid="delete-stop")
                 self._do = Button("", "delete_outline", self._on_do, "fh-primary", data_testid="delete-do")
                 self._leave = link(t("delete.leave"), "/", "fh-button fh-primary").put("data-testid", "delete-leave")
 
     async def open(self) -> None:
         """Look what the flow has, and ask."""
         self._alert.take_back()
+        self._stopped_here = False
         self._leave.show_if(condition=False)
         await self._look()
         self._dialog.value = True
@@ -53,17 +56,19 @@ class DeleteDialog:
     async def _look(self) -> None:
         self._plan = None
         self._costs.clear()
-        self._do.show_if(condition=False)
-        self._work.show_if(condition=False)
+        for button in (self._do, self._stop, self._work):
+            button.show_if(condition=False)
         try:
             plan = await self._flows.plan_delete(caller(), self._flow_id)
         except FlowHostError as error:
             self._alert.say(str(error))
             return
         self._plan = plan
-        self._lead.set_text(_lead(plan))
+        self._lead.set_text(_lead(plan, stopped_here=self._stopped_here))
         self._do.rename(t("delete.do" if plan.empty else "delete.anyway"))
         self._do.show_if(plan.stands_still)
+        self._stop.show_if(not plan.stands_still)
+        guard(self._stop, "flow.operate")
         self._work.show_if(plan.dead_letters)
         guard(self._do, "flow.edit")
         with self._costs:
@@ -71,6 +76,22 @@ class DeleteDialog:
                 with Tag("div", "", "fe-problem fe-problem-warning"):
                     icon("warning_amber")
                     Tag("span", text)
+
+    async def _on_stop(self) -> None:
+        """Stop it here, then ask again: only then it is known what would go."""
+        if not allowed("flow.operate"):
+            return
+        self._alert.take_back()
+        self._stop.busy(t("delete.stopping"))
+        try:
+            await self._flows.stop(caller(), self._flow_id)
+        except FlowHostError as error:
+            self._alert.say(str(error))
+            return
+        finally:
+            self._stop.busy(None)
+        self._stopped_here = True
+        await self._look()
 
     async def _on_do(self) -> None:
         plan = self._plan
@@ -96,7 +117,7 @@ class DeleteDialog:
             return
         self._costs.clear()
         self._lead.set_text(t("delete.kept", path=str(kept)))
-        for button in (self._work, self._cancel, self._do):
+        for button in (self._work, self._cancel, self._stop, self._do):
             button.show_if(condition=False)
         self._leave.show_if(condition=True)
 
@@ -104,10 +125,11 @@ class DeleteDialog:
         self._dialog.value = False
 
 
-def _lead(plan: DeletePlan) -> str:
+def _lead(plan: DeletePlan, *, stopped_here: bool) -> str:
     if not plan.stands_still:
-        return t("delete.runs")
-    return t("delete.empty" if plan.empty else "delete.holds")
+        return t("delete.runs", seconds=f"{plan.drain_s:g}")
+    holds = t("delete.empty" if plan.empty else "delete.holds")
+    return f"{t('delete.stopped')} {holds}" if stopped_here else holds
 
 
 def _costs(plan: DeletePlan) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from flowhost.errors import ConfigError, ConflictError, HostError, NotFoundError
@@ -19,6 +20,7 @@ from flowhost.graph.guarantee import PathGuarantee
 from flowhost.graph.ways import Reason
 from flowhost.services.access import Principal
 from flowhost.services.connection_views import OwnConnectionView, TestView
+from flowhost.services.deploy import DeletePlan
 from flowhost.services.flow_files import ImportedFlow, ImportItem
 from flowhost.services.flow_search import Found, NodeHit
 from flowhost.services.letter_views import (
@@ -159,6 +161,7 @@ DOCUMENTS = {
 class FakeFlows:
     def __init__(self) -> None:
         self.documents = dict(DOCUMENTS)
+        self.deleted: list[str] = []
         self.states: dict[str, Any] = dict.fromkeys(self.documents, "running")
         self.states["opcua-to-sql"] = "failed"
         self.states["refuses"] = "stopped"
@@ -227,6 +230,16 @@ class FakeFlows:
         await asyncio.sleep(self.delay_s)
         self.states[flow_id] = "stopped"
         return self._overview(flow_id)
+
+    async def plan_delete(self, principal: Principal, flow_id: str) -> DeletePlan:
+        still = self.states[flow_id] in ("stopped", "failed")
+        return DeletePlan(
+            stands_still=still, waiting={"rows": 37}, held={}, dead_letters=0, retried=0, drain_s=0 if still else 10
+        )  # fmt: skip
+
+    async def delete(self, principal: Principal, flow_id: str, *, confirm: bool = False) -> Path | None:
+        self.deleted.append(flow_id)
+        return Path("outbox/deleted/kept.db")
 
     async def find(self, principal: Principal, words: str, limit: int = 30) -> Found:
         hits = [

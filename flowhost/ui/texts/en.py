@@ -355,7 +355,14 @@ TEXTS: dict[str, str] = OTHERS | {
     "versions.back": "All versions",
     "versions.busy": "Going back…",
     "delete.title": "Delete {name}?",
-    "delete.runs": "The flow runs: stop it first. Then this dialog says what would go with it.",
+    "delete.runs": (
+        "The flow runs and has to be stopped first. From then on it takes nothing new; what is on its way is delivered "
+        "for up to {seconds} s, and what is left waits on disk. Then this dialog says what would go with the flow: "
+        "nothing is deleted before that."
+    ),
+    "delete.stopped": "The flow is stopped; Cancel leaves it so.",
+    "delete.stop": "Stop the flow",
+    "delete.stopping": "Stopping…",
     "delete.empty": (
         "Nothing waits in it and no dead letter is open. Its versions go with it; its runs stay in the history. "
         "This cannot be undone."

@@ -276,6 +276,24 @@ async def test_flow_page_says_what_is_promised(user: User) -> None:
     await user.should_not_see("What is promised")
 
 
+async def test_a_running_flow_is_stopped_in_the_dialog_that_deletes_it(user: User, host: Any) -> None:
+    host.flows.states["energy"] = "running"
+    await user.open("/flows/energy")
+    user.find(marker="flow-delete").click()
+    await user.should_see("has to be stopped first")
+    await user.should_see("for up to 10 s")
+    await user.should_not_see("37 messages wait before rows")
+    assert not next(iter(user.find(marker="delete-stop").elements)).props.get("disabled")
+    user.find(marker="delete-stop").click()
+    await user.should_see("The flow is stopped; Cancel leaves it so.", retries=40)
+    assert host.flows.states["energy"] == "stopped"
+    await user.should_see("37 messages wait before rows")
+    assert not host.flows.deleted, "what goes is said before"
+    user.find(marker="delete-do").click()
+    await until(lambda: host.flows.deleted == ["energy"])
+    await user.should_see("kept.db")
+
+
 async def test_flow_page_has_start_and_stop(user: User, host: Any) -> None:
     await user.open("/flows/energy")
     user.find(marker="flow-stop").click()
