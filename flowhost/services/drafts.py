@@ -329,13 +329,19 @@ class DraftService:
         async with AsyncExitStack() as locks:
             for session in sessions:
                 await locks.enter_async_context(session.lock)
-            yield
-            for session in sessions:
-                before = session.record.rev
-                session.record = await self._drafts.open(session.record.flow_id)
-                if session.record.rev != before:
-                    session.tell(DraftEdited(rev=session.record.rev, batch="", ops=[], by=by))
-                    self._check_soon(session)
+            try:
+                yield
+            finally:  # also what was taken back left the draft with another number
+                for session in sessions:
+                    await self._look_again(session, by)
+
+    async def _look_again(self, session: _Session, by: str) -> None:
+        """Take up a draft that was replaced in the store."""
+        before = session.record.rev
+        session.record = await self._drafts.open(session.record.flow_id)
+        if session.record.rev != before:
+            session.tell(DraftEdited(rev=session.record.rev, batch="", ops=[], by=by))
+            self._check_soon(session)
 
     async def documents(self, principal: Principal) -> dict[str, dict[str, Any]]:
         """Every draft there is as JSON, by flow; a flow nobody opened in the editor has none."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from flowhost.engine.outbox.ledger import read_ledger
 from flowhost.engine.snapshot import LedgerSnapshot
@@ -47,9 +48,11 @@ class FlowService:
 
     Attributes:
         on_delete: told the id of a flow that is gone.
+        hold_drafts: while open, nobody edits the drafts of these flows; given their ids and who asks for it.
     """
 
     on_delete: Callable[[str], None]
+    hold_drafts: Callable[[Iterable[str], str], AbstractAsyncContextManager[None]]
 
     def __init__(
         self, keeper: FlowKeeper, store: FlowStore, library: NodeLibrary, drain_s: float, shared: SharedConnections
@@ -106,7 +109,7 @@ class FlowService:
     async def import_file(
         self, principal: Principal, source: Path | str, base_dir: Path | None = None, *, confirm: bool = False
     ) -> FlowOverview:
-        """Bring in a flow file and make it the deployed revision; a running flow goes on with it.
+        """Bring in a flow file and make it the deployed revision and the draft; a running flow goes on with it.
 
         Args:
             principal: the caller.
@@ -121,7 +124,8 @@ class FlowService:
         """
         demand(principal, "flow.edit")
         document = await asyncio.to_thread(_read, source)
-        return overview(await self._take(document, base_dir, principal.name, "", confirm=confirm))
+        await self.take_all(principal, [document], {document.id: _absolute(base_dir)}, confirm=confirm)
+        return overview(self._flow(document.id))
 
     async def create(self, principal: Principal, flow_id: str, name: str, area: str = "") -> FlowOverview:
         """A new, empty flow.
@@ -272,12 +276,20 @@ class FlowService:
             text = f"revision {failed} did not start, revision {before.revision} runs again: {error.message}"
             raise ConfigError(text, error.place) from error
 
-    async def take_all(self, principal: Principal, documents: Sequence[FlowDocument], *, confirm: bool = False) -> None:
+    async def take_all(
+        self,
+        principal: Principal,
+        documents: Sequence[FlowDocument],
+        base_dirs: Mapping[str, str] = MappingProxyType({}),
+        *,
+        confirm: bool = False,
+    ) -> None:
         """Make each document the deployed revision and the draft of its flow, all or none; running flows go on with it.
 
         Args:
             principal: the caller.
             documents: one for each flow.
+            base_dirs: what relative paths are relative to from now on, by flow; others stay as they are.
             confirm: as in `deploy`.
 
         Raises:
@@ -289,6 +301,7 @@ class FlowService:
             (live for one in documents if (live := self._keeper.flows.get(one.id))), key=lambda live: live.id
         )
         async with AsyncExitStack() as locks:
+            await locks.enter_async_context(self.hold_drafts([one.id for one in documents], principal.name))
             for live in known:
                 await locks.enter_async_context(live.lock)
             ran = [live for live in known if live.run is not None]
@@ -298,12 +311,12 @@ class FlowService:
                 if not confirm and document.id in self._keeper.flows:
                     refuse_orphans(await self.orphans(document))
             before = [(live, live.record, live.document) for live in known]
-            await self._adopt_all(documents, principal.name)
+            await self._adopt_all(documents, base_dirs, principal.name)
             await self._go_on(before, ran, documents, principal.name)
 
-    async def _adopt_all(self, documents: Sequence[FlowDocument], by: str) -> None:
-        known = {live.id: live.record.base_dir for live in self._keeper.flows.values()}
-        saved = await self._store.save_all([new_revision(one, known.get(one.id, ""), by) for one in documents])
+    async def _adopt_all(self, documents: Sequence[FlowDocument], base_dirs: Mapping[str, str], by: str) -> None:
+        bases = {live.id: live.record.base_dir for live in self._keeper.flows.values()} | dict(base_dirs)
+        saved = await self._store.save_all([new_revision(one, bases.get(one.id, ""), by) for one in documents])
         for record, document in zip(saved, documents, strict=True):
             await self._look_over(self.adopt(record, document))
 

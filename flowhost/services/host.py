@@ -184,7 +184,7 @@ class Host:
         keeper = FlowKeeper(store, self._fleet, history, host_id, settings.data_dir, settings.space, shared, known)
         self.flows = FlowService(keeper, store.flows, catalog, self.settings.drain_s, shared)
         self.drafts = DraftService(self.flows, store.flows, store.drafts, catalog, shared)
-        self.flows.on_delete = self.drafts.forget
+        self.flows.on_delete, self.flows.hold_drafts = self.drafts.forget, self.drafts.held
         shared.on_change = self.drafts.check_again
         self.secrets = SecretService(store, known, SecretRestarts(keeper, self.flows, shared, known))
         self.connections = ConnectionService(

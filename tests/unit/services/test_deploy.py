@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from flowhost.errors import ConfigError, ConfirmationError, NotFoundError
+from flowhost.graph.text import read_flow
 from flowhost.services.access import LOCAL_USER
 from flowhost.services.host import Host
 from flowhost.services.settings import load_settings
@@ -140,8 +141,9 @@ async def test_a_revision_that_does_not_start_gives_way_to_the_one_before(host: 
     await host.flows.start(LOCAL_USER, "line")
     # known to the host, which checks the flow, but not to the worker that was started before
     monkeypatch.setenv("FLOWHOST_TEST_RATE", "5")
+    other = await asyncio.to_thread(read_flow, flow(config="{rate_hz: {env: FLOWHOST_TEST_RATE}}"))
     with pytest.raises(ConfigError, match="revision 2 did not start, revision 1 runs again"):
-        await host.flows.import_file(LOCAL_USER, flow(config="{rate_hz: {env: FLOWHOST_TEST_RATE}}"))
+        await host.flows.deploy(LOCAL_USER, other.document)
     page = await host.flows.detail(LOCAL_USER, "line")
     assert (page.overview.state, page.overview.revision, page.overview.desired) == ("running", 1, "running")
 

@@ -66,6 +66,37 @@ async def test_running_flow_goes_on_with_what_came_and_editors_see_it(host: Host
     assert await host.drafts.edit(LOCAL_USER, "line", "b2", [{"op": "unset", "path": ["area"]}]) > view.rev
 
 
+async def test_both_ways_in_leave_the_same_draft(host: Host, flow: Any) -> None:
+    """A single file brought in is an import like any other: the editor shows it, edits stay among the versions."""
+    told: list[Any] = []
+    await host.flows.import_file(LOCAL_USER, flow())
+    await host.drafts.listen(LOCAL_USER, "line", told.append)
+    await host.drafts.edit(LOCAL_USER, "line", "b1", [{"op": "set", "path": ["name"], "value": "Edited"}])
+    row = await host.flows.import_file(LOCAL_USER, flow(name="New"))
+    view = await host.drafts.look(LOCAL_USER, "line")
+    assert (view.document["name"], view.changed, view.deployed, row.revision) == ("New", False, 3, 3)
+    assert [news.by for news in told if isinstance(news, DraftEdited) and not news.ops] == ["local"]
+    kept = await host.drafts.revisions(LOCAL_USER, "line")
+    assert [("not deployed" in one.note) for one in kept] == [False, True, False]
+
+
+@pytest.mark.expects_error_log
+async def test_after_an_import_that_was_taken_back_the_draft_can_be_edited(
+    host: Host, flow: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await host.flows.import_file(LOCAL_USER, flow())
+    await host.flows.start(LOCAL_USER, "line")
+    rev = (await host.drafts.look(LOCAL_USER, "line")).rev
+    # known to the host, which checks the flow, but not to the worker that was started before
+    monkeypatch.setenv("FLOWHOST_TEST_RATE", "5")
+    with pytest.raises(ConfigError, match="what ran runs again"):
+        await host.flows.import_file(LOCAL_USER, flow(config="{rate_hz: {env: FLOWHOST_TEST_RATE}}"))
+    view = await host.drafts.look(LOCAL_USER, "line")
+    assert view.rev > rev, "the page is told the number the draft has now"
+    assert not view.changed
+    assert await host.drafts.edit(LOCAL_USER, "line", "b1", [{"op": "unset", "path": ["area"]}]) > view.rev
+
+
 async def test_one_that_cannot_be_taken_keeps_all_out(host: Host, flow: Any) -> None:
     await host.files.take(LOCAL_USER, files(flow()))
     await host.flows.start(LOCAL_USER, "line")
