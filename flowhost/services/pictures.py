@@ -72,6 +72,7 @@ def overview(live: LiveFlow) -> FlowOverview:
         started_at=live.started_at,
         nodes_count=len(live.document.nodes),
         revision=live.record.revision,
+        description=live.document.description.strip(),
     )
 
 

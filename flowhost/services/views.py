@@ -107,6 +107,7 @@ class FlowOverview:
         started_at: when that run began, UTC.
         nodes_count: nodes in the flow.
         revision: number of the deployed revision.
+        description: what the flow is for, as its file says; may be empty.
     """
 
     id: str
@@ -134,6 +135,7 @@ class FlowOverview:
     started_at: datetime | None = None
     nodes_count: int = 0
     revision: int = 0
+    description: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,8 +27,7 @@ class FlowPanel(Tag):
         with self:
             with Tag("div", "", "fh-panel-head"):
                 Tag("h2", t("flow.about"))
-            text = detail.document.description.strip() or t("flow.no_description")
-            Tag("p", text, "fh-panel-summary")
+            self._about = Tag("p", "", "fh-panel-summary fh-lines-kept", data_testid="flow-about")
             Tag("p", t("flow.pick_a_node"), "fh-sub fh-hint")
             self._totals = Totals()
             with Tag("div", "", "fh-panel-part") as self._problems_part:
@@ -48,6 +47,7 @@ class FlowPanel(Tag):
 
     def show(self, detail: FlowDetail) -> None:
         """Bring it up to date."""
+        self._about.set_text(detail.overview.description or t("flow.no_description"))
         self._totals.show(detail.totals)
         self._problems_part.show_if(detail.problems)
         self._problems.show(

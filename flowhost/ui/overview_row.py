@@ -41,6 +41,7 @@ class FlowRow(Tag):
         with Tag("td", "", "fh-flow-cell"):
             self._name = link(flow.name, f"/flows/{flow.id}", "fh-flow-name")
             self._area = Tag("div", "", "fh-sub")
+            self._about = Tag("div", "", "fh-sub fh-flow-about", data_testid="flow-about")
             self._trouble = Tag("div", "", "fh-trouble")
         with Tag("td", "", "num fh-rate-cell"), Tag("div", "", "fh-rate"):
             self._spark = Sparkline()
@@ -61,6 +62,7 @@ class FlowRow(Tag):
         self._state.show(state_of(flow), flow.state_text)
         self._name.set_text(flow.name)
         self._area.set_text(flow.area)
+        self._about.set_text(flow.description).show_if(flow.description).put("title", flow.description or None)
         trouble, look = trouble_of(flow)
         self._trouble.set_text(trouble).show_if(trouble).put("title", trouble or None).look(look)
         on = flow.state not in ("stopped", "ended", "failed")
@@ -178,8 +180,11 @@ def keep_places(old: Sequence[str], new: Sequence[str], limit: int) -> list[str]
 
 
 def matches(flow: FlowOverview, words: str) -> bool:
-    """True if every word of the search is in the flow's name, area, id, state or topics."""
+    """True if every word of the search is in the flow's name, area, id, description, state or topics."""
     text = " ".join(
-        [flow.name, flow.area, flow.id, word(state_of(flow)), *(value.topic for value in flow.last_values)]
-    ).lower()
+        [
+            flow.name, flow.area, flow.id, flow.description, word(state_of(flow)),
+            *(value.topic for value in flow.last_values),
+        ]
+    ).lower()  # fmt: skip
     return all(word in text for word in words.lower().split())

@@ -290,7 +290,7 @@ class FakeFlows:
             drain_until=self.drain_until if state == "draining" else None,
             spark=spark, last_values=self._values(flow_id, seconds) if on else (),
             run_id=12 if on else 11, started_at=datetime.now(UTC) - timedelta(seconds=seconds),
-            nodes_count=len(doc.nodes), revision=3,
+            nodes_count=len(doc.nodes), revision=3, description=doc.description,
         )  # fmt: skip
 
     def _values(self, flow_id: str, seconds: float) -> tuple[ValueView, ...]:

@@ -112,7 +112,7 @@ async def test_deploy_restarts_what_changed_and_nothing_for_the_looks(host: Host
     assert overview.run_id != run
     assert [news.revision for news in told if isinstance(news, DraftDeployed)] == [2, 3]
     notes = {revision.number: revision.note for revision in await host.drafts.revisions(LOCAL_USER, "line")}
-    assert notes == {1: "", 2: "nicer", 3: ""}
+    assert notes == {1: "imported", 2: "nicer", 3: ""}
     assert not (await host.drafts.look(LOCAL_USER, "line")).changed
 
 

@@ -61,6 +61,18 @@ async def test_overview_lists_flows_by_area_and_name(user: User) -> None:
     await user.should_see("refused the certificate")
 
 
+async def test_what_a_flow_is_for_stands_in_its_row_and_on_its_page(user: User, host: Any) -> None:
+    await user.open("/")
+    about = below(rows(user)["line-telemetry"], "flow-about")
+    assert about.text.startswith("Temperatures and pressures of the filler")
+    assert about.props["title"] == about.text
+    assert not below(rows(user)["energy"], "flow-about").visible
+    await user.open("/flows/energy")
+    assert texts(user, "flow-about") == ["The flow file has no description."]
+    host.flows.documents["energy"] = replace(host.flows.documents["energy"], description="Ask Ann.\nOnly by day.")
+    await until(lambda: texts(user, "flow-about") == ["Ask Ann.\nOnly by day."])
+
+
 async def test_figures_change_while_the_page_is_open(user: User, host: Any) -> None:
     await user.open("/")
     total = below(rows(user)["production"], "flow-in")
