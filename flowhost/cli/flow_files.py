@@ -147,6 +147,8 @@ def _line(item: ImportItem) -> str:
         parts.append(f"keeps its own {', '.join(item.differing)}, which differs from the host's (--host-connections)")
     if item.missing:
         parts.append(f"missing plugins for {', '.join(item.missing)}")
+    if item.comments and item.state != "same":
+        parts.append("its comments are not kept")
     if item.errors:
         parts.append(f"cannot start yet: {item.errors[0]}")
     return f"{item.source}: {'; '.join(parts)}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from flowhost.errors import ConfigError, ConflictError, FlowFileError, NotFoundError
+from flowhost.graph.comments import has_comments
 from flowhost.graph.document import ConnectionEntry, FlowDocument
 from flowhost.graph.emit import dump_flow
 from flowhost.graph.jsonform import from_json, same, to_json
@@ -68,6 +69,7 @@ class ImportItem:
         edited: the flow that is here has edits that were not deployed; replaced, they stay among its versions.
         differing: connections it brings that this host has under the same name with another type or settings.
         missing: types no installed plugin brings; their nodes keep their settings and cannot run.
+        comments: it has comments; a host keeps none.
         errors: what keeps it from being started, in words with line numbers; it can be imported all the same.
         refused: why it cannot be imported at all; empty if it can.
     """
@@ -81,6 +83,7 @@ class ImportItem:
     edited: bool = False
     differing: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    comments: bool = False
     errors: tuple[str, ...] = ()
     refused: str = ""
 
@@ -260,8 +263,9 @@ def _read(
         return ImportItem(source=source.name, refused=f"{where}{error.message}"), None
     document = file.document
     item = ImportItem(
-        source=source.name, flow=document.id, title=document.name or document.id, nodes=len(document.nodes)
-    )
+        source=source.name, flow=document.id, title=document.name or document.id, nodes=len(document.nodes),
+        comments=has_comments(file.text, file.tree),
+    )  # fmt: skip
     if file.problems:
         first, more = file.problems[0], len(file.problems) - 1
         text = f"line {first.line}, column {first.column}: {first.message}{f' (and {more} more)' if more else ''}"

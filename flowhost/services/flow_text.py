@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowhost.errors import ConfigError, FlowFileError
+from flowhost.graph.comments import has_comments
 from flowhost.graph.emit import dump_flow
 from flowhost.graph.jsonform import from_json, to_json
 from flowhost.graph.legal import check_legal
@@ -20,7 +21,6 @@ from flowhost.graph.place import Place
 from flowhost.graph.problem import Problem
 from flowhost.graph.steps import steps
 from flowhost.graph.text import FlowFile, read_flow
-from flowhost.graph.tree import Piece, resolved
 from flowhost.services.access import Principal, demand
 from flowhost.services.drafts import DraftService
 from flowhost.services.shared_connections import SharedConnections
@@ -111,7 +111,7 @@ def _read(flow_id: str, text: str, base: str, library: NodeLibrary, shared: Mapp
         return ReadText(ops=None, problems=(found,), comments=False)
     lint = examine(file, library, os.environ, shared).problems
     problems = tuple(_of_lint(problem) for problem in lint)
-    return ReadText(ops=write_ops(found), problems=problems, comments=_has_comments(file))
+    return ReadText(ops=write_ops(found), problems=problems, comments=has_comments(file.text, file.tree))
 
 
 def _edits(file: FlowFile, before: FlowFile, library: NodeLibrary) -> list[Op] | TextProblem:
@@ -170,24 +170,3 @@ def _of_lint(problem: Problem) -> TextProblem:
         message=problem.message, severity=problem.severity, line=problem.line or 1, column=problem.column or 1,
         blocks=False,
     )  # fmt: skip
-
-
-def _has_comments(file: FlowFile) -> bool:
-    """A `#` that stands in no value and no key."""
-    rest = list(file.text)
-    for start, end in _scalars(file.tree.top):
-        rest[start:end] = " " * (end - start)
-    return "#" in "".join(rest)
-
-
-def _scalars(piece: Piece) -> list[tuple[int, int]]:
-    spans: list[tuple[int, int]] = []
-    todo = [piece]
-    while todo:
-        one = resolved(todo.pop())
-        if one.kind == "scalar":
-            spans.append((one.start, one.end))
-        for entry in one.entries.values():
-            todo += [entry.key, entry.value]
-        todo += one.items
-    return spans

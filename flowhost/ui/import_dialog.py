@@ -202,6 +202,8 @@ def _words(item: ImportItem) -> str:
         parts.append(t("import.differing", names=", ".join(item.differing)))
     if item.missing:
         parts.append(t("import.missing", types=", ".join(item.missing)))
+    if item.comments and item.state != "same":
+        parts.append(t("import.comments"))
     return " ".join(parts)
 
 

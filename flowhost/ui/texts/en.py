@@ -104,7 +104,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "flow.starting": "Starting…",
     "flow.stopping": "Stopping…",
     "flow.export": "Export",
-    "flow.export_hint": "The deployed revision as a file that holds all it needs; secrets by name only",
+    "flow.export_hint": "The deployed revision as a file that holds all it needs; secrets by name only, no comments",
     "flow.duplicate": "Duplicate",
     "flow.draining.one": "Delivers what is inside: {count} message, until {time} at the latest",
     "flow.draining": "Delivers what is inside: {count} messages, until {time} at the latest",

@@ -6,7 +6,8 @@ IMPORTS: dict[str, str] = {
     "import.title": "Import a flow",
     "import.text": (
         "Choose a flow file or paste its text. A new flow stays stopped until you start it; "
-        "a flow of the same id gets a new revision and, if it runs, goes on with that."
+        "a flow of the same id gets a new revision and, if it runs, goes on with that. Comments in a file are not "
+        "kept: what people should read belongs in descriptions and notes."
     ),
     "import.choose": "Choose file…",
     "import.placeholder": "flowhost: 1\nid: my-flow\nname: My flow\nnodes: …",
@@ -23,6 +24,7 @@ IMPORTS: dict[str, str] = {
     "import.edited": "It has edits that are not deployed: they stay among its versions.",
     "import.missing": "No installed plugin brings {types}: those nodes keep their settings, but cannot run.",
     "import.differing": "It brings its own {names}, other than this host's of that name.",
+    "import.comments": "Its comments are not kept.",
     "import.use_host": "Use this host's connections where those in the file differ",
     "import.anyway": "Import anyway",
     "import.cancel": "Cancel",

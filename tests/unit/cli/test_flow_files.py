@@ -68,8 +68,10 @@ def test_flows_go_in_and_out_as_files(hosted: bool, begin: Any, command: Any, tm
     assert [(item["flow"], item["done"]) for item in json.loads(done.out)] == [("one", "made"), ("two", "made")]
     # what is the same is left as it is; one conflict keeps all from being imported
     put(files, "one", "B")
-    put(files, "three")
+    three = put(files, "three")
+    three.write_text(f"# ask Ann\n{three.read_text()}")
     refused = command("import", files, "--data", data)
+    assert f"{three}: three (2 nodes): new; its comments are not kept" in refused.out
     assert refused.code == 1
     assert "one (2 nodes): there already with other content" in refused.out
     assert "give --replace, --copy or --skip" in refused.err

@@ -66,6 +66,16 @@ async def test_running_flow_goes_on_with_what_came_and_editors_see_it(host: Host
     assert await host.drafts.edit(LOCAL_USER, "line", "b2", [{"op": "unset", "path": ["area"]}]) > view.rev
 
 
+async def test_comments_that_will_not_be_kept_are_told(host: Host, flow: Any) -> None:
+    described = flow("two").replace("\nname:", "\ndescription: 'line #2'\nname:", 1)
+    items = await host.files.plan(LOCAL_USER, files("# ask Ann\n" + flow(), described))
+    assert [item.comments for item in items] == [True, False]
+    await host.files.take(LOCAL_USER, files("# ask Ann\n" + flow(), described))
+    one, two = await host.files.export(LOCAL_USER)
+    assert "ask Ann" not in one.text
+    assert "line #2" in two.text
+
+
 async def test_both_ways_in_leave_the_same_draft(host: Host, flow: Any) -> None:
     """A single file brought in is an import like any other: the editor shows it, edits stay among the versions."""
     told: list[Any] = []
