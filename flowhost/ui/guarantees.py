@@ -74,7 +74,13 @@ def words(path: PathGuarantee) -> str:
 
 def meaning(path: PathGuarantee) -> str:
     """What may be lost, and when."""
-    return t(f"{LEVEL_TEXTS[path.level, path.received]}.means")
+    return meaning_of(path.level, path.received)
+
+
+def meaning_of(level: Level, received: Level) -> str:
+    """As `meaning`, by what is promised from the origin on and from receipt on."""
+    name = LEVEL_TEXTS[level, received].removeprefix("guarantee.")
+    return t(f"guarantee.means.{name}")
 
 
 def reason_text(reason: Reason) -> str:

@@ -113,6 +113,8 @@ def test_messages_are_watched_filtered_and_looked_into(editor: Page) -> None:
     page.get_by_test_id("dock-debug").click()
     lines = page.get_by_test_id("debug-line")
     expect(lines.filter(has_text="double").first).to_be_visible(timeout=PATIENCE_MS)
+    # the zone stands where the pointer rests: it is the plant's, not the browser's
+    expect(lines.first.locator(".fg-time")).to_have_attribute("title", re.compile(r" UTC([+-]\d\d:\d\d)?$"))
     page.get_by_test_id("debug-filter").fill("double")
     page.get_by_test_id("debug-pause").click()
     expect(lines.filter(has_text="gen")).to_have_count(0)

@@ -11,9 +11,8 @@ from typing import Any
 from nicegui.dependencies import register_esm
 from nicegui.element import Element
 
-from flowhost.ui.guarantees import LEVEL_TEXTS
+from flowhost.ui.guarantees import LEVEL_TEXTS, meaning_of
 from flowhost.ui.icons import bundled
-from flowhost.ui.texts import t
 from flowhost.ui.texts.bench import BENCH_WORDS
 from flowhost.ui.texts.editor import WORDS
 from flowhost.ui.texts.secrets import SECRET_FORM_WORDS
@@ -79,4 +78,4 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
 
 def _meanings() -> Mapping[str, str]:
     """What each guarantee means, by `means <from the origin>, <from receipt>`."""
-    return {f"means {level}, {received}": t(f"{key}.means") for (level, received), key in LEVEL_TEXTS.items()}
+    return {f"means {level}, {received}": meaning_of(level, received) for level, received in LEVEL_TEXTS}

@@ -7,18 +7,18 @@ GUARANTEES: dict[str, str] = {
     "guarantee.effectively_once": "Effectively once",
     "guarantee.then_at_least_once": "Best effort up to FlowHost, then at least once",
     "guarantee.then_effectively_once": "Best effort up to FlowHost, then effectively once",
-    "guarantee.best_effort.means": (
+    "guarantee.means.best_effort": (
         "A message can be lost on the way if something is away, full or ends at the wrong moment."
     ),
-    "guarantee.at_least_once.means": (
+    "guarantee.means.at_least_once": (
         "No message is lost. After a kill, a broken link or an answer that never came, one may count twice."
     ),
-    "guarantee.effectively_once.means": "No message is lost, and each counts once, however often it is sent.",
-    "guarantee.then_at_least_once.means": (
+    "guarantee.means.effectively_once": "No message is lost, and each counts once, however often it is sent.",
+    "guarantee.means.then_at_least_once": (
         "Lost is only what the source sends while FlowHost, this flow or the link to the source is down: it cannot be "
         "fetched later. Whatever FlowHost has taken over is not lost any more, but may count twice."
     ),
-    "guarantee.then_effectively_once.means": (
+    "guarantee.means.then_effectively_once": (
         "Lost is only what the source sends while FlowHost, this flow or the link to the source is down: it cannot be "
         "fetched later. Whatever FlowHost has taken over is not lost any more, and counts once."
     ),

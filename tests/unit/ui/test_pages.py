@@ -265,14 +265,14 @@ async def test_flow_page_says_what_is_promised(user: User) -> None:
             if isinstance(e, Tag) and all(above.visible for above in e.ancestors(include_self=True))
         ]
 
-    means = t("guarantee.then_effectively_once.means")
+    means = t("guarantee.means.then_effectively_once")
     await user.open("/flows/line-telemetry")
     await user.should_see("What is promised")
     await user.should_see(
         "Lost is only what the source sends while FlowHost, this flow or the link to the source is down"
     )
     assert set(lines()) == {
-        ("out", f"Unified namespace At least once {t('guarantee.at_least_once.means')}"),
+        ("out", f"Unified namespace At least once {t('guarantee.means.at_least_once')}"),
         ("rows", f"Historian Best effort up to FlowHost, then effectively once {means}"),
     }
     user.find(GraphView).trigger("select", "rows")
@@ -280,7 +280,7 @@ async def test_flow_page_says_what_is_promised(user: User) -> None:
     assert {words for _, words in lines()} == {
         f"From Temperatures Best effort up to FlowHost, then effectively once {means} "
         "temps: cannot bring a message again; set `qos: 1`",
-        f"From Temperatures, what failed on the way Effectively once {t('guarantee.effectively_once.means')}",
+        f"From Temperatures, what failed on the way Effectively once {t('guarantee.means.effectively_once')}",
     }
     user.find(GraphView).trigger("select", "temps")
     await user.should_not_see("set `qos: 1`")
