@@ -206,3 +206,29 @@ def test_what_is_typed_after_a_field_is_left_goes_into_the_next_one(watched, way
     page.keyboard.press("Tab")
     expect(host).to_have_value("plant-broker")
     expect(port).to_have_value("37913")
+
+
+def test_a_connection_whose_test_failed_is_saved_with_a_second_press(watched) -> None:
+    page: Page = watched.open("/connections")
+    page.get_by_test_id("connection-new").click()
+    page.get_by_test_id("link-type").select_option("mqtt.broker")
+    page.get_by_test_id("link-name").fill("switched-off")
+    fill(page, "host", "127.0.0.1")
+    fill(page, "port", "9")
+    page.get_by_test_id("link-test").click()
+    expect(page.get_by_test_id("link-result")).to_have_attribute("data-ok", "false", timeout=PATIENCE_MS)
+    save, asked = page.get_by_test_id("link-save"), page.get_by_test_id("link-untested")
+    save.click()
+    expect(asked).to_contain_text("The test failed")
+    expect(save).to_have_text(re.compile("Save all the same"))
+    # with other settings nothing has failed yet
+    fill(page, "port", "10")
+    expect(asked).to_have_count(0)
+    expect(save).to_have_text(re.compile("Save$"))
+    page.get_by_test_id("link-test").click()
+    expect(page.get_by_test_id("link-result")).to_have_attribute("data-ok", "false", timeout=PATIENCE_MS)
+    save.click()
+    expect(asked).to_be_visible()
+    assert row(page, "switched-off").count() == 0
+    save.click()
+    expect(row(page, "switched-off")).to_be_visible(timeout=PATIENCE_MS)

@@ -16,6 +16,8 @@ BENCH_WORDS: dict[str, str] = {
     "link_test": "Test",
     "link_testing": "Trying it out …",
     "link_save": "Save",
+    "link_all_the_same": "Save all the same",
+    "link_test_failed": "The test failed. Save it all the same? What is off now may be there later.",
     "link_saving": "Saving …",
     "link_cancel": "Cancel",
     "link_unsaved": "Not saved yet. Save it, or press Cancel again to give it up.",

@@ -36,6 +36,8 @@ export class LinkDialog {
     Object.assign(this, { link: { running: [], ...link, config: structuredClone(link.config ?? {}) }, mayEdit, done, problems: [], tested: link.tested ?? null, touched: false, tried: false, fault: "", place: "" });
     this.isNew = !link.name;
     this.before = JSON.stringify([this.link.name, this.link.type, this.link.config]);
+    this.triedAs = this.#settings();
+    this.allTheSame = false;
     this.box = el("dialog", "fe-dialog fl-dialog", { "data-testid": "link-dialog", "aria-label": this.#title() });
     this.box.addEventListener("cancel", (event) => (event.preventDefault(), this.#leave()));
     this.host.append(this.box);
@@ -74,6 +76,16 @@ export class LinkDialog {
     return this.isNew ? this.words.link_new : this.words.link_edit.replace("{name}", this.link.name);
   }
 
+  /** What a test is about; one that was done with other settings says nothing of these. */
+  #settings() {
+    return JSON.stringify([this.link.type, this.link.config, this.secrets.typed]);
+  }
+
+  /** The last test of what would be saved did not work; that may be because the plant is off. */
+  get #failed() {
+    return this.tested?.ok === false && this.triedAs === this.#settings();
+  }
+
   get #kind() {
     return this.types?.find((type) => type.type === this.link.type);
   }
@@ -104,11 +116,13 @@ export class LinkDialog {
     const { words, link } = this;
     this.title.textContent = this.#title();
     this.#drawForm();
+    if (this.triedAs !== this.#settings()) this.tested = null;
+    if (!this.#failed) this.allTheSame = false;
     this.#result();
     this.#warning();
     this.tester.disabled = !link.type || this.testing || this.saving;
     this.saver.disabled = !link.type || this.saving;
-    this.saver.lastChild.textContent = this.saving ? words.link_saving : words.link_save;
+    this.saver.lastChild.textContent = this.saving ? words.link_saving : this.allTheSame ? words.link_all_the_same : words.link_save;
   }
 
   #drawForm() {
@@ -194,6 +208,7 @@ export class LinkDialog {
   #warning() {
     const { words, link } = this;
     if (this.fault && this.place !== "name") this.warning.replaceChildren(el("div", "fe-problem fe-problem-error", { role: "alert", "data-testid": "link-fault" }, icon("error_outline"), el("span", "", {}, this.fault)));
+    else if (this.allTheSame) this.warning.replaceChildren(el("div", "fe-problem fe-problem-warning", { role: "alert", "data-testid": "link-untested" }, icon("warning_amber"), el("span", "", {}, words.link_test_failed)));
     else if (this.mayEdit && link.running.length) this.warning.replaceChildren(el("p", "fe-help", { "data-testid": "link-restarts" }, words.link_restarts.replace("{flows}", link.running.join(", "))));
     else this.warning.replaceChildren();
   }
@@ -225,7 +240,7 @@ export class LinkDialog {
   }
 
   async #test() {
-    Object.assign(this, { testing: true, tested: null, fault: "", tried: true });
+    Object.assign(this, { testing: true, tested: null, fault: "", tried: true, triedAs: this.#settings(), allTheSame: false });
     this.#draw();
     this.#check();
     const { link } = this;
@@ -239,6 +254,12 @@ export class LinkDialog {
   }
 
   async #save() {
+    // said once; those who did not test are not asked
+    if (this.#failed && !this.allTheSame) {
+      this.allTheSame = true;
+      this.fault = "";
+      return this.#draw();
+    }
     Object.assign(this, { saving: true, fault: "", place: "", tried: true });
     this.#draw();
     const { link } = this;
