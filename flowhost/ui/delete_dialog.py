@@ -36,9 +36,9 @@ class DeleteDialog:
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=title):
             Tag("h2", title)
             self._lead = Tag("p", "", "fh-sub", data_testid="delete-lead")
-            self._alert = Alert()
             self._costs = Tag("div", "", "fe-problem-list", data_testid="delete-costs")
             with Tag("div", "", "fh-dialog-buttons"):
+                self._alert = Alert()
                 self._work = link(t("delete.work"), Wanted(flow=flow_id).address(), "fh-button")
                 self._cancel = Button(t("delete.cancel"), "close", self._close, "fh-quiet")
                 self._stop = Button(t("delete.stop"), "stop", self._on_stop, "fh-primary", data_testid="delete-stop")

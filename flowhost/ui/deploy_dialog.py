@@ -41,7 +41,6 @@ class DeployDialog:
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("deploy.title")):
             Tag("h2", t("deploy.title"))
             self._lead = Tag("p", "", "fh-sub")
-            self._alert = Alert()
             self._problems = Tag("div", "", "fe-problem-list")
             self._changes = Tag("div", "", "fe-changes", data_testid="deploy-changes")
             self._note = ui.textarea(t("deploy.note"), on_change=self._keep_note)
@@ -49,6 +48,7 @@ class DeployDialog:
             self._note.on("keydown.ctrl.enter.prevent", self._on_key)
             self._note.on("keydown.meta.enter.prevent", self._on_key)
             with Tag("div", "", "fh-dialog-buttons"):
+                self._alert = Alert()
                 Button(t("deploy.cancel"), "close", self._close, "fh-quiet")
                 self._anyway = Button(t("deploy.anyway"), "warning", self._on_anyway, data_testid="deploy-anyway")
                 self._do = Button(t("deploy.do"), "rocket_launch", self._on_deploy, data_testid="deploy-do")

@@ -36,9 +36,9 @@ class HistoryDialog:
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("history.title")):
             Tag("h2", t("history.title"))
             Tag("p", t("history.text"), "fh-sub")
-            self._alert = Alert()
             self._list = Tag("div", "", "fe-history", data_testid="history")
             with Tag("div", "", "fh-dialog-buttons"):
+                self._alert = Alert()
                 Button(t("history.discard"), "undo", self._on_discard, "fh-quiet", data_testid="draft-discard")
                 Button(t("history.close"), "close", self._close)
 

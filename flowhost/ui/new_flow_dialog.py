@@ -25,13 +25,13 @@ class NewFlowDialog:
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("new.title")):
             Tag("h2", t("new.title"))
             Tag("p", t("new.text"), "fh-sub")
-            self._alert = Alert()
             self._name = ui.input(t("new.name")).props("outlined dense autofocus").classes("fe-note-field")
             self._name.props["data-testid"] = "new-name"
             self._name.on("keydown.enter", self._on_create)
             self._area = ui.input(t("new.area")).props("outlined dense").classes("fe-note-field")
             self._area.props["data-testid"] = "new-area"
             with Tag("div", "", "fh-dialog-buttons"):
+                self._alert = Alert()
                 Button(t("new.cancel"), "close", self._close, "fh-quiet")
                 Button(t("new.do"), "check", self._on_create, "fh-primary", data_testid="new-do")
 

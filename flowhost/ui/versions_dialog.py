@@ -37,10 +37,10 @@ class VersionsDialog:
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("history.title")):
             self._title = Tag("h2")
             self._lead = Tag("p", "", "fh-sub", data_testid="versions-lead")
-            self._alert = Alert()
             self._costs = Tag("div", "", "fe-problem-list")
             self._list = Tag("div", "", "fe-history", data_testid="versions")
             with Tag("div", "", "fh-dialog-buttons"):
+                self._alert = Alert()
                 self._back = Button(
                     t("versions.back"), "arrow_back", self.open, "fh-quiet", data_testid="versions-back"
                 )

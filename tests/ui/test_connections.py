@@ -232,3 +232,36 @@ def test_a_connection_whose_test_failed_is_saved_with_a_second_press(watched) ->
     assert row(page, "switched-off").count() == 0
     save.click()
     expect(row(page, "switched-off")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_nothing_moves_when_a_dialog_says_what_is_wrong(watched) -> None:
+    page: Page = watched.open("/connections")
+    page.get_by_test_id("connection-new").click()
+    page.get_by_test_id("link-type").select_option("sql.database")
+    page.get_by_test_id("link-name").fill("moves")
+    save, user = page.get_by_test_id("link-save"), field(page, "password")
+    expect(field(page, "url")).to_be_visible(timeout=PATIENCE_MS)
+    places = save.bounding_box(), user.bounding_box()
+    fill(page, "url", "nonsense")
+    expect(field(page, "url").locator(".fe-problem")).to_be_visible(timeout=PATIENCE_MS)
+    assert field(page, "url").locator("label").is_visible()
+    assert (save.bounding_box(), user.bounding_box()) == places
+    page.get_by_test_id("link-test").click()
+    expect(page.get_by_test_id("link-result")).to_have_attribute("data-ok", "false", timeout=PATIENCE_MS)
+    save.click()
+    expect(page.get_by_test_id("link-untested")).to_be_visible()
+    lower = save.bounding_box()
+    assert lower is not None and places[0] is not None
+    # it grows to the left where its word is longer
+    assert lower["y"] == places[0]["y"]
+    assert lower["x"] + lower["width"] == places[0]["x"] + places[0]["width"]
+    assert user.bounding_box() == places[1]
+    page = watched.open("/")
+    page.get_by_test_id("new-flow-empty").or_(page.get_by_test_id("new-flow")).locator("visible=true").first.click()
+    make = page.get_by_test_id("new-do")
+    expect(make).to_be_visible()
+    page.wait_for_timeout(500)  # it has come to rest
+    before = make.bounding_box()
+    make.click()
+    expect(page.get_by_test_id("alert").locator("visible=true")).to_be_visible()
+    assert make.bounding_box() == before

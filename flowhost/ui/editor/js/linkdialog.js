@@ -4,6 +4,7 @@ import { field } from "./form.js";
 import { changedAt } from "./paths.js";
 import { afterPress } from "./press.js";
 import { Secrets } from "./secrets.js";
+import { holdHeight } from "./steady.js";
 import { keptFocus, onceLeft, typedIn } from "./typing.js";
 
 const CHECK_AFTER_MS = 200;
@@ -38,6 +39,7 @@ export class LinkDialog {
     this.before = JSON.stringify([this.link.name, this.link.type, this.link.config]);
     this.triedAs = this.#settings();
     this.allTheSame = false;
+    this.heldFor = "";
     this.box = el("dialog", "fe-dialog fl-dialog", { "data-testid": "link-dialog", "aria-label": this.#title() });
     this.box.addEventListener("cancel", (event) => (event.preventDefault(), this.#leave()));
     this.host.append(this.box);
@@ -136,6 +138,8 @@ export class LinkDialog {
     this.form.scrollTop = scroll;
     if (!refocus() && link.type && this.types && !this.touched) this.form.querySelector("input")?.focus();
     this.touched ||= Boolean(this.types);
+    if (this.#kind && this.heldFor !== link.type) holdHeight(this.box);
+    this.heldFor = this.#kind && link.type;
   }
 
   #form(opened) {

@@ -15,7 +15,7 @@ export class SecretDialog {
     this.name = el("input", "fh-input", { id: "fs-name", spellcheck: "false", autocomplete: "off", maxlength: "128", "data-testid": "secret-dialog-name" });
     this.name.value = name;
     this.value = el("input", "fh-input", { id: "fs-value", type: "password", autocomplete: "new-password", placeholder: words.secret_type, "data-testid": "secret-dialog-value" });
-    this.fault = el("div");
+    this.fault = el("div", "fe-secret-fault");
     this.saver = el("button", "fh-button fh-primary", { type: "submit", "data-testid": "secret-save" }, icon("check"), el("span", "", {}, words.link_save));
     const labelled = (id, label, ...inputs) => el("div", "fe-field", {}, el("div", "fe-field-head", {}, el("label", "fe-label", { for: id }, label)), ...inputs);
     const form = el("form", "", { onsubmit: (event) => (event.preventDefault(), this.#save(done)) },

@@ -4,6 +4,7 @@ import { field } from "./form.js";
 import { LinkDialog } from "./linkdialog.js";
 import { pick } from "./pickdialog.js";
 import { Secrets } from "./secrets.js";
+import { holdHeight } from "./steady.js";
 
 export class TemplateDialog {
   /** @param {HTMLElement} host @param {Record<string, string>} words @param {(what: string, args: object) => Promise<any>} ask */
@@ -39,6 +40,7 @@ export class TemplateDialog {
     // the only one there is will be the one that is meant
     for (const { slot, type } of template.connections) this.chosen[slot] ??= this.known.find((one) => one.type === type)?.name;
     this.#draw();
+    if (this.box) holdHeight(this.box);
   }
 
   close() {
