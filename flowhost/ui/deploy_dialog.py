@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nicegui import ui
@@ -14,13 +13,13 @@ from flowhost.services.access import may
 from flowhost.services.drafts import DeployPlan
 from flowhost.services.views import ProblemView
 from flowhost.ui.caller import caller
+from flowhost.ui.change_words import ChangeWords, change_words, spread
 from flowhost.ui.live import Live
 from flowhost.ui.shell import Alert
 from flowhost.ui.tags import Button, Tag, icon
 from flowhost.ui.texts import t
 
 SHOWN = 60
-VALUE_LIMIT = 80
 SIGNS = {"added": "add", "removed": "remove", "changed": "edit"}
 
 
@@ -33,7 +32,9 @@ class DeployDialog:
     """
 
     def __init__(self, live: Live, flow_id: str) -> None:
+        self._host = live.host
         self._drafts, self._flows = live.host.drafts, live.host.flows
+        self._words = ChangeWords()
         self._flow_id = flow_id
         self._starts = False
         self._rev = -1
@@ -73,6 +74,7 @@ class DeployDialog:
         self._note.value = ""
         try:
             plan = await self._drafts.plan(caller(), self._flow_id)
+            self._words = await change_words(self._host, caller(), self._flow_id)
         except FlowHostError as error:
             self._alert.say(str(error))
         else:
@@ -93,7 +95,7 @@ class DeployDialog:
         self._problems.clear()
         self._changes.clear()
         with self._problems:
-            orphans_lines(plan.orphans)
+            orphans_lines(plan.orphans, self._words)
             for problem in plan.problems:
                 with Tag("div", "", f"fe-problem fe-problem-{problem.severity}", data_testid="deploy-problem"):
                     icon("error_outline" if problem.severity == "error" else "warning_amber")
@@ -107,10 +109,7 @@ class DeployDialog:
         self._problems.show_if(self._problems.default_slot.children)
         self._changes.show_if(plan.changes)
         with self._changes:
-            for change in plan.changes[:SHOWN]:
-                change_line(change)
-            if len(plan.changes) > SHOWN:
-                Tag("p", t("deploy.more", count=len(plan.changes) - SHOWN), "fh-sub")
+            changes_lines(plan.changes, self._words, SHOWN)
 
     def _in_words(self, problem: ProblemView) -> str:
         """As the page says it; what it has not heard of yet with its node."""
@@ -118,7 +117,7 @@ class DeployDialog:
             if (one.get("place"), one.get("message")) == (problem.place, problem.message):
                 return str(one.get("text", "")).replace("`", "")
         thing = problem.place.removeprefix("nodes.").partition(".")[0]
-        return f"{thing}: {problem.message}"
+        return f"{self._words.node(thing)}: {problem.message}"
 
     def _keep_note(self) -> None:
         """While a note is typed, a click beside the dialog does not throw it away."""
@@ -174,26 +173,31 @@ def _lead(plan: DeployPlan) -> str:
     return t("deploy.restarts" if plan.restarts else "deploy.no_restart", revision=plan.deployed)
 
 
-def orphans_lines(orphans: Mapping[str, int]) -> None:
+def orphans_lines(orphans: Mapping[str, int], words: ChangeWords) -> None:
     """Messages that would become dead letters, by node."""
     for node, count in orphans.items():
         with Tag("div", "", "fe-problem fe-problem-warning", data_testid="deploy-orphans"):
             icon("warning_amber")
-            Tag("span", t("deploy.orphans", count=count, node=node))
+            Tag("span", t("deploy.orphans", count=count, node=words.node(node)))
 
 
-def change_line(change: Change) -> None:
-    """One difference between two versions."""
+def changes_lines(changes: Iterable[Change], words: ChangeWords, most: int) -> None:
+    """Differences between two versions; where there are more, how many."""
+    all_of_them = spread(changes)
+    for change in all_of_them[:most]:
+        _line(change, words)
+    if len(all_of_them) > most:
+        Tag("p", t("deploy.more", count=len(all_of_them) - most), "fh-sub")
+
+
+def _line(change: Change, words: ChangeWords) -> None:
     with Tag("div", "", f"fe-change fe-change-{change.kind}"):
         icon(SIGNS[change.kind])
-        Tag("span", ".".join(change.place), "fe-change-place")
+        Tag("span", words.place(change), "fe-change-place").put("title", ".".join(change.place))
         if change.kind == "changed":
-            Tag("span", _short(change.before), "fe-change-old")
-            Tag("span", _short(change.after), "fe-change-new")
+            with Tag("span", "", "fe-change-values"):
+                Tag("span", words.value(change, change.before), "fe-change-old")
+                Tag("span", "→", "fe-change-to")
+                Tag("span", words.value(change, change.after), "fe-change-new")
         elif len(change.place) > 2 or change.place[0] not in ("nodes", "wires"):
-            Tag("span", _short(change.after if change.kind == "added" else change.before), "fe-change-new")
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= VALUE_LIMIT else f"{text[: VALUE_LIMIT - 1]}…"
+            Tag("span", words.value(change, change.after if change.kind == "added" else change.before), "fe-change-new")

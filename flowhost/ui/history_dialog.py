@@ -11,7 +11,8 @@ from flowhost.errors import FlowHostError
 from flowhost.services.drafts import RevisionView
 from flowhost.ui import format as fmt
 from flowhost.ui.caller import caller
-from flowhost.ui.deploy_dialog import change_line
+from flowhost.ui.change_words import ChangeWords, change_words
+from flowhost.ui.deploy_dialog import changes_lines
 from flowhost.ui.live import Live
 from flowhost.ui.shell import Alert
 from flowhost.ui.tags import Button, Tag, icon
@@ -30,7 +31,9 @@ class HistoryDialog:
     """
 
     def __init__(self, live: Live, flow_id: str) -> None:
+        self._host = live.host
         self._drafts = live.host.drafts
+        self._words = ChangeWords()
         self._flow_id = flow_id
         self._rev = self._deployed = -1
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("history.title")):
@@ -47,6 +50,7 @@ class HistoryDialog:
         self._alert.take_back()
         try:
             revisions = await self._drafts.revisions(caller(), self._flow_id)
+            self._words = await change_words(self._host, caller(), self._flow_id)
             view = await self._drafts.look(caller(), self._flow_id)
         except FlowHostError as error:
             self._alert.say(str(error))
@@ -70,8 +74,7 @@ class HistoryDialog:
                 )
                 if revision.number == self._deployed:
                     Tag("span", t("history.deployed"), "fh-note fh-note-busy")
-            for change in revision.changes[:CHANGES_SHOWN]:
-                change_line(change)
+            changes_lines(revision.changes, self._words, CHANGES_SHOWN)
             if not revision.changes:
                 Tag("p", t("history.first" if revision.number == 1 else "history.looks"), "fh-sub")
             restore = partial(self._on_restore, revision.number)

@@ -11,7 +11,8 @@ from flowhost.services.deploy import RollBackPlan
 from flowhost.services.drafts import RevisionView
 from flowhost.ui import format as fmt
 from flowhost.ui.caller import caller
-from flowhost.ui.deploy_dialog import change_line, orphans_lines
+from flowhost.ui.change_words import ChangeWords, change_words
+from flowhost.ui.deploy_dialog import changes_lines, orphans_lines
 from flowhost.ui.live import Live
 from flowhost.ui.rights import allowed, guard
 from flowhost.ui.shell import Alert
@@ -33,6 +34,7 @@ class VersionsDialog:
     def __init__(self, live: Live, flow_id: str) -> None:
         self._host = live.host
         self._flow_id = flow_id
+        self._words = ChangeWords()
         self._plan: RollBackPlan | None = None
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("history.title")):
             self._title = Tag("h2")
@@ -53,6 +55,7 @@ class VersionsDialog:
         self._begin(t("history.title"), t("versions.text"))
         try:
             revisions = await self._host.drafts.revisions(caller(), self._flow_id)
+            self._words = await change_words(self._host, caller(), self._flow_id)
             deployed = (await self._host.flows.detail(caller(), self._flow_id)).overview.revision
         except FlowHostError as error:
             self._alert.say(str(error))
@@ -84,8 +87,7 @@ class VersionsDialog:
                 )
                 if revision.number == deployed:
                     Tag("span", t("history.deployed"), "fh-note fh-note-busy")
-            for change in revision.changes[:CHANGES_SHOWN]:
-                change_line(change)
+            changes_lines(revision.changes, self._words, CHANGES_SHOWN)
             if not revision.changes:
                 Tag("p", t("history.first" if revision.number == 1 else "history.looks"), "fh-sub")
             if revision.number != deployed:
@@ -102,13 +104,10 @@ class VersionsDialog:
         self._begin(t("versions.title", number=number), _lead(plan))
         self._plan = plan
         with self._costs:
-            orphans_lines(plan.orphans)
+            orphans_lines(plan.orphans, self._words)
         self._costs.show_if(plan.orphans)
         with self._list:
-            for change in plan.changes[:CHANGES_SHOWN]:
-                change_line(change)
-            if len(plan.changes) > CHANGES_SHOWN:
-                Tag("p", t("deploy.more", count=len(plan.changes) - CHANGES_SHOWN), "fh-sub")
+            changes_lines(plan.changes, self._words, CHANGES_SHOWN)
         self._back.show_if(condition=True)
         self._do.show_if(condition=True)
         self._do.rename(t("versions.anyway" if plan.orphans else "versions.do"))

@@ -251,7 +251,8 @@ def test_nothing_moves_when_a_dialog_says_what_is_wrong(watched) -> None:
     save.click()
     expect(page.get_by_test_id("link-untested")).to_be_visible()
     lower = save.bounding_box()
-    assert lower is not None and places[0] is not None
+    assert lower is not None
+    assert places[0] is not None
     # it grows to the left where its word is longer
     assert lower["y"] == places[0]["y"]
     assert lower["x"] + lower["width"] == places[0]["x"] + places[0]["width"]

@@ -58,6 +58,7 @@ def test_a_flow_is_built_by_mouse_deployed_broken_and_mended(watched: Watched) -
     page.get_by_test_id("deploy").click()
     expect(page.get_by_test_id("deploy-problem")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_test_id("deploy-do")).to_be_disabled()
+    expect(page.get_by_test_id("deploy-changes")).to_contain_text(re.compile(r"filter · Where.*→.*payload\.seq >="))
     page.get_by_role("button", name="Cancel").locator("visible=true").click()
     canvas.fill("where", "payload.nothing > 1")
     canvas.deploy()

@@ -305,6 +305,12 @@ TEXTS: dict[str, str] = OTHERS | {
     "editor.tab": "{name} · Editor",
     "editor.crumb": "Editor",
     "editor.open": "Edit",
+    # what differs between two versions
+    "change.notes": "Note",
+    "change.groups": "Frame",
+    "change.tables": "Table {name}",
+    "change.sagas": "Saga {name}",
+    "change.exchange": "Exchange {name}",
     # deploy
     "deploy.title": "Deploy",
     "deploy.nothing": "The canvas is the same as revision {revision}, which is deployed.",
