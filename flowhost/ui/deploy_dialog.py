@@ -159,7 +159,7 @@ class DeployDialog:
         try:
             await self._flows.start(caller(), self._flow_id)
         except FlowHostError as error:
-            ui.notify(str(error), type="negative", multi_line=True, timeout=8000)
+            ui.notify(str(error), type="negative", timeout=8000)
 
     def _close(self) -> None:
         self._dialog.value = False

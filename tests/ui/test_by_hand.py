@@ -104,7 +104,7 @@ def test_pressed_three_times_it_is_counted_and_in_the_table(watched: Watched, ta
     expect(panel.get_by_test_id("inject-note")).to_contain_text("what is deployed is sent", timeout=PATIENCE_MS)
     panel.get_by_test_id("inject-now").focus()
     page.keyboard.press("Enter")
-    expect(page.locator(".fe-toast").last).to_contain_text("As deployed", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("said").last).to_contain_text("As deployed", timeout=PATIENCE_MS)
     wait_for_rows(page, table, 11)
     assert rows(table)[-2:] == [7, 8]
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from browsing.editing import PATIENCE_MS, Canvas, Served, Watched, begin
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -45,6 +45,7 @@ def test_a_flow_is_built_by_mouse_deployed_broken_and_mended(watched: Watched) -
     build_five(canvas)
     expect(page.get_by_test_id("problems")).to_have_text(re.compile("Flow is valid"), timeout=PATIENCE_MS)
     canvas.deploy()
+    one_look_of_what_is_said(page)
     page.get_by_test_id("flow-switch").click()
     expect(page.get_by_test_id("flow-state")).to_have_text(re.compile("Running"), timeout=PATIENCE_MS)
     canvas.node("map").click()
@@ -70,6 +71,18 @@ def test_a_flow_is_built_by_mouse_deployed_broken_and_mended(watched: Watched) -
     canvas.fill("where", "payload.seq > 1")
     canvas.deploy()
     expect(canvas.wire("map -> discard")).to_have_class(re.compile("fh-wire-flows"), timeout=PATIENCE_MS)
+
+
+def one_look_of_what_is_said(page: Page) -> None:
+    """What the page says by itself and what the host made it say look the same and stand below each other."""
+    page.evaluate("window.__flowhost.tell('Copied')")
+    said = page.locator(".q-notification")
+    expect(said).to_have_text([re.compile("is deployed"), "Copied"])
+    looks = said.evaluate_all(
+        "all => all.map(one => JSON.stringify(['backgroundColor', 'fontSize', 'padding', 'borderRadius']"
+        ".map(name => getComputedStyle(one)[name])))"
+    )
+    assert len(set(looks)) == 1, looks
 
 
 def test_everything_can_be_undone_and_done_again(watched: Watched) -> None:

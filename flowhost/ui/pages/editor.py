@@ -49,7 +49,7 @@ def register(live: Live) -> None:
                 try:
                     await (flows.start if what == "start" else flows.stop)(caller(), flow_id)
                 except FlowHostError as error:
-                    ui.notify(str(error), type="negative", multi_line=True, timeout=8000)
+                    ui.notify(str(error), type="negative", timeout=8000)
 
             FlowEditor(
                 flow_id,

@@ -145,7 +145,7 @@ export class Bar {
       if (ask()) clearInterval(timer);
       else if (performance.now() - started > 5000) {
         clearInterval(timer);
-        this.editor.tell(words.deploy_unsent);
+        this.editor.tell(words.deploy_unsent, true);
       }
     }, 50);
   }

@@ -40,7 +40,7 @@ export class ByHand {
       if (notes.length) this.editor.tell([`${text}.`, ...notes].join(" "));
     } catch (error) {
       this.#say(id, "failed", words.hand_failed);
-      this.editor.tell(error.message);
+      this.editor.tell(error.message, true);
     }
   }
 

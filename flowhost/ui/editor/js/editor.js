@@ -35,7 +35,7 @@ export class Editor extends EventTarget {
     this.draft = new Draft({
       send: (batch) => this.link.send({ t: "ops", ...batch }),
       changed: (change) => this.#changed(change),
-      tell: (text) => this.tell(text),
+      tell: (text) => this.tell(text, true),
       kept: () => this.memory.soon(),
     });
     this.view.onWrite = (key, text) => keepWriting(this, key, text);
@@ -183,8 +183,9 @@ export class Editor extends EventTarget {
 
   // -- words to the person
 
-  tell(text) {
-    this.emit("tell", text);
+  /** `bad`: something could not be done. */
+  tell(text, bad = false) {
+    this.emit("tell", { text, bad });
   }
 
   hint(text) {

@@ -14,6 +14,7 @@ import { DebugPanel } from "./debug.js";
 import { Dock } from "./dock.js";
 import { Expressions } from "./expressions.js";
 import { Samples } from "./samples.js";
+import { say } from "./say.js";
 import { SharedLinks } from "./sharedlinks.js";
 import { Search } from "./search.js";
 import { SelectBar } from "./selectbar.js";
@@ -49,7 +50,7 @@ export default {
     ]);
     palette.hidden = !editor.mayEdit;
     frame.append(tools(editor), emptyHint(editor), hintLine(editor), loadingHint(editor));
-    editor.on("tell", (text) => toast(frame, text));
+    editor.on("tell", ({ text, bad }) => say(text, bad));
     this.unbind = bindKeys(editor, root);
     window.__flowhost = editor;
     window.addEventListener("beforeunload", (this.leaving = () => editor.release()));
@@ -104,11 +105,4 @@ function hintLine(editor) {
     line.textContent = text ?? "";
   });
   return line;
-}
-
-/** A short message at the lower edge; goes by itself. */
-function toast(host, text) {
-  const made = el("div", "fe-toast", { role: "status" }, text);
-  host.append(made);
-  setTimeout(() => made.remove(), 6000);
 }

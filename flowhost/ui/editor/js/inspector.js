@@ -18,7 +18,7 @@ export class Inspector {
     Object.assign(this, { root, editor });
     const stored = ({ restarted, not_started }) => {
       if (restarted.length) editor.tell(editor.words.secret_restarted.replace("{flows}", restarted.join(", ")));
-      if (not_started.length) editor.tell(not_started.join("; "));
+      if (not_started.length) editor.tell(not_started.join("; "), true);
     };
     this.secrets = new Secrets((what, args) => editor.link.ask(what, args), { redraw: () => this.#build(), stored });
     this.values = editor.values = new LastValues(editor);

@@ -32,7 +32,7 @@ export class Memory {
     try {
       sessionStorage.setItem(this.key, JSON.stringify({ ...draft.keep(), view: { x, y, k }, selected: [...selected] }));
     } catch {
-      this.editor.tell(words.storage_full);
+      this.editor.tell(words.storage_full, true);
     }
   }
 }
