@@ -3,6 +3,7 @@
 const LARGEST = 2;
 const SMALLEST = 0.08;
 const MARGIN = 40;
+const EDGE = 20; // left and right of what is shown as a whole: its size is worth more than air
 const FOOT = 64; // kept free at the lower edge, where the tools and the small map stand
 
 export class Camera {
@@ -29,7 +30,7 @@ export class Camera {
     const { clientWidth: width, clientHeight: height } = this.frame;
     if (!box || !width) return this.set(MARGIN, MARGIN, 1);
     const [x, y, w, h] = box;
-    const room = Math.min((width - 2 * MARGIN) / Math.max(w, 1), (height - MARGIN - FOOT) / Math.max(h, 1));
+    const room = Math.min((width - 2 * EDGE) / Math.max(w, 1), (height - MARGIN - FOOT) / Math.max(h, 1));
     const k = Math.min(largest, Math.max(SMALLEST, room));
     this.set((width - w * k) / 2 - x * k, (height + MARGIN - FOOT - h * k) / 2 - y * k, k);
   }

@@ -1,8 +1,8 @@
 // Places for nodes that have none: columns from left to right along the wires, few crossings.
 import { WIDTH } from "./geometry.js";
 
-const COLUMN = WIDTH + 104; // on the grid
-const GAP = 36;
+const COLUMN = WIDTH + 64; // on the grid; a wire with its rate can be read
+const GAP = 48;
 const MARGIN = 48;
 
 /**

@@ -1,7 +1,8 @@
 // Buttons for what is selected, above it: the same commands the keyboard has, for those who do not know the keys yet.
 import { COMMANDS } from "./commands.js";
 import { iconButton, el } from "./dom.js";
-import { around } from "./geometry.js";
+import { barPlace } from "./barplace.js";
+import { around, overlap } from "./geometry.js";
 import { keyName } from "./keysheet.js";
 
 const ICONS = {
@@ -15,6 +16,10 @@ const SEVERAL = ["align_left", "align_center", "align_right", "align_top", "alig
 const NOTE = ["rename", "duplicate", "delete"];
 const FRAME = ["rename", "duplicate", "leave_frame"];
 const WIRE = ["wire", "delete"];
+
+const NEAR = 240; // pixels of the screen that may matter
+const BELOW = ".fe-hand-pill:not([hidden]), .fe-fault:not([hidden])";
+const HANGS = 36; // height of what hangs below a card
 
 export class SelectBar {
   /** @param {import("./editor.js").Editor} editor */
@@ -57,22 +62,36 @@ export class SelectBar {
     }, { "data-command": name });
   }
 
-  /** Above what is selected, within the frame; not while it is dragged. */
+  /** Beside what is selected, on no other node, within the frame; not while it is dragged. */
   #place() {
     const { editor, root } = this;
     const box = this.shown && !editor.gestures?.busy ? this.#box() : null;
-    root.hidden = !box;
-    if (!box) return;
-    const { x, y, k } = editor.view.camera;
-    const [left, top, w, h] = [box[0] * k + x, box[1] * k + y, box[2] * k, box[3] * k];
+    const seen = box && this.#onScreen(box);
     const { clientWidth: width, clientHeight: height } = editor.frame;
-    if (left > width || top > height || left + w < 0 || top + h < 0) {
-      root.hidden = true;
-      return;
+    root.hidden = !seen || !overlap(seen, [0, 0, width, height]);
+    if (root.hidden) return;
+    const [left, top] = barPlace(seen, [root.offsetWidth, root.offsetHeight], [width, height], this.#others(box));
+    root.style.left = `${Math.round(left)}px`;
+    root.style.top = `${Math.round(top)}px`;
+  }
+
+  #onScreen([left, top, w, h]) {
+    const { x, y, k } = this.editor.view.camera;
+    return [left * k + x, top * k + y, w * k, h * k];
+  }
+
+  /** Nodes nearby, with what hangs below them. */
+  #others([x, y, w, h]) {
+    const { scene, view, selected } = this.editor;
+    const reach = [NEAR / view.camera.k, NEAR / view.camera.k];
+    const near = [x - reach[0], y - reach[1], w + 2 * reach[0], h + 2 * reach[1]];
+    const found = [];
+    for (const [id, { item, root }] of view.cards) {
+      const below = root.querySelector(BELOW) ? HANGS : 0;
+      const whole = [item.x, item.y, item.w, item.h + below];
+      if (overlap(near, whole) && (below || !selected.has(id)) && scene.nodes.has(id)) found.push(this.#onScreen(whole));
     }
-    const above = top - 46;
-    root.style.left = `${Math.round(Math.min(Math.max(8, left), Math.max(8, width - root.offsetWidth - 8)))}px`;
-    root.style.top = `${Math.round(above > 8 ? above : Math.min(top + h + 10, height - 46))}px`;
+    return found;
   }
 
   #box() {
