@@ -36,7 +36,7 @@ class JoinConfig(sdk.Config):
     def _send_on_is_known(self) -> JoinConfig:
         unknown = [name for name in self.send_on if name not in self.fields]
         if unknown:
-            msg = f"send_on names {unknown[0]!r}, which is not among fields ({', '.join(self.fields)})"
+            msg = f"`send_on` names {unknown[0]!r}, which is not among `fields` ({', '.join(self.fields)})"
             raise ValueError(msg)
         return self
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { codeOf, kindOf } from "../../flowhost/ui/editor/js/fieldkinds.js";
 import { Findings, fieldTitle, plainText, placeOf, stepsOf } from "../../flowhost/ui/editor/js/problems.js";
+import { named, titlesOf } from "../../flowhost/ui/editor/js/prose.js";
 import { failing, silent } from "../../flowhost/ui/editor/js/trouble.js";
 
 const filter = { fields: [{ name: "where", title: "Where", fields: [] }, { name: "rules", title: "Rules", fields: [{ name: "port", title: "Port" }] }] };
@@ -96,4 +97,16 @@ test("a source that leads to a target says when nothing has come", () => {
   assert.equal(silent(source, { ...quiet, state: "retrying" }, since, later), false, "its card says why");
   assert.equal(silent({ kind: "source", connection: null }, quiet, since, later), false, "a schedule may be silent");
   assert.equal(silent(source, quiet, "", later), false);
+});
+
+test("sentences call fields as the form does, and leave code and choices alone", () => {
+  const facts = [
+    { name: "set", title: "Fields to set", type: "object of expression", fields: [] },
+    { name: "keep", title: "Keep", type: "true or false", fields: [] },
+    { name: "tags", title: "Tags", type: "list of object", fields: [{ name: "type", title: "Type", type: "'bit' or 'int16'", fields: [] }, { name: "bit", title: "Bit", type: "whole number", fields: [] }] },
+  ];
+  const titles = titlesOf(facts);
+  assert.equal(named("`set` adds to them; `x == 1` is code", titles), "“Fields to set” adds to them; `x == 1` is code");
+  assert.equal(named("give `set`, or `keep: true`", titles), "give “Fields to set”, or “Keep” (on)");
+  assert.equal(named("of `type` always `bit`", titles), "of “Type” always `bit`");
 });

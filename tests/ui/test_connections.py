@@ -248,6 +248,7 @@ def test_nothing_moves_when_a_dialog_says_what_is_wrong(watched) -> None:
     assert (save.bounding_box(), user.bounding_box()) == places
     page.get_by_test_id("link-test").click()
     expect(page.get_by_test_id("link-result")).to_have_attribute("data-ok", "false", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("link-result")).to_contain_text("URL: this is not a database URL")
     save.click()
     expect(page.get_by_test_id("link-untested")).to_be_visible()
     lower = save.bounding_box()

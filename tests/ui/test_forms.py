@@ -184,6 +184,8 @@ def test_completion_comes_with_the_first_letter_and_on_demand(watched: Any) -> N
 def test_tab_goes_from_row_to_new_row(watched: Any) -> None:
     canvas = begin(watched, "Rows")
     canvas.drop("map", 300, 200)
+    # what a text names is called as the form calls it
+    expect(canvas.page.locator("#fe-config-keep-help")).to_contain_text("“Fields to set” adds to them")
     keyboard = canvas.page.keyboard
     canvas.field("set").get_by_label("Name").last.click()
     for text in ("a", "1", "b", "2"):

@@ -229,5 +229,5 @@ async def test_join_error_concerns_one_message(bench, msg) -> None:
 
 
 async def test_join_refuses_an_unknown_send_on(bench) -> None:
-    with pytest.raises(ConfigError, match="'goood', which is not among fields"):
+    with pytest.raises(ConfigError, match="'goood', which is not among `fields`"):
         await bench("join", fields=FIELDS, send_on=["goood"])

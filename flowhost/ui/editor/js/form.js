@@ -17,6 +17,7 @@ import { secretField, secretSet } from "./secretfield.js";
  * @param {(place: string, whole: boolean) => object[]} context.problemsAt what is wrong there, and within if `whole`
  * @param {Record<string, string>} context.words
  * @param {boolean} context.mayEdit
+ * @param {Map<string, string>} [context.titles] what the fields of the form are called, for texts that name them
  * @param {import("./secrets.js").Secrets} [context.secrets] forms with secret fields have them
  * @param {() => string} [context.owner] whose form it is, for the names of secrets
  * @param {() => {code: string, words: string, spellings: string[]}[]} [context.units] frequent units
@@ -38,7 +39,7 @@ export function field(fact, context) {
   const whole = !["nested", "optional"].includes(kind.shape) && !(kind.shape === "objects" && !hasPlain(context.value));
   const found = context.problemsAt(placeOf(path), whole);
   const problems = found.map((one) => el("div", `fe-problem fe-problem-${one.severity}`, { role: "alert" }, icon(one.severity === "error" ? "error_outline" : "warning_amber"), one.message));
-  const help = fact.docs ? el("div", "fe-help", { id: `${id}-help` }, ...prose(fact.docs)) : null;
+  const help = fact.docs ? el("div", "fe-help", { id: `${id}-help` }, ...prose(fact.docs, context.titles)) : null;
   const wrong = found.some((one) => one.severity === "error");
   const root = el("div", `fe-field${wrong ? " fe-wrong" : ""}`, { "data-testid": "field", "data-field": key }, head, input, ...problems, help);
   // what is said of the text before does not hold for the one being typed

@@ -3,7 +3,7 @@ import { el, icon, iconButton, short, write } from "./dom.js";
 import { field } from "./form.js";
 import { afterPress } from "./press.js";
 import { nodeOf } from "./problems.js";
-import { prose } from "./prose.js";
+import { prose, titlesOf } from "./prose.js";
 import { pickFor } from "./picks.js";
 import { linkField } from "./linkfield.js";
 import { Secrets } from "./secrets.js";
@@ -108,7 +108,7 @@ export class Inspector {
     const set = (path, value, merge) => editor.setNode(id, path, value, merge);
     const pick = node.connection ? (fact, wanted) => pickFor(editor, id, fact, wanted) : null;
     const suggest = (input, kind, path) => editor.emit("suggest", { input, kind, node: id, path });
-    const context = { set, problemsAt, words, mayEdit, pick, suggest, secrets: this.secrets, owner: () => node.name || id, units: () => editor.units ?? [] };
+    const context = { set, problemsAt, words, mayEdit, pick, suggest, secrets: this.secrets, owner: () => node.name || id, units: () => editor.units ?? [], titles: titlesOf(type?.fields) };
     const of = (fact, path, value) => field(fact, { ...context, path, value });
     const name = of({ name: "name", title: words.field_name, type: "text", docs: "", fields: [], unit: "", default: id }, ["name"], node.name);
     name.querySelector("input").id = "fe-name";
@@ -180,7 +180,7 @@ export class Inspector {
 
   #help(type) {
     const { words } = this.editor;
-    return el("details", "fe-more", { "data-testid": "node-help" }, el("summary", "", {}, words.help), el("div", "fe-docs", {}, ...prose(type.docs)), ...type.ports.map((port) => el("div", "fh-fact", {}, el("dt", "fh-mono", {}, port.name), el("dd", "", {}, port.summary))));
+    return el("details", "fe-more", { "data-testid": "node-help" }, el("summary", "", {}, words.help), el("div", "fe-docs", {}, ...prose(type.docs, titlesOf(type.fields))), ...type.ports.map((port) => el("div", "fh-fact", {}, el("dt", "fh-mono", {}, port.name), el("dd", "", {}, port.summary))));
   }
 
   // -- the flow

@@ -1,8 +1,10 @@
 // A connection's dialog: its form made from its type, a Test button with the answer in words, and who uses it.
 import { el, icon, iconButton } from "./dom.js";
 import { field } from "./form.js";
+import { fieldTitle } from "./problems.js";
 import { changedAt } from "./paths.js";
 import { afterPress } from "./press.js";
+import { named, titlesOf } from "./prose.js";
 import { Secrets } from "./secrets.js";
 import { holdHeight } from "./steady.js";
 import { keptFocus, onceLeft, typedIn } from "./typing.js";
@@ -148,7 +150,7 @@ export class LinkDialog {
     const made = [this.isNew ? this.#chooseType() : null, kind ? el("p", "fh-panel-summary", {}, kind.summary) : null];
     if (this.isNew && kind) made.push(this.#name(), link.choice ? this.#scope() : null);
     if (!kind && link.type) made.push(el("p", "fe-problem fe-problem-error", {}, words.missing_type.replace("{type}", link.type)));
-    const problemsAt = (place) => this.problems.filter((one) => one.place === place || one.place.startsWith(`${place}[`));
+    const problemsAt = (place) => this.problems.filter((one) => one.place === place || one.place.startsWith(`${place}[`)).map((one) => ({ ...one, message: this.#inWords(one.message) }));
     const set = (path, value) => {
       link.config = changedAt({ config: link.config }, path, value).config ?? {};
       this.tested = null;
@@ -156,7 +158,8 @@ export class LinkDialog {
       setTimeout(() => this.#draw());
       this.#check();
     };
-    const of = (fact) => field(fact, { path: ["config", fact.name], value: link.config[fact.name], set, problemsAt, words, mayEdit, secrets: this.secrets, owner: () => link.name || link.type.split(".")[0] });
+    const titles = titlesOf(kind?.fields);
+    const of = (fact) => field(fact, { path: ["config", fact.name], value: link.config[fact.name], set, problemsAt, words, mayEdit, secrets: this.secrets, owner: () => link.name || link.type.split(".")[0], titles });
     const facts = kind?.fields ?? [];
     made.push(...facts.filter((fact) => !fact.advanced).map(of));
     const advanced = facts.filter((fact) => fact.advanced);
@@ -206,7 +209,14 @@ export class LinkDialog {
     if (this.testing) return result.replaceChildren(icon("autorenew", "fh-spin"), words.link_testing);
     if (!tested) return result.replaceChildren();
     result.dataset.ok = String(tested.ok);
-    result.replaceChildren(icon(tested.ok ? "check" : "error_outline"), el("span", "", {}, tested.text));
+    result.replaceChildren(icon(tested.ok ? "check" : "error_outline"), el("span", "", {}, this.#inWords(tested.text)));
+  }
+
+  /** What is said of a field names it as the form does. */
+  #inWords(text) {
+    const [, place, rest] = /^connections\.[^.]+\.(config\.[\w.[\]]+): (.*)$/s.exec(text) ?? [];
+    const said = named(rest ?? text, titlesOf(this.#kind?.fields));
+    return place ? `${fieldTitle(this.#kind, place)}: ${said}` : said;
   }
 
   #warning() {

@@ -1,4 +1,5 @@
 // What is wrong with the draft as the page says it: in words for those who draw, and calmly of what is new. No DOM.
+import { named, titlesOf } from "./prose.js";
 
 const OPEN = new Set(["missing-field", "connection-missing", "no-input", "source-unwired", "unwired-port"]); // not done yet
 
@@ -49,9 +50,8 @@ export function plainText({ place, message, code, severity }, type, words) {
   const field = fieldTitle(type, rest);
   const own = words[`problem_${code}_${severity}`] ?? words[`problem_${code}`];
   if (own) return own.replace("{field}", field).replace("{name}", quoted);
-  const called = (key) => type?.fields?.find((fact) => fact.name === key)?.title;
-  const named = message.replaceAll(/`(\w+)`/g, (all, key) => (called(key) ? `“${called(key)}”` : all));
-  return named.charAt(0).toUpperCase() + named.slice(1);
+  const said = named(message, titlesOf(type?.fields));
+  return said.charAt(0).toUpperCase() + said.slice(1);
 }
 
 /** The same for a list, where it does not stand at its field. */
