@@ -26,6 +26,9 @@ test("a short chain is seen as a whole, at a size one can read", () => {
     const camera = fitted(row(count));
     assert.ok(camera.k >= least, `${count} nodes: ${camera.k}`);
     assert.ok(within(around(row(count)), camera.sight()));
+    const { x } = camera;
+    for (const box of row(count)) camera.reveal(box);
+    assert.ok(Math.abs(camera.x - x) < 1e-6, "what is in sight is not pushed about");
   }
 });
 

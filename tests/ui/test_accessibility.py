@@ -27,8 +27,14 @@ def axe() -> str:
 
 
 @pytest.fixture
-def address(served: Served, tmp_path: Path) -> str:
-    put_flow(tmp_path, large_flow(12), running=True)
+def flow() -> str:
+    """The flow the host runs; its id is `large`."""
+    return large_flow(12)
+
+
+@pytest.fixture
+def address(served: Served, tmp_path: Path, flow: str) -> str:
+    put_flow(tmp_path, flow, running=True)
     return served.start()
 
 
@@ -102,4 +108,32 @@ def test_editor(watched: Watched, check: Callable[[str], list[str]]) -> None:
     page.get_by_test_id("deploy").click()
     expect(page.get_by_test_id("deploy-do")).to_be_visible()
     said += check("deploy")
+    assert not said, "\n".join(said)
+
+
+WAITING = """
+flowhost: 1
+id: large
+name: By hand
+nodes:
+  press: {type: inject, config: {at_start: false, messages: [{payload: 1}, {payload: 2}]}}
+  end: {type: discard}
+wires: [press -> end]
+"""
+
+
+@pytest.mark.parametrize("flow", [WAITING], ids=["by hand"])
+def test_a_node_with_a_button_of_its_own(watched: Watched, check: Callable[[str], list[str]]) -> None:
+    page = watched.open("/flows/large")
+    ready(page)
+    page.get_by_test_id("node").first.click()
+    send = page.get_by_test_id("inject-now").locator("visible=true").first
+    expect(send).to_be_enabled(timeout=PATIENCE_MS)
+    said = check("flow")
+    watched.open("/flows/large/edit")
+    expect(send).to_be_enabled(timeout=PATIENCE_MS)
+    said += check("editor")
+    Canvas(page).node("press").click()
+    expect(page.get_by_test_id("inject-one").first).to_be_visible(timeout=PATIENCE_MS)
+    said += check("editor with the form of the source")
     assert not said, "\n".join(said)

@@ -40,12 +40,13 @@ export class Camera {
     const { clientWidth: width, clientHeight: height } = this.frame;
     const left = x * this.k + this.x;
     const top = y * this.k + this.y;
-    const shift = (start, size, room, end) => {
-      if (size > room - MARGIN - end) return (room - size) / 2 - start;
-      return Math.max(0, MARGIN - start) + Math.min(0, room - end - size - start);
+    const shift = (start, size, room, begin, end) => {
+      if (size > room - begin - end) return (room - size) / 2 - start;
+      return Math.max(0, begin - start) + Math.min(0, room - end - size - start);
     };
-    const dx = shift(left, w * this.k, width, MARGIN);
-    const dy = shift(top, h * this.k, height, FOOT);
+    // no more room than a flow gets that is shown as a whole: else a click on its first node would push out its last
+    const dx = shift(left, w * this.k, width, EDGE, EDGE);
+    const dy = shift(top, h * this.k, height, MARGIN, FOOT);
     if (dx || dy) this.pan(dx, dy);
   }
 

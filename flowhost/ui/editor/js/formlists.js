@@ -93,7 +93,9 @@ export function objects(kind, fact, context) {
     const wrong = context.problemsAt(placeOf([...path, String(index)]), true).length > 0;
     const title = plain ? String(index + 1) : summaryOf(item) || String(index + 1);
     const gone = mayEdit ? iconButton("close", words.remove_row, () => set(path, list.length > 1 ? list.toSpliced(index, 1) : undefined)) : null;
-    return el("details", "fe-block", { open: list.length === 1 || (!plain && (!summaryOf(item) || wrong)) }, el("summary", "", {}, el("span", "fe-block-title", {}, title), gone), ...body);
+    const block = el("details", "fe-block", { open: list.length === 1 || (!plain && (!summaryOf(item) || wrong)) }, el("summary", "", {}, el("span", "fe-block-title", {}, title)), ...body);
+    // a button within the summary would be a button within a button
+    return el("div", "fe-block-row", {}, block, gone);
   });
   const add = el("button", "fh-button fh-quiet", { type: "button", onclick: () => set(path, [...list, blank(fact)]) }, icon("add"), words.add_row);
   const picks = inner ? picker(inner, context, true, list.map((item) => item?.[inner.name] ?? item), (picked) => set(path, [...list, ...picked.map((one) => ({ [inner.name]: one }))])) : null;
