@@ -40,14 +40,15 @@ class Served:
     Args:
         folder: for its script, and its data where `data` is left out.
         data: its data folder.
+        first: Python that runs before it starts.
         **environ: settings and secrets it finds in its environment.
     """
 
-    def __init__(self, folder: Path, *, data: Path | None = None, **environ: str) -> None:
+    def __init__(self, folder: Path, *, data: Path | None = None, first: str = "", **environ: str) -> None:
         self._data = data or folder / "data"
         self._environ = environ
         self._script = folder / "serve.py"
-        self._script.write_text(SERVE)
+        self._script.write_text(first + SERVE)
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 

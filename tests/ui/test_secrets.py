@@ -61,11 +61,36 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+TEMPLATE = """
+title: Tell it
+summary: Proves that it has a token, and writes what nobody reads.
+icon: key
+connections:
+  database: {type: sql.database, title: The database}
+ask: [tell.token, tell.file, rows.table]
+flow:
+  nodes:
+    tell: {type: lab.tell, name: Teller, config: {}}
+    rows: {type: sql.write, name: Rows, connection: database, config: {}}
+  wires: [tell -> rows]
+"""
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, data: Path, plugin: Path) -> Iterator[str]:
+def templates(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Makes a host offer a template that asks for a secret; a line of Python."""
+    folder = tmp_path_factory.mktemp("templates")
+    (folder / "tell-it.yaml").write_text(TEMPLATE)
+    where = f"Path({str(folder)!r})"
+    return f"from pathlib import Path\nfrom flowhost.services import flow_templates\nflow_templates.FOLDER = {where}\n"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, data: Path, plugin: Path, templates: str) -> Iterator[str]:
     """A host for all tests of this module."""
     paths = os.pathsep.join(filter(None, [str(plugin), os.environ.get("PYTHONPATH", "")]))
-    host = Served(tmp_path_factory.mktemp("host"), data=data, PYTHONPATH=paths, FLOWHOST_SECRET_OUTSIDE="set outside")
+    folder = tmp_path_factory.mktemp("host")
+    host = Served(folder, data=data, first=templates, PYTHONPATH=paths, FLOWHOST_SECRET_OUTSIDE="set outside")
     yield host.start()
     host.stop()
 
@@ -251,3 +276,52 @@ def test_a_nodes_own_secret_is_stored_at_once(watched, frames: list[str], tmp_pa
     expect(token.get_by_test_id("secret-set")).to_contain_text("comes_later", timeout=PATIENCE_MS)
     assert "hunter2" not in held(page)
     assert not [frame for frame in frames if "hunter2" in frame]
+
+
+def test_a_template_takes_a_password_and_a_token(
+    watched, frames: list[str], guarded: tuple[PostgresPeek, str], data: Path, tmp_path: Path
+) -> None:
+    peek, url = guarded
+    peek(f"ALTER ROLE mes PASSWORD '{MARK}'")
+    page: Page = watched.open("/templates")
+    page.get_by_test_id("template-use").click()
+    dialog, link = page.get_by_test_id("template-dialog"), page.get_by_test_id("link-dialog")
+    slot = dialog.locator("[data-slot=database]")
+    expect(dialog.locator("#ft-name")).to_be_visible(timeout=PATIENCE_MS)
+    if slot.count():
+        slot.select_option("+")
+    else:
+        dialog.get_by_test_id("template-new-connection").click()
+    page.get_by_test_id("link-name").fill("templatedb")
+    fill(link, "url", url)
+    password = field(link, "password")
+    password.get_by_test_id("secret-value").fill(MARK)
+    page.get_by_test_id("link-test").click()
+    expect(page.get_by_test_id("link-result")).to_have_attribute("data-ok", "true", timeout=PATIENCE_MS)
+    page.get_by_test_id("link-save").click()
+    expect(slot).to_have_value("templatedb", timeout=PATIENCE_MS)
+    # the node's own: typed, left with a click into the next field, which takes what is typed then
+    token, file = (dialog.locator(f"[data-field='tell.config.{name}']") for name in ("token", "file"))
+    token.get_by_test_id("secret-value").fill(NEWER)
+    file.locator("input").click()
+    page.keyboard.type(str(tmp_path / "proof"))
+    page.keyboard.press("Tab")
+    page.keyboard.type("kept")
+    expect(token.get_by_test_id("secret-set")).to_contain_text("secret “tell_it", timeout=PATIENCE_MS)
+    expect(file.locator("input")).to_have_value(str(tmp_path / "proof"))
+    # refused for its name: what was typed is not lost
+    dialog.get_by_test_id("template-name").fill("!")
+    dialog.get_by_test_id("template-make").click()
+    expect(dialog.locator(".fe-problem-error")).to_be_visible(timeout=PATIENCE_MS)
+    dialog.get_by_test_id("template-name").fill("Told by a template")
+    dialog.get_by_test_id("template-make").click()
+    page.wait_for_url("**/flows/told-by-a-template/edit", timeout=PATIENCE_MS)
+    eventually(page, (tmp_path / "proof").exists, "the source has its token")
+    assert (tmp_path / "proof").read_text() == hashlib.sha256(NEWER.encode()).hexdigest()
+    watched.open("/connections")
+    expect(secret_row(page, "templatedb_password")).to_contain_text("templatedb", timeout=PATIENCE_MS)
+    for mark in (MARK, NEWER):
+        assert mark not in held(page)
+        assert not [frame for frame in frames if mark in frame]
+        for path in data.rglob("*"):
+            assert not path.is_file() or mark.encode() not in path.read_bytes(), path

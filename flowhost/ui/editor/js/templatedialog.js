@@ -3,9 +3,11 @@ import { el, icon, iconButton } from "./dom.js";
 import { field } from "./form.js";
 import { LinkDialog } from "./linkdialog.js";
 import { pick } from "./pickdialog.js";
+import { afterPress } from "./press.js";
 import { titlesOf } from "./prose.js";
 import { Secrets } from "./secrets.js";
 import { holdHeight } from "./steady.js";
+import { keptFocus, onceLeft, typedIn } from "./typing.js";
 
 export class TemplateDialog {
   /** @param {HTMLElement} host @param {Record<string, string>} words @param {(what: string, args: object) => Promise<any>} ask */
@@ -59,10 +61,17 @@ export class TemplateDialog {
     }
   }
 
+  /** What is pressed must not move away before its click, what is being typed is not swept away. */
   #draw() {
-    if (!this.box) return;
+    const { box } = this;
+    afterPress(() => box && this.box === box && this.#drawNow());
+  }
+
+  #drawNow() {
+    const typed = typedIn(this.form);
+    if (typed) return onceLeft(typed, () => this.#draw());
     const { template, words } = this;
-    const focused = this.form.contains(document.activeElement) ? document.activeElement.id : "";
+    const refocus = keptFocus(this.form);
     const scroll = this.form.scrollTop;
     const labelled = (id, label, input) => el("div", "fe-field", {}, el("div", "fe-field-head", {}, el("label", "fe-label", { for: id }, label)), input);
     this.form.replaceChildren(
@@ -74,7 +83,7 @@ export class TemplateDialog {
     this.form.scrollTop = scroll;
     const placed = this.form.querySelector(".fe-problem") !== null;
     this.warning.replaceChildren(...(this.fault && !placed ? [el("div", "fe-problem fe-problem-error", { role: "alert", "data-testid": "template-fault" }, icon("error_outline"), el("span", "", {}, this.fault))] : []));
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    refocus();
   }
 
   #problemsAt(place) {
@@ -104,7 +113,8 @@ export class TemplateDialog {
     const { words } = this;
     const set = (at, value) => {
       this.values[path] = changed(this.values[path], at.slice(1), value);
-      this.#clear();
+      // not before the focus has gone where it goes: the next field must still be there
+      setTimeout(() => this.#clear());
     };
     const link = () => this.chosen[connection];
     const open = (one, wanted) => {

@@ -16,12 +16,12 @@ export function onceLeft(input, work) {
 /** Remember where in a form somebody is; call what it gives when the form was drawn anew. */
 export function keptFocus(root) {
   const active = root.contains(document.activeElement) ? document.activeElement : null;
-  const caret = active && "selectionStart" in active ? active.selectionStart : null;
+  const [start, end] = active && "selectionStart" in active ? [active.selectionStart, active.selectionEnd] : [null, null];
   const id = active?.id ?? "";
   return () => {
     const input = id ? document.getElementById(id) : null;
     input?.focus({ preventScroll: true });
-    if (input && caret !== null && "setSelectionRange" in input && input.type !== "checkbox") input.setSelectionRange(caret, caret);
+    if (input && start !== null && "setSelectionRange" in input && input.type !== "checkbox") input.setSelectionRange(start, end);
     return Boolean(input);
   };
 }
