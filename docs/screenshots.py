@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect, sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
 ARGUMENTS = ["--no-sandbox", "--headless=new", "--disable-gpu"]
@@ -137,6 +137,32 @@ def silent(page: Page) -> None:
     page.reload()
 
 
+def offline(page: Page) -> None:
+    """All lines to the host are cut while somebody edits, and do not come back."""
+    lines: list[WebSocketRoute] = []
+    cut = False
+
+    def through(route: WebSocketRoute) -> None:
+        if cut:  # the tries that follow
+            route.close()
+            return
+        lines.append(route)
+        route.connect_to_server()
+
+    page.route_web_socket(re.compile(""), through)
+    page.reload()
+    page.get_by_test_id("node").nth(1).click()
+    settled(page)
+    cut = True
+    page.context.set_offline(True)
+    for line in lines:
+        line.close()
+    expect(page.locator(".fe-line[data-state=lost]")).to_be_visible()
+    expect(page.locator("body.fh-lost")).to_be_visible(timeout=60 * SECONDS)
+    page.locator("[data-testid=field][data-field=name] input").first.fill("Values worth keeping")
+    page.keyboard.press("Enter")
+
+
 DEMO: dict[str, tuple[str, Look]] = {
     "overview": ("/", nothing),
     "flow": (f"/flows/{FLOW}", lambda page: node(page, 0)),
@@ -150,6 +176,7 @@ DEMO: dict[str, tuple[str, Look]] = {
     "editor-messages": (f"/flows/{FLOW}/edit", click("dock-debug")),
     "editor-search": (f"/flows/{FLOW}/edit", search),
     "editor-loading": (f"/flows/{FLOW}/edit", silent),
+    "editor-offline": (f"/flows/{FLOW}/edit", offline),
     "search": ("/", click("search")),
     "import": ("/", click("import")),
     "template": ("/", click("templates", "template-use")),

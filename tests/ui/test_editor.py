@@ -161,8 +161,11 @@ def test_two_browsers_edit_one_flow_and_a_restart_of_the_host_loses_nothing(
     other.node("log").click()
     expect(canvas.node("log")).to_have_attribute("data-other", "local", timeout=PATIENCE_MS)
     # the line breaks: both go on, and find together again
+    place = canvas.frame.bounding_box()
     served.stop()
     expect(canvas.page.get_by_test_id("line")).to_have_attribute("data-state", "lost", timeout=PATIENCE_MS)
+    expect(canvas.page.locator("body.fh-lost")).to_be_visible(timeout=PATIENCE_MS)
+    assert canvas.frame.bounding_box() == place
     canvas.drop("discard", 640, 300)
     canvas.drag(canvas.port("generate", "out"), canvas.node("discard"))
     assert canvas.doc()["wires"] == ["generate -> discard"]
