@@ -34,6 +34,7 @@ from flowhost.engine.outbox.stretches import Lost
 from flowhost.engine.outbox.succession import Succession
 from flowhost.engine.outbox.trail import LetterTrail
 from flowhost.engine.overflow import Overflow
+from flowhost.engine.passage import note_passages
 from flowhost.engine.plan import Plan, make_plan
 from flowhost.engine.pump import Pump
 from flowhost.engine.reach import Landscape, reach, rides_by_start, upstream
@@ -439,6 +440,7 @@ class Assembler:
         land = Landscape(assembly.plan.routes, assembly.durable.keys(), (), ())
         once = [source.node_id for source in assembly.sources if not source.comes_again]
         fleeting = {node_id for start in once for node_id in reach(land, start)}
+        note_passages(assembly.sources, assembly.segments, land, assembly.counters)
         ledger = Ledger(outbox, self._flow.id, self._clock)
         return Books(
             ledger, assembly.counters, assembly.nodes, assembly.durable, fleeting, assembly.settle_counters,

@@ -11,8 +11,10 @@ from flowhost.engine.journal import Journal
 from flowhost.engine.outbox.changes import Change
 from flowhost.engine.outbox.durable_edge import DurableEdge
 from flowhost.engine.outbox.ledger import Ledger, Ledgered
+from flowhost.engine.passage import sums
 from flowhost.engine.snapshot import EdgeSnapshot, LedgerSnapshot
 from flowhost.engine.source_loop import SourceLoop
+from flowhost.engine.token import Figures
 from flowhost.sdk import Node, Sink
 
 SAVE_S = 5.0
@@ -69,7 +71,7 @@ class Books:
         while True:
             await asyncio.sleep(SAVE_S)
             self._settle()
-            self._ledger.save(self._counters, self._queued(), self._aloft())
+            self._ledger.save(self._counters, self._queued(), aloft_of(self._sources))
 
     def close(self) -> None:
         """Have the totals written for the last time; nothing runs any more."""
@@ -79,18 +81,15 @@ class Books:
         waiting = {node_id: self._counters[node_id] for node_id in self._fleeting}
         lost = {node_id: own.pending - own.resting for node_id, own in waiting.items()}
         # what a source cannot give out again is told as dropped where it waited; the rest has not come
-        aloft = {source.node_id: source.aloft for source in self._sources if source.comes_again}
-        self._ledger.save(self._counters, self._queued(), aloft, lost)
+        again = [source for source in self._sources if source.comes_again]
+        self._ledger.save(self._counters, self._queued(), aloft_of(again), lost)
 
     def _entry(self) -> Sequence[Change]:
         self._settle()
-        return self._ledger.entry(self._counters, self._queued(), self._aloft())
+        return self._ledger.entry(self._counters, self._queued(), aloft_of(self._sources))
 
     def _queued(self) -> dict[str, int]:
         return {node_id: edge.on_disk for node_id, edge in self._durable.items()}
-
-    def _aloft(self) -> dict[str, int]:
-        return {source.node_id: source.aloft for source in self._sources}
 
     def _edges(self) -> dict[str, EdgeSnapshot]:
         return {node_id: edge.snapshot() for node_id, edge in self._durable.items()}
@@ -99,3 +98,13 @@ class Books:
         if node_id not in self._durable:
             return Ledgered.PLAIN
         return Ledgered.TARGET if isinstance(self._nodes[node_id], Sink) else Ledgered.HOLDER
+
+
+def aloft_of(sources: Sequence[SourceLoop]) -> dict[str, Figures]:
+    """What batches have brought about of which nothing is on its way to disk yet, by node: it has not come so far."""
+    own = [
+        {source.node_id: (0, messages, messages, 0, 0, 0, 0)}
+        for source in sources
+        if (messages := sum(token.aloft for token in source.aloft))
+    ]
+    return sums([*own, *(token.passed for source in sources for token in source.aloft)])

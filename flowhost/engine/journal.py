@@ -140,7 +140,7 @@ class Origin:
 
     Attributes:
         rides: which appends its batches take along.
-        aloft: messages of which nothing is on its way to disk yet; known of sources.
+        aloft: batches of which nothing is on its way to disk yet; known of sources.
         in_flight: batches on their way to disk.
         paused: settled batches wait until it is over, to leave together.
     """
@@ -153,7 +153,7 @@ class Origin:
         left: Callable[[Sequence[Token]], None],
     ) -> None:
         self.rides = Rides.NONE
-        self.aloft = 0
+        self.aloft: dict[Token, None] = {}
         self.in_flight = 0
         self.paused = False
         self.leaving = leaving
@@ -177,9 +177,9 @@ class Origin:
         if not self.paused and self.has_settled():
             self._journal.settled(self)
 
-    def landed(self, messages: int) -> None:
-        """So many messages are on their way to disk."""
-        self.aloft -= messages
+    def landed(self, token: Token) -> None:
+        """What follows from a batch is on its way to disk."""
+        self.aloft.pop(token, None)
 
     def has_settled(self) -> bool:
         """Whether the first batch waiting is settled."""

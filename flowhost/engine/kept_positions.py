@@ -40,8 +40,9 @@ class KeptPositions:
     def open(self, position: Any, messages: int = 0) -> Token:
         """A token for a batch of so many messages at this position."""
         token = self.origin.open(position)
-        token.aloft = messages
-        self.origin.aloft += messages
+        if messages:
+            token.aloft = messages
+            self.origin.aloft[token] = None
         self._under_way.append(token)
         return token
 

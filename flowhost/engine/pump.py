@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from flowhost.engine.counters import NodeCounters
 from flowhost.engine.failure import Failure
@@ -13,6 +15,9 @@ from flowhost.engine.segment import Ported, Segment
 from flowhost.engine.station import Station
 from flowhost.engine.token import Token
 from flowhost.sdk import Message
+
+if TYPE_CHECKING:
+    from flowhost.engine.passage import Passage
 
 YIELD_AFTER_S = 0.002
 CHUNK = 1000
@@ -53,12 +58,18 @@ class Pump:
         """Messages for this node are handed to the station."""
         self._stations[node_id] = station
 
-    async def feed(self, node_id: str, port: str, messages: Sequence[Message], token: Token) -> None:
+    async def feed(
+        self, node_id: str, port: str, messages: Sequence[Message], token: Token, passage: Passage | None = None
+    ) -> None:
         """Send messages on from an output; ends one branch of the token when all of them have a place."""
         for start in range(0, len(messages), CHUNK):
             chunk = messages if len(messages) <= CHUNK else messages[start : start + CHUNK]
             deliveries: Deliveries = []
-            self.spread(node_id, port, chunk, deliveries)
+            spread = partial(self.spread, node_id, port, chunk, deliveries)
+            if passage is not None and token.aloft:
+                passage.note(token, spread)
+            else:
+                spread()
             await self.deliver(deliveries, token)
             await self.breathe()
         token.done()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from flowhost.engine.backoff import Backoff
@@ -12,6 +12,7 @@ from flowhost.engine.failure import UNDECODABLE, Failure, reason_of
 from flowhost.engine.kept_positions import KeptPositions
 from flowhost.engine.load import Rides
 from flowhost.engine.notices import NoticeBoard
+from flowhost.engine.passage import Passage
 from flowhost.engine.pump import Deliveries, Pump
 from flowhost.engine.token import Positions, Token
 from flowhost.errors import ConfigError, PermanentError, TemporaryError
@@ -65,6 +66,7 @@ class SourceLoop:
         self._telling = asyncio.Lock()
         self._told = node.is_replayable(node.config)
         self._task: asyncio.Task[None] | None = None
+        self._passage: Passage | None = None
         self._emitting = False
         self._stopping = False
 
@@ -74,9 +76,13 @@ class SourceLoop:
         return self._told
 
     @property
-    def aloft(self) -> int:
-        """Messages handed over of which nothing is on its way to disk yet."""
-        return self._positions.origin.aloft if isinstance(self._positions, KeptPositions) else 0
+    def aloft(self) -> Collection[Token]:
+        """Batches handed over of which nothing is on its way to disk yet."""
+        return self._positions.origin.aloft if isinstance(self._positions, KeptPositions) else ()
+
+    def note(self, passage: Passage) -> None:
+        """Note from now on what batches bring about while they are aloft."""
+        self._passage = passage
 
     def take_along(self, rides: Rides) -> None:
         """Which appends are part of the transactions of its batches."""
@@ -211,7 +217,7 @@ class SourceLoop:
             if messages:
                 counters.out += len(messages)
                 self.last[self.node_id, port] = messages[-1]
-            await self._pump.feed(self.node_id, port, messages, token)
+            await self._pump.feed(self.node_id, port, messages, token, self._passage)
             if positions is not None and not self._told:
                 await positions.empty()
 

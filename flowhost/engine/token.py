@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from typing_extensions import override
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from flowhost.engine.load import Load
 
 
+Figures: TypeAlias = tuple[int, ...]
+"""What a ledger keeps of a node, see `flowhost.engine.passage`."""
+
+
 class Tracker(Protocol):
     """Where a batch comes from: hears when a token has settled."""
 
@@ -22,8 +26,8 @@ class Tracker(Protocol):
         """Some token has settled; look whether it is the first one waiting."""
         ...
 
-    def landed(self, messages: int) -> None:
-        """So many messages are on their way to disk."""
+    def landed(self, token: Token) -> None:
+        """What follows from a batch is on its way to disk; the token still says what was aloft."""
         ...
 
 
@@ -35,10 +39,11 @@ class Token:
     Attributes:
         load: what the batch brings about on disk; None where nothing is written, and once it has been.
         aloft: its messages, while none of them is on the way to disk.
+        passed: what it has brought about meanwhile in the figures of nodes, by node.
         settlement: how the batch ended; None while branches are open.
     """
 
-    __slots__ = ("_open", "_position", "aloft", "load", "settlement", "tracker")
+    __slots__ = ("_open", "_position", "aloft", "load", "passed", "settlement", "tracker")
 
     def __init__(self, tracker: Tracker | None = None, position: Any = None, load: Load | None = None) -> None:
         self._open = 1
@@ -46,6 +51,7 @@ class Token:
         self.tracker = tracker
         self.load = load
         self.aloft = 0
+        self.passed: dict[str, Figures] = {}
         self.settlement: Settlement | None = None
 
     def carrier(self) -> Token | None:
@@ -75,8 +81,14 @@ class Token:
     def land(self) -> None:
         """What follows from this batch is on its way to disk: from now on it counts as having come."""
         if self.aloft and self.tracker is not None:
-            self.tracker.landed(self.aloft)
+            self.tracker.landed(self)
             self.aloft = 0
+            self.passed = {}
+
+    def passes(self, node_id: str, figures: Figures) -> None:
+        """Note what a batch that is aloft has brought about in the figures of a node."""
+        known = self.passed.get(node_id)
+        self.passed[node_id] = figures if known is None else tuple(a + b for a, b in zip(known, figures, strict=True))
 
     def split(self, branches: int = 1) -> None:
         """So many more branches carry this batch."""
@@ -194,7 +206,7 @@ class PositionTracker:
         if self._tokens and self._tokens[0].settlement is not None:
             self._ready.set()
 
-    def landed(self, messages: int) -> None:
+    def landed(self, token: Token) -> None:
         """Nothing of it goes to disk."""
 
     async def ready(self) -> None:

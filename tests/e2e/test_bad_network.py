@@ -186,12 +186,19 @@ class Trial:
     def fall_silent(self) -> None:
         """Let all links go half-open until the run has said of every one that it is lost; then all is well again."""
         self._flow()
+        # what waited on disk arrives before the links of its sources are back
+        wait(self._all_stand, lambda: f"all links are back: {self.run.err[-20:]}", 60)
         start = len(self.run.err)
         self.network.silence("office")
         time.sleep(0.5)  # everybody there gets something to do
         self.network.silence("plant")
         self._await_detection(start)
         self.network.restore()
+
+    def _all_stand(self) -> bool:
+        """What was said last of every connection that was lost is that it is back."""
+        last = {name: line for line in self.run.err for name in SIDES if f" connection {name}: " in line}
+        return all(" INFO " in line for line in last.values())
 
     def _await_detection(self, start: int) -> None:
         began = time.monotonic()

@@ -20,7 +20,9 @@ from flowhost.engine.outbox.burial import stays_unconfirmed
 from flowhost.engine.outbox.changes import Change, KeepLedger
 from flowhost.engine.outbox.codec import DamagedRowError, decode
 from flowhost.engine.outbox.outbox import Outbox
+from flowhost.engine.passage import NOTHING
 from flowhost.engine.snapshot import EdgeSnapshot, LedgerSnapshot, NodeTotals
+from flowhost.engine.token import Figures
 from flowhost.errors import HostError
 from flowhost.sdk import Clock
 
@@ -113,19 +115,19 @@ class Ledger:
         return LedgerSnapshot(since_ns=self._since_ns, nodes=nodes)
 
     def entry(
-        self, counters: Mapping[str, NodeCounters], queued: Mapping[str, int], aloft: Mapping[str, int]
+        self, counters: Mapping[str, NodeCounters], queued: Mapping[str, int], aloft: Mapping[str, Figures]
     ) -> Sequence[Change]:
         """What has changed since the last call, to be written together with what goes to disk now.
 
         Args:
             counters: by node.
             queued: messages that ever came to queues on disk, these included, by node.
-            aloft: messages a source has counted of which nothing goes to disk yet, by node: if the process dies now,
+            aloft: what was counted of batches of which nothing goes to disk yet, by node: if the process dies now,
                 they have not come.
         """
         changed = []
         for node_id, own in counters.items():
-            row = self._row(node_id, own, queued.get(node_id), aloft.get(node_id, 0), 0)
+            row = self._row(node_id, own, queued.get(node_id), aloft.get(node_id, NOTHING), 0)
             if self._saved.get(node_id, _NOTHING) != row:
                 self._saved[node_id] = row
                 changed.append((node_id, row))
@@ -136,7 +138,7 @@ class Ledger:
         self,
         counters: Mapping[str, NodeCounters],
         queued: Mapping[str, int],
-        aloft: Mapping[str, int] = {},
+        aloft: Mapping[str, Figures] = {},
         lost: Mapping[str, int] = {},
     ) -> None:
         """Have all of it written, if something has changed since the last call; a full disk may have held entries up.
@@ -148,7 +150,7 @@ class Ledger:
             lost: messages that end with this run, by node: what waits in memory and cannot come again.
         """
         rows: dict[str, Any] = {
-            node_id: self._row(node_id, own, queued.get(node_id), aloft.get(node_id, 0), lost.get(node_id, 0))
+            node_id: self._row(node_id, own, queued.get(node_id), aloft.get(node_id, NOTHING), lost.get(node_id, 0))
             for node_id, own in counters.items()
         }
         rows = {node_id: row for node_id, row in rows.items() if node_id in self._saved or row != _NOTHING}
@@ -159,17 +161,18 @@ class Ledger:
         self._saved.update(rows)
         self._outbox.submit([KeepLedger(self._flow, list(rows.items()))], lambda _: None, stays_unconfirmed)
 
-    def _row(self, node_id: str, own: NodeCounters, queued: int | None, aloft: int, lost: int) -> tuple[int, ...]:
+    def _row(self, node_id: str, own: NodeCounters, queued: int | None, aloft: Figures, lost: int) -> tuple[int, ...]:
         base = self._base[node_id]
         totals = base.totals
+        in_, made, out, used, filtered, dead, dropped = aloft
         return (
-            totals.in_ + own.in_ + own.resting,
-            totals.made + own.made - aloft,
-            totals.out + own.out + own.rerouted - aloft,
-            totals.used + own.used,
-            totals.filtered + own.filtered,
-            totals.dead + own.dead,
-            totals.dropped + own.dropped + lost,
+            totals.in_ + own.in_ + own.resting - in_,
+            totals.made + own.made - made,
+            totals.out + own.out + own.rerouted - out,
+            totals.used + own.used - used,
+            totals.filtered + own.filtered - filtered,
+            totals.dead + own.dead - dead,
+            totals.dropped + own.dropped + lost - dropped,
             totals.drift,
             base.refused + own.refused,
             base.refused_dead + own.refused_dead,

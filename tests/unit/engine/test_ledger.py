@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from flowhost.engine import books
+from flowhost.engine.outbox.ledger import read_ledger
 from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.snapshot import FlowSnapshot
 from flowhost.errors import NotConnectedError
@@ -231,3 +232,51 @@ async def test_after_any_number_of_deaths_it_adds_up(
     assert all(getattr(node, name) >= 0 for node in ledger.nodes.values() for name in ("in_", "made", "out", "used"))
     assert ledger.nodes["src"].out == edges[queue].in_, f"seed {seed}: {ledger}"
     assert not any(node.drift for node in ledger.nodes.values()), f"seed {seed}: {ledger}"
+
+
+async def test_a_batch_that_waits_for_room_when_all_dies_has_come_nowhere(
+    rig, control, node, open_box, monkeypatch, eventually, tmp_path
+) -> None:
+    monkeypatch.setattr(books, "SAVE_S", 0.01)
+    gate = asyncio.Event()
+
+    async def write(messages):
+        await gate.wait()
+        control.written.extend(messages)
+
+    control.write = write
+    end = node("end", "t.sink")
+    end.delivery["max_messages"] = 10
+    # something else goes on meanwhile, and has the ledger written
+    beat = node("beat", "inject", messages=[{"payload": 0}], every_s=0.02)
+    flow = rig.flow(
+        node("src", "t.source"), node("mid", "map", set={"v": "payload"}), end, beat, node("off", "discard"),
+        wires="src -> mid, mid -> end, beat -> off",
+    )  # fmt: skip
+    sent = [[Message(n, Meta("t", n, id=str(n))) for n in range(first, first + 10)] for first in (0, 10)]
+    control.batches, control.stay_open = sent, True
+    box = await open_box()
+    runner = await rig.runner(flow, outbox=box)
+    await runner.start()
+    await eventually(lambda: runner.snapshot().nodes["mid"].in_ == 20)
+
+    async def kept() -> dict[str, int]:
+        found = await asyncio.to_thread(read_ledger, tmp_path / "outbox.db", flow.id)
+        return {} if found is None else {name: figures.out for name, figures in found.nodes.items()}
+
+    async with asyncio.timeout(10):
+        first = await kept()
+        while (written := await kept()).get("beat", 0) <= first.get("beat", 0) + 1:
+            await asyncio.sleep(0.01)
+    assert (written["src"], written["mid"]) == (10, 10)
+    box.takes = 0
+    await runner.stop(0.0)
+    gate.set()
+    control.batches, control.positions = sent[1:], []
+    runner = await rig.runner(flow, outbox=await open_box())
+    await runner.start()
+    await eventually(lambda: len(control.written) >= 20)
+    await runner.stop(5)
+    snapshot = runner.snapshot()
+    assert totals(snapshot, "src") == {"made": 20, "out": 20}
+    assert totals(snapshot, "mid") == totals(snapshot, "end") == {"in": 20, "out": 20}

@@ -68,7 +68,10 @@ export class Trouble {
     for (const [id, card] of view.cards) {
       const type = types[scene.nodes.get(id)?.node.type];
       const says = silent(type, view.figures.get(`n:${id}`), since, Date.now());
-      card.root.dataset.silent = says ? words.silent.replace("{time}", time) : "";
+      const text = says ? words.silent.replace("{time}", time) : "";
+      // an attribute that is written is drawn anew, also where it is the same
+      if ((card.root.dataset.silent ?? "") === text) continue;
+      card.root.dataset.silent = text;
       card.root.title = says ? exact(since) : "";
     }
   }
