@@ -37,7 +37,7 @@ class DeleteDialog:
             Tag("h2", title)
             self._lead = Tag("p", "", "fh-sub", data_testid="delete-lead")
             self._costs = Tag("div", "", "fe-problem-list", data_testid="delete-costs")
-            with Tag("div", "", "fh-dialog-buttons"):
+            with Tag("div", "", "fh-dialog-buttons fh-says"):
                 self._alert = Alert()
                 self._work = link(t("delete.work"), Wanted(flow=flow_id).address(), "fh-button")
                 self._cancel = Button(t("delete.cancel"), "close", self._close, "fh-quiet")

@@ -48,7 +48,7 @@ class DeployDialog:
             self._note.props("outlined dense autofocus autogrow").classes("fe-note-field").mark("deploy-note")
             self._note.on("keydown.ctrl.enter.prevent", self._on_key)
             self._note.on("keydown.meta.enter.prevent", self._on_key)
-            with Tag("div", "", "fh-dialog-buttons"):
+            with Tag("div", "", "fh-dialog-buttons fh-says"):
                 self._alert = Alert()
                 Button(t("deploy.cancel"), "close", self._close, "fh-quiet")
                 self._anyway = Button(t("deploy.anyway"), "warning", self._on_anyway, data_testid="deploy-anyway")

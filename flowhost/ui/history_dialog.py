@@ -40,7 +40,7 @@ class HistoryDialog:
             Tag("h2", t("history.title"))
             Tag("p", t("history.text"), "fh-sub")
             self._list = Tag("div", "", "fe-history", data_testid="history")
-            with Tag("div", "", "fh-dialog-buttons"):
+            with Tag("div", "", "fh-dialog-buttons fh-says"):
                 self._alert = Alert()
                 Button(t("history.discard"), "undo", self._on_discard, "fh-quiet", data_testid="draft-discard")
                 Button(t("history.close"), "close", self._close)

@@ -30,7 +30,7 @@ class NewFlowDialog:
             self._name.on("keydown.enter", self._on_create)
             self._area = ui.input(t("new.area")).props("outlined dense").classes("fe-note-field")
             self._area.props["data-testid"] = "new-area"
-            with Tag("div", "", "fh-dialog-buttons"):
+            with Tag("div", "", "fh-dialog-buttons fh-says"):
                 self._alert = Alert()
                 Button(t("new.cancel"), "close", self._close, "fh-quiet")
                 Button(t("new.do"), "check", self._on_create, "fh-primary", data_testid="new-do")

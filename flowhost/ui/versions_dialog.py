@@ -41,7 +41,7 @@ class VersionsDialog:
             self._lead = Tag("p", "", "fh-sub", data_testid="versions-lead")
             self._costs = Tag("div", "", "fe-problem-list")
             self._list = Tag("div", "", "fe-history", data_testid="versions")
-            with Tag("div", "", "fh-dialog-buttons"):
+            with Tag("div", "", "fh-dialog-buttons fh-says"):
                 self._alert = Alert()
                 self._back = Button(
                     t("versions.back"), "arrow_back", self.open, "fh-quiet", data_testid="versions-back"

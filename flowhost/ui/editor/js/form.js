@@ -41,7 +41,7 @@ export function field(fact, context) {
   const problems = found.map((one) => el("div", `fe-problem fe-problem-${one.severity}`, { role: "alert" }, icon(one.severity === "error" ? "error_outline" : "warning_amber"), one.message));
   const help = fact.docs ? el("div", "fe-help", { id: `${id}-help` }, ...prose(fact.docs, context.titles)) : null;
   const wrong = found.some((one) => one.severity === "error");
-  const root = el("div", `fe-field${wrong ? " fe-wrong" : ""}`, { "data-testid": "field", "data-field": key }, head, input, ...problems, help);
+  const root = el("div", `fe-field${wrong ? " fe-wrong" : ""}${found.length ? " fe-told" : ""}`, { "data-testid": "field", "data-field": key }, head, input, ...problems, help);
   // what is said of the text before does not hold for the one being typed
   root.addEventListener("input", () => (root.dataset.typing = ""));
   root.addEventListener("focusout", (event) => event.target.value === event.target.dataset.before && delete root.dataset.typing);

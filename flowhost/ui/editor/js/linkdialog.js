@@ -190,7 +190,7 @@ export class LinkDialog {
     input.value = link.name ||= link.suggested ?? "";
     input.addEventListener("input", () => (link.name = input.value.trim()));
     const wrong = this.place === "name" ? el("div", "fe-problem fe-problem-error", { role: "alert" }, this.fault) : null;
-    return el("div", "fe-field", {}, el("div", "fe-field-head", {}, el("label", "fe-label", { for: "fl-name" }, words.link_name, el("span", "fe-required", {}, "*"))), input, wrong, el("div", "fe-help", {}, words.link_name_help));
+    return el("div", wrong ? "fe-field fe-told" : "fe-field", {}, el("div", "fe-field-head", {}, el("label", "fe-label", { for: "fl-name" }, words.link_name, el("span", "fe-required", {}, "*"))), input, wrong, el("div", "fe-help", {}, words.link_name_help));
   }
 
   #scope() {
