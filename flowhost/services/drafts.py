@@ -121,6 +121,7 @@ class DeployPlan:
         running: it runs now.
         orphans: messages by the node they wait before that would become dead letters; such a deployment has to be
             confirmed.
+        empty: the deployed revision has no nodes.
     """
 
     rev: int
@@ -131,6 +132,7 @@ class DeployPlan:
     running: bool
     moved: bool = False
     orphans: Mapping[str, int] = field(default_factory=dict)
+    empty: bool = False
 
 
 @dataclass
@@ -264,7 +266,7 @@ class DraftService:
         return DeployPlan(
             rev=session.record.rev, deployed=deployed.number, changes=tuple(changes), problems=session.problems,
             restarts=restarts(changes), running=self._flows.is_running(flow_id), orphans=await self._orphans(session),
-            moved=_differs(session.record.document, deployed.document),
+            moved=_differs(session.record.document, deployed.document), empty=not deployed.document.get("nodes"),
         )  # fmt: skip
 
     async def deploy(

@@ -41,6 +41,7 @@ class DeployDialog:
         self._said: list[Mapping[str, Any]] = []
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("deploy.title")):
             Tag("h2", t("deploy.title"))
+            self._why = Tag("p", "", "fe-deploy-why", data_testid="deploy-why")
             self._lead = Tag("p", "", "fh-sub")
             self._problems = Tag("div", "", "fe-problem-list")
             self._changes = Tag("div", "", "fe-changes", data_testid="deploy-changes")
@@ -57,12 +58,13 @@ class DeployDialog:
                     t("deploy.start"), "play_arrow", self._on_start, "fh-primary", data_testid="deploy-start"
                 )
 
-    async def open(self, asked: Mapping[str, Any]) -> None:
+    async def open(self, asked: Mapping[str, Any], why: str = "") -> None:
         """Show what a draft would do.
 
         Args:
             asked: `rev` of the draft, and what the page `said` is wrong: `{place, message, text, noted}`, where `noted`
                 was seen on messages and is nothing lint knows.
+            why: why it is asked for, where the person did not ask for it.
         """
         rev, said = asked.get("rev"), asked.get("said")
         if not isinstance(rev, int):
@@ -70,7 +72,9 @@ class DeployDialog:
         self._said = [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
         self._rev = rev
         self._alert.take_back()
+        self._starts = False  # until there is a plan
         self._anyway.show_if(condition=False)
+        self._why.set_text(why).show_if(why)
         self._note.value = ""
         try:
             plan = await self._drafts.plan(caller(), self._flow_id)
@@ -81,6 +85,12 @@ class DeployDialog:
             self._rev = plan.rev
             self._show(plan)
         self._dialog.value = True
+
+    async def start_at_once(self, asked: Mapping[str, Any]) -> None:
+        """Deploy and start where nothing stands against it; else the dialog stays open and says what does."""
+        await self.open(asked)
+        if self._starts and "disabled" not in self._run.props:
+            await self._on_start()
 
     def _show(self, plan: DeployPlan) -> None:
         errors = [problem for problem in plan.problems if problem.severity == "error"]

@@ -43,7 +43,8 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         may_operate: the flow may be started and stopped.
         may_send: sources may be told to send by hand.
         on_deploy: told what somebody wants to deploy, as `DeployDialog.open` takes it.
-        on_switch: told `start` or `stop`.
+        on_start: told what somebody wants to start, as `StartDialog.open` takes it.
+        on_stop: the flow shall stop.
         on_history: the versions of the flow are asked for.
     """
 
@@ -56,7 +57,8 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         may_operate: bool,
         may_send: bool,
         on_deploy: Callable[[Mapping[str, Any]], Any],
-        on_switch: Callable[[str], Any],
+        on_start: Callable[[Mapping[str, Any]], Any],
+        on_stop: Callable[[], Any],
         on_history: Callable[[], Any],
     ) -> None:
         super().__init__()
@@ -72,7 +74,8 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         }
         self.props["facts"] = json.dumps(facts, default=str)
         self.on("deploy", lambda event: on_deploy(event.args) if isinstance(event.args, dict) else None)
-        self.on("switch", lambda event: on_switch(event.args) if event.args in ("start", "stop") else None)
+        self.on("start", lambda event: on_start(event.args) if isinstance(event.args, dict) else None)
+        self.on("switch", lambda _: on_stop())
         self.on("history", lambda _: on_history())
 
 

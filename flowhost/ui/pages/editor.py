@@ -14,6 +14,7 @@ from flowhost.ui.editor import FlowEditor
 from flowhost.ui.history_dialog import HistoryDialog
 from flowhost.ui.live import Live
 from flowhost.ui.shell import frame, not_found
+from flowhost.ui.start_dialog import StartDialog
 from flowhost.ui.tags import Tag, link
 from flowhost.ui.texts import t
 
@@ -44,10 +45,11 @@ def register(live: Live) -> None:
             dialog = DeployDialog(live, flow_id)
             history = HistoryDialog(live, flow_id)
 
-            async def switch(what: str) -> None:
-                flows = live.host.flows
+            starting = StartDialog(live, flow_id, dialog)
+
+            async def stop() -> None:
                 try:
-                    await (flows.start if what == "start" else flows.stop)(caller(), flow_id)
+                    await live.host.flows.stop(caller(), flow_id)
                 except FlowHostError as error:
                     ui.notify(str(error), type="negative", timeout=8000)
 
@@ -58,6 +60,7 @@ def register(live: Live) -> None:
                 may_operate=may(caller(), "flow.operate"),
                 may_send=may(caller(), "flow.send"),
                 on_deploy=dialog.open,
-                on_switch=switch,
+                on_start=starting.open,
+                on_stop=stop,
                 on_history=history.open,
             )

@@ -83,6 +83,7 @@ WORDS: dict[str, str] = {
     "unsent": "{count} edits not sent yet",
     "people": "Also here: {names}",
     "no_problems": "Flow is valid",
+    "no_nodes": "Flow is empty",
     "problems_why": "What the check of this drawing says. Whether the running flow works is said beside its state.",
     "errors_count": "{count} to fix",
     "warnings_count": "{count} to look at",

@@ -329,6 +329,15 @@ TEXTS: dict[str, str] = OTHERS | {
     "deploy.anyway": "Deploy all the same",
     "deploy.busy": "Deploying…",
     "deploy.done": "Revision {revision} is deployed.",
+    "deploy.why_empty": "Nothing could start: revision {revision}, which is deployed, has no nodes. Deploy the draft.",
+    # start from the editor
+    "start.title": "Start which one?",
+    "start.text": "The draft differs from revision {revision}, which is deployed. Only what is deployed runs.",
+    "start.text_only": "What you see is a draft and differs from revision {revision}. Only what is deployed runs.",
+    "start.empty": "Nothing would run: revision {revision}, which is deployed, has no nodes.",
+    "start.cancel": "Cancel",
+    "start.deployed": "Start revision {revision}",
+    "start.draft": "Deploy the draft and start",
     # new flow
     "new.button": "New flow",
     "new.title": "New flow",

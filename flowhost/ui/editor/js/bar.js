@@ -30,7 +30,7 @@ export class Bar {
       "button", "fh-button fh-primary fe-deploy", { type: "button", "data-testid": "deploy", onclick: () => editor.emit("deploy") },
       icon("rocket_launch"), el("span", "", {}, words.deploy),
     );
-    this.power = el("button", "fh-button", { type: "button", "data-testid": "flow-switch", onclick: () => ask("switch", this.running ? "stop" : "start") });
+    this.power = el("button", "fh-button", { type: "button", "data-testid": "flow-switch", onclick: () => this.#switch() });
     root.append(
       this.undo, this.redo, this.find, this.yaml, this.history, this.keys, this.role, this.line, el("span", "fh-grow"), this.people, this.rates, this.state, this.power,
       this.problems, this.changed, this.deploy,
@@ -60,11 +60,13 @@ export class Bar {
     const all = found.filter((one) => one.severity === "error");
     const errors = all.filter((one) => !one.calm).length;
     const open = all.length - errors;
+    const { doc } = this.editor.draft;
+    const drawn = !doc || Object.keys(doc.nodes).length > 0; // nothing is known before the draft has come
     const [worst, sign, text, count] = errors
       ? ["error", "error_outline", words.errors_count, all.length]
       : open
         ? ["open", "radio_button_unchecked", words.errors_open, open]
-        : found.length ? ["warning", "warning_amber", words.warnings_count, found.length] : ["", "check", words.no_problems, 0];
+        : found.length ? ["warning", "warning_amber", words.warnings_count, found.length] : drawn ? ["", "check", words.no_problems, 0] : ["none", "radio_button_unchecked", words.no_nodes, 0];
     this.problems.replaceChildren(icon(sign), el("span", "", {}, text.replace("{count}", count)));
     this.problems.title = words.problems_why;
     this.problems.dataset.worst = worst;
@@ -133,10 +135,22 @@ export class Bar {
   #deploy() {
     document.activeElement?.blur?.(); // a field that is being typed in is taken over first
     if (this.editor.findings.all()) this.editor.showProblems();
+    this.#onceSent((draft) => this.ask("deploy", { rev: draft.rev, said: this.#said() }));
+  }
+
+  /** The page decides what starts, so it has to know the draft as it stands here. */
+  #switch() {
+    if (this.running) return this.ask("switch", "stop");
+    document.activeElement?.blur?.();
+    return this.#onceSent((draft) => this.ask("start", { rev: draft.rev, said: this.#said() }));
+  }
+
+  /** Do something as soon as the host has all edits. */
+  #onceSent(then) {
     const { draft, words } = this.editor;
     const ask = () => {
       if (draft.pending.length) return false;
-      this.ask("deploy", { rev: draft.rev, said: this.#said() });
+      then(draft);
       return true;
     };
     if (ask()) return;

@@ -23,7 +23,7 @@ import { YamlView } from "./yamlview.js";
 
 export default {
   props: { facts: String },
-  emits: ["deploy", "switch", "history"],
+  emits: ["deploy", "start", "switch", "history"],
   template: `<div class="fe-editor" data-testid="editor"></div>`,
   mounted() {
     const facts = JSON.parse(this.facts);
