@@ -10,7 +10,8 @@ from flowhost.store import AlarmRecord
 
 Key = tuple[str, str, str]
 DOWN = "connection_down"
-STUCK = ("node_failed", "node_retrying")
+RETRYING = "node_retrying"
+STUCK = ("node_failed", RETRYING)
 WAITING = frozenset({"waiting_long", "waiting_many"})
 """Over by themselves once their target takes messages again. Disks, losses and dead letters ask for a person of their
 own, so they never stand beneath another alarm."""
@@ -53,16 +54,29 @@ def _near(alarm: AlarmRecord, standing: Mapping[Key, AlarmRecord], flow: FlowDoc
 def _first_of_each_target(
     alarms: Sequence[AlarmRecord], documents: Mapping[str, FlowDocument | None]
 ) -> Mapping[Key, AlarmRecord]:
-    """By the key of each connection that is down, the first one that found its target away."""
+    """By the key of each connection that is down and each node that tries again, the first that found its target so.
+
+    Nodes that stand still are left out: each of them wants a person of its own.
+    """
     first: dict[str, AlarmRecord] = {}
     target_of: dict[Key, str] = {}
-    for alarm in sorted(alarms, key=lambda one: (one.raised_at, one.id)):
+    # a connection that is down is the better cause: its nodes only notice
+    for alarm in sorted(alarms, key=lambda one: (one.kind != DOWN, one.raised_at, one.id)):
         flow = documents.get(alarm.flow_id)
-        entry = flow.connections.get(alarm.subject) if flow is not None and alarm.kind == DOWN else None
+        name = connection_of(alarm, flow) if flow is not None and alarm.kind in (DOWN, RETRYING) else ""
+        entry = flow.connections.get(name) if flow is not None else None
         if entry is not None:
             target_of[alarm.key] = _target(entry)
             first.setdefault(target_of[alarm.key], alarm)
     return {key: first[target] for key, target in target_of.items()}
+
+
+def connection_of(alarm: AlarmRecord, flow: FlowDocument) -> str:
+    """The connection an alarm is about, as its flow calls it; empty where it is about none."""
+    if alarm.kind == DOWN:
+        return alarm.subject
+    entry = flow.nodes.get(alarm.subject)
+    return entry.connection or "" if entry is not None and alarm.kind in STUCK else ""
 
 
 def _target(entry: ConnectionEntry) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flowhost.engine.snapshot import DiskSnapshot, FlowSnapshot, NodeSnapshot
 from flowhost.fleet import WorkerStatus
+from flowhost.services.alarm_words import reason_of
 from flowhost.services.live import LiveFlow
 from flowhost.store import Severity
 
@@ -38,6 +39,8 @@ class Condition:
         severity: how bad it is.
         text: what is wrong.
         advice: what to do.
+        reason: why, as the target says it; empty where `text` says it all.
+        waiting: messages that wait for it.
         hold_s: it is an alarm once it has lasted this long, seconds.
         lasting_s: how long it has lasted, as far as the worker knows, seconds.
         count: of something that cannot be undone; the alarm stands until somebody acknowledged that many.
@@ -50,6 +53,8 @@ class Condition:
     severity: Severity
     text: str
     advice: str
+    reason: str = ""
+    waiting: int = 0
     hold_s: float = 0.0
     lasting_s: float = 0.0
     count: int | None = None
@@ -204,11 +209,10 @@ class _Look:
             link = snapshot.connections[name]
             users = [node for node, entry in self._live.document.nodes.items() if entry.connection == name]
             waiting = sum(snapshot.nodes[node].pending for node in users if node in snapshot.nodes)
-            kept = f"; {_messages(waiting)} {'waits' if waiting == 1 else 'wait'} for it" if waiting else ""
             yield self._condition(
-                "connection_down", name, "error",
-                f"Connection {name} of {self._name} is {_down(link.text)}{kept}",
+                "connection_down", name, "error", f"Connection {name} of {self._name} is down",
                 "Check the device, the network and the settings of the connection; FlowHost goes on trying.",
+                reason=reason_of(link.text) or "it does not answer", waiting=waiting,
                 hold_s=self._limits.down_s, lasting_s=link.down_s,
             )  # fmt: skip
         for name, node in snapshot.nodes.items():
@@ -217,16 +221,18 @@ class _Look:
                 yield from self._node(name, node)
 
     def _node(self, name: str, node: NodeSnapshot) -> Iterator[Condition]:
-        reason = node.text or node.last_error
+        reason = reason_of(node.text or node.last_error)
         if node.state == "failed":
             yield self._condition(
-                "node_failed", name, "error", f"{self._title(name)} in {self._name} stands still: {reason}",
+                "node_failed", name, "error", f"{self._title(name)} in {self._name} stands still",
                 "Mend the cause, then stop and start the flow; messages for it wait.",
+                reason=reason, waiting=node.pending,
             )  # fmt: skip
         elif node.state == "retrying":
             yield self._condition(
-                "node_retrying", name, "error", f"{self._title(name)} in {self._name} does not get on: {reason}",
+                "node_retrying", name, "error", f"{self._title(name)} in {self._name} does not get on",
                 "See what its target says; FlowHost goes on trying, and messages wait.",
+                reason=reason, waiting=node.pending,
                 hold_s=self._limits.down_s, lasting_s=node.down_s,
             )  # fmt: skip
 
@@ -261,17 +267,12 @@ class _Look:
 
     def _condition(
         self, kind: str, subject: str, severity: Severity, text: str, advice: str, *,
-        hold_s: float = 0.0, lasting_s: float = 0.0, count: int | None = None,
+        reason: str = "", waiting: int = 0, hold_s: float = 0.0, lasting_s: float = 0.0, count: int | None = None,
     ) -> Condition:  # fmt: skip
         return Condition(
             kind=kind, flow_id=self._live.id, flow_name=self._name, subject=subject, severity=severity, text=text,
-            advice=advice, hold_s=hold_s, lasting_s=lasting_s, count=count,
+            advice=advice, reason=reason, waiting=waiting, hold_s=hold_s, lasting_s=lasting_s, count=count,
         )  # fmt: skip
-
-
-def _down(text: str) -> str:
-    """A state such as `down since 10:04:00: refused`, said once."""
-    return text if text.startswith("down") else f"down: {text or 'it does not answer'}"
 
 
 def _messages(number: int, what: str = "message") -> str:

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from flowhost.engine.outbox.census import take_census
 from flowhost.errors import ConflictError, HostError, NotFoundError
@@ -15,7 +15,7 @@ from flowhost.fleet import Fleet
 from flowhost.graph.document import FlowDocument
 from flowhost.services.access import Principal, demand
 from flowhost.services.alarm_book import LATCHED, AlarmBook
-from flowhost.services.alarm_causes import causes
+from flowhost.services.alarm_causes import causes, connection_of
 from flowhost.services.alarm_rules import (
     Condition,
     Thresholds,
@@ -25,6 +25,7 @@ from flowhost.services.alarm_rules import (
     lost_host_conditions,
     worker_conditions,
 )
+from flowhost.services.alarm_words import past
 from flowhost.services.keeper import FlowKeeper
 from flowhost.services.live import LiveFlow
 from flowhost.services.shared_connections import SharedConnections
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.5
 HOST_EVERY = 10
 """Looks between two questions to the host itself."""
+LATELY, LATELY_MOST = timedelta(hours=24), 20
+"""How far back, and how many alarms at most, a page shows of those that are over."""
 COUNT_AGAIN_S = 5.0
 """How old a count of a stopped flow's dead letters may be, seconds."""
 
@@ -93,12 +96,18 @@ class AlarmService:
         demand(principal, "alarm.read")
         standing = self._book.standing()
         found = causes(standing, self._document)
-        return tuple(_view(alarm, found.get(alarm.key)) for alarm in standing if alarm.id or self._refused)
+        return tuple(self._view(alarm, found.get(alarm.key)) for alarm in standing if alarm.id or self._refused)
 
     async def recent(self, principal: Principal, limit: int = 100) -> tuple[AlarmView, ...]:
         """Alarms, over or not, newest first."""
         demand(principal, "alarm.read")
         return tuple(_view(alarm) for alarm in await self._store.recent(limit))
+
+    async def lately(self, principal: Principal) -> tuple[AlarmView, ...]:
+        """Alarms that ended within the last day, the last first; in the past tense."""
+        demand(principal, "alarm.read")
+        ended = await self._store.over(datetime.now(UTC) - LATELY, LATELY_MOST)
+        return tuple(replace(_view(alarm), text=past(alarm.kind, alarm.text)) for alarm in ended)
 
     async def acknowledge(self, principal: Principal, alarm_id: int) -> AlarmView:
         """Say that one knows of it; one about what cannot be undone is over with that.
@@ -115,7 +124,14 @@ class AlarmService:
             raise NotFoundError(f"alarm {alarm_id}: it is over, or there never was one of this number")
         alarm = self._book.acknowledge(alarm, principal.name, datetime.now(UTC))
         await self._store.change([alarm])
-        return _view(alarm, causes(self._book.standing(), self._document).get(alarm.key))
+        return self._view(alarm, causes(self._book.standing(), self._document).get(alarm.key))
+
+    def _view(self, alarm: AlarmRecord, cause: AlarmRecord | None) -> AlarmView:
+        live = self._keeper.flows.get(alarm.flow_id)
+        name = connection_of(alarm, live.document) if live is not None else ""
+        # one a flow brings itself is looked at in the flow
+        own = live is None or name in live.document.connections or name not in self._shared.entries
+        return _view(alarm, cause, "" if own else name)
 
     def _document(self, flow_id: str) -> FlowDocument | None:
         live = self._keeper.flows.get(flow_id)
@@ -138,9 +154,9 @@ class AlarmService:
         await self._letters.renew()
         news = self._book.look(self._conditions(), self._is_over, time.monotonic(), datetime.now(UTC))
         for alarm in news.raised:
-            self._keeper.tell(alarm.flow_id, "error" if alarm.severity != "warning" else "warning", alarm.text)
+            self._keeper.tell(alarm.flow_id, "error" if alarm.severity != "warning" else "warning", _whole(alarm))
         for alarm in news.cleared:
-            self._keeper.tell(alarm.flow_id, "restored", f"over: {alarm.text}")
+            self._keeper.tell(alarm.flow_id, "restored", f"over: {past(alarm.kind, alarm.text)}")
         await self._keep(news.raised, news.changed)
 
     def _conditions(self) -> Iterator[Condition]:
@@ -227,5 +243,10 @@ class LetterCounts:
         return census.dead_letters
 
 
-def _view(alarm: AlarmRecord, cause: AlarmRecord | None = None) -> AlarmView:
-    return AlarmView(**vars(alarm), cause=cause.id if cause is not None else 0)
+def _view(alarm: AlarmRecord, cause: AlarmRecord | None = None, connection: str = "") -> AlarmView:
+    return AlarmView(**vars(alarm), cause=cause.id if cause is not None else 0, connection=connection)
+
+
+def _whole(alarm: AlarmRecord) -> str:
+    """What is wrong and why, in a line that stays."""
+    return f"{alarm.text}: {alarm.reason}" if alarm.reason else alarm.text

@@ -394,6 +394,9 @@ class AlarmView:
         acknowledged_by: who said that they know; empty if nobody did.
         acknowledged_at: when they said so, UTC.
         cause: id of the alarm it follows from while both stand, such as that of a connection that is down; else 0.
+        reason: why, as the target says it; known while the alarm stands, empty where `text` says it all.
+        waiting: messages that wait for it while it stands.
+        connection: the host's connection it is about; empty for one of the flow's own.
     """
 
     id: int
@@ -410,6 +413,9 @@ class AlarmView:
     acknowledged_by: str = ""
     acknowledged_at: datetime | None = None
     cause: int = 0
+    reason: str = ""
+    waiting: int = 0
+    connection: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

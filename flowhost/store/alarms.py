@@ -17,6 +17,7 @@ Severity = Literal["warning", "error", "critical"]
 
 CLEARED_KEPT = 1_000
 """Alarms that are over and still kept."""
+NOT_KEPT = frozenset({"id", "reason", "waiting"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,8 @@ class AlarmRecord:
         cleared_at: when it was over, UTC; None while it is not.
         acknowledged_by: who knows of it; empty if nobody said so.
         acknowledged_at: when they said so, UTC.
+        reason: why, in words; known while it stands, not kept.
+        waiting: messages that wait for it; likewise.
     """
 
     id: int = 0
@@ -52,6 +55,8 @@ class AlarmRecord:
     cleared_at: datetime | None = None
     acknowledged_by: str = ""
     acknowledged_at: datetime | None = None
+    reason: str = ""
+    waiting: int = 0
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -84,6 +89,16 @@ class AlarmStore:
 
         return await self._run(job)
 
+    async def over(self, since: datetime, limit: int) -> list[AlarmRecord]:
+        """Alarms that were over at this moment or later, the last first."""
+
+        def job(session: Session) -> list[AlarmRecord]:
+            ended = col(AlarmRow.cleared_at)
+            query = select(AlarmRow).where(ended >= since).order_by(ended.desc(), col(AlarmRow.id).desc()).limit(limit)
+            return [_record(row) for row in session.exec(query)]
+
+        return await self._run(job)
+
     async def add(self, alarms: Sequence[AlarmRecord]) -> list[AlarmRecord]:
         """Keep new alarms; the same ones with their ids. Of those that are over, the oldest go."""
 
@@ -112,7 +127,7 @@ class AlarmStore:
 
 
 def _values(alarm: AlarmRecord) -> dict[str, Any]:
-    return {name: value for name, value in vars(alarm).items() if name != "id"}
+    return {name: value for name, value in vars(alarm).items() if name not in NOT_KEPT}
 
 
 def _record(row: AlarmRow) -> AlarmRecord:

@@ -23,6 +23,11 @@ class AlarmGroup:
         return min((one.severity for one in (self.cause, *self.follow)), key=WORST_FIRST.index)
 
     @property
+    def waiting(self) -> int:
+        """Messages that wait for what is away, in all flows it holds up."""
+        return sum(one.waiting for one in (self.cause, *self.follow))
+
+    @property
     def flows(self) -> tuple[tuple[str, str], ...]:
         """Id and name of the flows it holds up, that of the cause first."""
         return tuple({one.flow_id: one.flow_name for one in (self.cause, *self.follow) if one.flow_id}.items())

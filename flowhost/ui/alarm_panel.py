@@ -10,6 +10,7 @@ from flowhost.errors import FlowHostError
 from flowhost.services.views import AlarmView
 from flowhost.ui import format as fmt
 from flowhost.ui.alarm_groups import AlarmGroup, grouped
+from flowhost.ui.anchors import anchor_of
 from flowhost.ui.caller import caller
 from flowhost.ui.letter_filter import Wanted
 from flowhost.ui.live import Live
@@ -88,9 +89,12 @@ class AlarmRow(Tag):
             self._dot = Tag("span")
             with Tag("div", "", "fh-alarm-text"):
                 self._what = Tag("div", "", "fh-alarm-what")
+                self._why = Tag("div", "", "fh-sub", data_testid="alarm-why")
                 with Tag("div", "", "fh-sub"):
                     self._advice = Tag("span")
                     self._link = link("", "/", "fh-link")
+                    self._to_connection = link(t("alarms.connection"), "/connections", "fh-link")
+                    self._to_connection.put("data-testid", "alarm-connection").mark("alarm-connection")
                 self._holds = Tag("div", "", "fh-sub", data_testid="alarm-holds")
                 self._follow = Follow()
             self._since = Tag("time", "", "fh-sub fh-alarm-since")
@@ -107,7 +111,10 @@ class AlarmRow(Tag):
         names = [name for _, name in group.flows]
         self._holds.set_text(t("alarms.holds", count=len(names), names=", ".join(names))).show_if(len(names) > 1)
         self._follow.show(group.follow)
-        self._what.set_text(fmt.thousands(alarm.text))
+        waits = t("alarms.waits", text=alarm.text, count=f"{group.waiting:,}") if group.waiting else alarm.text
+        self._what.set_text(fmt.thousands(waits))
+        self._why.set_text(fmt.thousands(alarm.reason)).show_if(alarm.reason)
+        self._to_connection.put("href", f"/connections#{anchor_of(alarm.connection)}").show_if(alarm.connection)
         self._advice.set_text(alarm.advice)
         work = alarm.kind == "dead_letters"
         self._link.set_text(t("alarms.work" if work else "alarms.open")).show_if(alarm.flow_id)

@@ -166,6 +166,9 @@ class Live:
         self.host = host
         self.status: Feed[HostStatus] = Feed("host", lambda: host.system.status(caller()), period_s=2.0)
         self.alarms: Feed[tuple[AlarmView, ...]] = Feed("alarms", lambda: host.alarms.list(caller()))
+        self.lately: Feed[tuple[AlarmView, ...]] = Feed(
+            "alarms that are over", lambda: host.alarms.lately(caller()), period_s=5.0
+        )
         self.overview: Feed[tuple[FlowOverview, ...]] = Feed(
             "overview",
             lambda: host.flows.list(caller()),

@@ -91,4 +91,4 @@ async def alarms_come_and_go(host: Host, broker: Any, server: Any) -> None:
     texts = [event.text for event in (await host.flows.detail(LOCAL_USER, "line")).events]
     for name in ("broker", "mes"):
         assert any(text.startswith(f"Connection {name} of Line 1 is down") for text in texts), texts
-        assert any(text.startswith(f"over: Connection {name} of Line 1 is down") for text in texts), texts
+        assert any(text.startswith(f"over: Connection {name} of Line 1 was down") for text in texts), texts

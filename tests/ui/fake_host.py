@@ -359,11 +359,12 @@ class FakeAlarms:
 
     def __init__(self) -> None:
         began = datetime.now(UTC) - timedelta(minutes=4)
+        self.over: list[AlarmView] = []
         self.standing = [
-            alarm(1, "connection_down", "critical", "broker", began,
-                  "Connection broker of Line 1 telemetry is down: 10.1.2.3:1883 does not answer; 12,034 messages wait "
-                  "for it",
+            replace(alarm(1, "connection_down", "critical", "broker", began,
+                  "Connection broker of Line 1 telemetry is down",
                   "Check the device, the network and the settings of the connection; FlowHost goes on trying."),
+                  reason="10.1.2.3:1883 does not answer", waiting=12_034),
             alarm(2, "waiting_long", "error", "out", began,
                   f"Messages for Unified namespace in {NASTY} wait for 4 min",
                   "See why its target does not take them; they arrive in order once it does."),
@@ -373,6 +374,9 @@ class FakeAlarms:
 
     async def list(self, principal: Principal) -> tuple[AlarmView, ...]:
         return tuple(self.standing)
+
+    async def lately(self, principal: Principal) -> tuple[AlarmView, ...]:
+        return tuple(self.over)
 
     async def acknowledge(self, principal: Principal, alarm_id: int) -> AlarmView:
         for index, one in enumerate(self.standing):

@@ -13,6 +13,7 @@ from flowhost.errors import FlowHostError
 from flowhost.services.access import may
 from flowhost.services.connection_views import ConnectionView, OwnConnectionView, TestView
 from flowhost.ui import format as fmt
+from flowhost.ui.anchors import anchor_of
 from flowhost.ui.caller import caller
 from flowhost.ui.editor.link_dialog import LinkDialog
 from flowhost.ui.live import Live
@@ -148,7 +149,7 @@ class Row(Tag):
         if view == self._view:
             return
         before, self._view = self._view, view
-        self.put("data-connection", view.name)
+        self.put("data-connection", view.name).put("id", anchor_of(view.name))
         self._dot.look(f"fh-dot fh-dot-{TONES[view.state]}")
         self._name.set_text(view.name)
         self._type.set_text(view.title)

@@ -9,6 +9,7 @@ from nicegui import ui
 from flowhost.services.views import FlowOverview
 from flowhost.ui.alarm_panel import AlarmPanel
 from flowhost.ui.import_dialog import ImportDialog
+from flowhost.ui.lately import Lately
 from flowhost.ui.live import Live
 from flowhost.ui.new_flow_dialog import NewFlowDialog
 from flowhost.ui.node_hits import NodeHits
@@ -35,11 +36,13 @@ def register(live: Live) -> None:
         flows = await live.overview.now()
         status = await live.status.now()
         alarms = await live.alarms.now()
+        over = await live.lately.now()
         with frame(live, "flows", t("overview.title")) as shell:
             page = Overview(live)
             page.show(flows)
             page.sums.show_host(status)
             page.alarms.show(alarms)
+            page.lately.show(over)
 
         def show(answer: tuple[FlowOverview, ...]) -> None:
             shell.fresh()
@@ -48,6 +51,7 @@ def register(live: Live) -> None:
         live.overview.follow(show, shell.stale)
         live.status.follow(page.sums.show_host, lambda _: None)
         live.alarms.follow(page.alarms.show, lambda _: None)
+        live.lately.follow(page.lately.show, lambda _: None)
 
 
 class Overview(Tag):
@@ -65,6 +69,7 @@ class Overview(Tag):
         with self:
             self.sums = Sums()
             self.alarms = AlarmPanel(live)
+            self.lately = Lately()
             self._bar()
             self._empty = self._empty_state()
             self._list()

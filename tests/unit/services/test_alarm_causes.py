@@ -66,3 +66,18 @@ def test_what_needs_a_person_of_its_own_stands_alone() -> None:
 
 def test_a_flow_that_is_gone_is_nobodys_cause() -> None:
     assert found(alarm("connection_down", "gone", "broker"), alarm("waiting_long", "gone", "out")) == {}
+
+
+def test_nodes_that_try_the_same_target_again_are_one_cause_whatever_flow_they_are_of() -> None:
+    first = alarm("node_retrying", "two", "out", 0)
+    later = alarm("node_retrying", "one", "out", 1)
+    apart = alarm("node_retrying", "other", "out", 2)
+    old = alarm("waiting_long", "one", "out", 3)
+    assert found(old, apart, later, first) == {later.key: first.key, old.key: first.key}
+    # a connection that is down says more, even where it was found later
+    down = alarm("connection_down", "one", "broker", 4)
+    assert found(first, down) == {first.key: down.key}
+
+
+def test_each_node_that_stands_still_wants_a_person_of_its_own() -> None:
+    assert found(alarm("node_failed", "one", "out"), alarm("node_failed", "two", "out", 1)) == {}

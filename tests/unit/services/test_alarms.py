@@ -23,6 +23,7 @@ from flowhost.fleet import WorkerStatus
 from flowhost.graph.jsonform import from_json
 from flowhost.services.access import LOCAL_USER, Principal
 from flowhost.services.alarm_rules import Thresholds, disk_conditions, flow_conditions, worker_conditions
+from flowhost.services.alarm_words import past
 from flowhost.services.host import Host
 from flowhost.services.live import LiveFlow
 from flowhost.services.settings import load_settings
@@ -76,8 +77,11 @@ async def test_a_target_that_is_away_is_an_alarm_until_it_is_not_needed(open_hos
     await until(three)
     worst = (await host.alarms.list(LOCAL_USER))[0]
     assert (worst.kind, worst.severity, worst.subject) == ("connection_down", "error", "broker")
-    assert worst.text.startswith("Connection broker of Line 1 is down since ")
-    assert "messages wait for it" in worst.text
+    assert worst.text == "Connection broker of Line 1 is down"
+    assert worst.reason
+    assert "next try" not in worst.reason
+    assert worst.waiting > 50
+    assert worst.connection == "", "the flow brings it itself"
     follow = {alarm.kind: alarm.cause for alarm in await host.alarms.list(LOCAL_USER)}
     assert follow == {"connection_down": 0, "waiting_long": worst.id, "waiting_many": worst.id}
     known = await host.alarms.acknowledge(LOCAL_USER, worst.id)
@@ -96,7 +100,10 @@ async def test_a_target_that_is_away_is_an_alarm_until_it_is_not_needed(open_hos
     await until(none)
     assert all(alarm.cleared_at for alarm in await host.alarms.recent(LOCAL_USER))
     events = (await host.flows.detail(LOCAL_USER, "line")).events
-    assert any(event.kind == "restored" and event.text.startswith("over: Connection broker") for event in events)
+    assert any(one.kind == "restored" and one.text == "over: Connection broker of Line 1 was down" for one in events)
+    ended = await host.alarms.lately(LOCAL_USER)
+    assert "Connection broker of Line 1 was down" in {alarm.text for alarm in ended}
+    assert all(alarm.cleared_at and alarm.cleared_at > alarm.since for alarm in ended)
     with pytest.raises(NotFoundError, match="it is over"):
         await host.alarms.acknowledge(LOCAL_USER, worst.id)
 
@@ -136,6 +143,8 @@ async def test_who_may_see_and_who_may_acknowledge(open_host) -> None:
         await host.alarms.list(Principal("eve"))
     with pytest.raises(ForbiddenError):
         await host.alarms.recent(Principal("eve"))
+    with pytest.raises(ForbiddenError):
+        await host.alarms.lately(Principal("eve"))
     with pytest.raises(ForbiddenError):
         await host.alarms.acknowledge(Principal("vera", frozenset({"viewer"})), 1)
 
@@ -188,11 +197,11 @@ def test_a_flow_in_order_has_no_alarm() -> None:
         ),
         (
             live_flow(snapshot(state="failed", text="password is wrong")), "node_failed",
-            "Namespace in Line 1 stands still: password is wrong",
+            "Namespace in Line 1 stands still",
         ),
         (
             live_flow(snapshot(state="retrying", text="locked")), "node_retrying",
-            "Namespace in Line 1 does not get on: locked",
+            "Namespace in Line 1 does not get on",
         ),
     ],
 )  # fmt: skip
@@ -232,14 +241,32 @@ def test_messages_that_wait_for_a_person_are_said() -> None:
     }
 
 
-def test_a_connection_is_called_down_once() -> None:
+def test_a_cause_is_said_once_and_without_what_changes_by_itself() -> None:
     made = FlowSnapshot(flow="line", nodes={"out": NodeSnapshot(state="running")})
-    for text, said in (
-        ("down since 10:04:00: refused", "down since 10:04:00: refused"),
-        ("connecting", "down: connecting"),
+    address = "broker 127.0.0.1:1"
+    for text, reason in (
+        ("down since 10:04:00: refused", "refused"),
+        ("down since 22 Nov 10:04:00: refused", "refused"),
+        (
+            f"down since 10:04:00: {address} is not connected: {address} refused the connection: see there; "
+            "next try in 2 s; 1 node waits",
+            f"{address} refused the connection: see there",
+        ),
+        ("connecting", "connecting"),
+        ("", "it does not answer"),
     ):
         made.connections = {"broker": ConnectionSnapshot(type="mqtt.broker", text=text, down_s=9)}
-        assert found(live_flow(made)) == {"connection_down": f"Connection broker of Line 1 is {said}"}
+        [one] = flow_conditions(live_flow(made), Thresholds(), 0)
+        assert (one.text, one.reason) == ("Connection broker of Line 1 is down", reason)
+
+
+def test_what_is_over_is_said_in_the_past() -> None:
+    kept_before = (
+        "Connection b of L is down since 10:04:00: refused; next try in 4 s; 1 node waits; 1,153 messages wait for it"
+    )
+    assert past("connection_down", kept_before) == "Connection b of L was down since 10:04:00: refused"
+    assert past("node_retrying", "Out in this is down does not get on") == "Out in this is down did not get on"
+    assert past("worker_lost", "worker-1 went away once") == "worker-1 went away once"
 
 
 def test_since_is_when_the_trouble_began_not_when_somebody_looked() -> None:

@@ -422,6 +422,43 @@ async def test_one_cause_is_one_alarm_with_what_follows_beneath(user: User, host
     await until(lambda: next(iter(user.find(marker="alarm").elements)).props["data-kind"] == "waiting_long")
 
 
+async def test_a_headline_says_what_is_down_and_what_waits_and_the_rest_stands_below(
+    user: User, host: Any, fake: ModuleType
+) -> None:
+    began = datetime.now(UTC)
+    stuck = replace(
+        fake.alarm(1, "node_retrying", "error", "out", began, "Out in Line 1 does not get on", "See it."),
+        reason="the database is locked", waiting=1000, connection="mes",
+    )  # fmt: skip
+    other = replace(stuck, id=2, flow_id="energy", flow_name="Energy", waiting=204, cause=1)
+    host.alarms.standing = [stuck, other]
+    await user.open("/")
+    [row] = user.find(marker="alarm").elements
+    what = next(e for e in row.descendants() if "fh-alarm-what" in e.classes)
+    assert what.text == "Out in Line 1 does not get on; 1\u202f204 messages wait"
+    assert below(row, "alarm-why").text == "the database is locked"
+    assert below(row, "alarm-holds").text == "Holds up 2 flows: Line 1 telemetry, Energy"
+    assert below(row, "alarm-connection").props["href"] == "/connections#connection-mes"
+    host.alarms.standing = [replace(stuck, connection="", waiting=1)]
+    await until(lambda: what.text == "Out in Line 1 does not get on; 1 message waits")
+    assert not below(row, "alarm-connection").visible
+
+
+async def test_alarms_that_are_over_are_folded_below(user: User, host: Any, fake: ModuleType) -> None:
+    await user.open("/")
+    await user.should_not_see("Over lately")
+    began = datetime.now(UTC) - timedelta(hours=1)
+    gone = replace(
+        fake.alarm(7, "connection_down", "error", "broker", began, "Connection broker was down", ""),
+        cleared_at=began + timedelta(minutes=12),
+    )  # fmt: skip
+    host.alarms.over = [gone]
+    await user.open("/")
+    await user.should_see("Over lately: 1")
+    words = [e.text for e in _one(user, "lately-line").descendants()]
+    assert words == ["Connection broker was down", f"over {clock(gone.cleared_at)}, stood 12\u202fmin"]
+
+
 async def test_alarms_that_do_not_fit_are_counted_and_shown_at_a_click(user: User, host: Any, fake: ModuleType) -> None:
     began = datetime.now(UTC)
     host.alarms.standing = [
