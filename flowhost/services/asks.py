@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowhost.errors import ConfigError, FlowHostError
 from flowhost.graph.document import ConnectionEntry
 from flowhost.services.access import Principal
+from flowhost.services.flow_names import called
 
 if TYPE_CHECKING:
     from flowhost.services.host import Host
@@ -78,7 +79,12 @@ class Asks:
 
     async def _change(self, who: Principal, args: Args) -> Any:
         name, config, version = take(args, "name", str), take(args, "config", dict), take(args, "version", int)
-        return asdict(await self._host.connections.change(who, name, config, version, _typed(args)))
+        return self._told(asdict(await self._host.connections.change(who, name, config, version, _typed(args))))
+
+    def _told(self, changed: dict[str, Any]) -> dict[str, Any]:
+        """With the flows that started anew as people call them: a page says them, nothing else."""
+        names = {live.id: called(live.document.name, live.id) for live in self._host.flows.all_live()}
+        return {**changed, "restarted": [names.get(flow, flow) for flow in changed["restarted"]]}
 
     async def _delete(self, who: Principal, args: Args) -> Any:
         await self._host.connections.delete(who, take(args, "name", str))
@@ -95,7 +101,7 @@ class Asks:
         return [asdict(view) for view in await self._host.secrets.list(who)]
 
     async def _put_secret(self, who: Principal, args: Args) -> Any:
-        return asdict(await self._host.secrets.put(who, take(args, "name", str), take(args, "value", str)))
+        return self._told(asdict(await self._host.secrets.put(who, take(args, "name", str), take(args, "value", str))))
 
     async def _delete_secret(self, who: Principal, args: Args) -> Any:
         await self._host.secrets.delete(who, take(args, "name", str))

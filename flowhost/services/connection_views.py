@@ -32,6 +32,7 @@ class ConnectionView:
         text: the same in words.
         used_by: ids of the flows that name it, deployed or being edited.
         running: those of them that run; they start anew when it changes.
+        called: all of those as people call them, by id.
         tested: what the last test since the host's start found.
     """
 
@@ -46,6 +47,7 @@ class ConnectionView:
     text: str
     used_by: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
+    called: Mapping[str, str] = field(default_factory=dict)
     tested: TestView | None = None
 
 

@@ -24,6 +24,7 @@ from flowhost.graph.shared import shared_names
 from flowhost.services.access import Principal, demand
 from flowhost.services.connection_views import ConnectionChanged, ConnectionView, LinkState, OwnConnectionView, TestView
 from flowhost.services.drafts import DraftService
+from flowhost.services.flow_names import called
 from flowhost.services.flows import FlowService
 from flowhost.services.keeper import FlowKeeper
 from flowhost.services.known_secrets import KnownSecrets
@@ -172,7 +173,8 @@ class ConnectionService:
             record = await self._record(name)
             users = await self._users(name)
             if users:
-                raise ConflictError(f"connection {name!r} is used by {', '.join(users)}: give them another one first")
+                names = ", ".join(map(self._called, users))
+                raise ConflictError(f"connection {name!r} is used by {names}: give them another one first")
             await self._store.delete(record.name)
             self._shared.drop(name)
             self._tested.pop(name, None)
@@ -310,6 +312,10 @@ class ConnectionService:
         deployed = {live.id for live in self._keeper.flows.values() if name in shared_names(live.document)}
         return tuple(sorted(deployed | await self._drafts.users_of(name)))
 
+    def _called(self, flow_id: str) -> str:
+        live = self._keeper.flows.get(flow_id)
+        return called(live.document.name if live is not None else "", flow_id)
+
     def _running(self, name: str) -> Sequence[LiveFlow]:
         """Flows that have it open, or shall."""
         flows = sorted(self._keeper.flows.values(), key=lambda live: live.id)
@@ -319,10 +325,12 @@ class ConnectionService:
         kind = self._catalog.connections.get(record.type)
         running = self._running(record.name)
         state, text = self._state(record, running)
+        used_by = await self._users(record.name)
         return ConnectionView(
             name=record.name, type=record.type, title=kind.spec.title if kind else record.type, config=record.config,
             version=record.version, changed_by=record.changed_by, changed_at=record.changed_at, state=state, text=text,
-            used_by=await self._users(record.name), running=tuple(live.id for live in running),
+            used_by=used_by, running=tuple(live.id for live in running),
+            called={flow: self._called(flow) for flow in {*used_by, *(live.id for live in running)}},
             tested=self._tested.get(record.name),
         )  # fmt: skip
 

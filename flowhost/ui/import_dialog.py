@@ -12,6 +12,7 @@ from nicegui.events import GenericEventArguments
 
 from flowhost.errors import ConfirmationError, FlowHostError
 from flowhost.services.flow_files import Conflicts, FlowSource, ImportChoices, ImportedFlow, ImportItem, OfConnections
+from flowhost.services.flow_names import called
 from flowhost.services.views import FlowOverview, ProblemView
 from flowhost.ui.caller import caller
 from flowhost.ui.live import Live
@@ -45,6 +46,7 @@ class ImportDialog:
         self._live = live
         self._imported = imported
         self._sources: list[FlowSource] = []
+        self._names: dict[str, str] = {}
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("import.title")):
             Tag("h2", t("import.title"))
             Tag("p", t("import.text"), "fh-sub")
@@ -109,6 +111,7 @@ class ImportDialog:
             return
         finally:
             self._do.busy(None)
+        self._names = {item.flow: called(item.title, item.flow) for item in items}
         if len(items) > 1 or any(_to_decide(item) for item in items):
             self._list(items)
         self._links.show_if(any(item.differing for item in items))
@@ -162,7 +165,7 @@ class ImportDialog:
             self._choices("anyway" if isinstance(error, ConfirmationError) else "do")
             return
         if all(one.done == "left out" for one in done):
-            self._alert.say(t("import.nothing", flow=", ".join(one.flow for one in done)))
+            self._alert.say(t("import.nothing", flow=", ".join(self._names.get(one.flow, one.flow) for one in done)))
             return
         faults = await self._show(done)
         if faults:
@@ -193,7 +196,7 @@ def _words(item: ImportItem) -> str:
     """What is to be known of a file."""
     if item.refused:
         return f"{item.source}: {item.refused}"
-    parts = [t(f"import.state.{item.state}", flow=item.flow, count=item.nodes)]
+    parts = [t(f"import.state.{item.state}", flow=called(item.title, item.flow), count=item.nodes)]
     if item.state == "exists" and item.running:
         parts.append(t("import.running"))
     if item.state == "exists" and item.edited:

@@ -159,15 +159,15 @@ class Row(Tag):
             "title", fmt.exact(view.changed_at)
         )
         self._show_result(view.tested)
-        if before is None or before.used_by != view.used_by:
-            self._show_users(view.used_by)
+        if before is None or (before.used_by, before.called) != (view.used_by, view.called):
+            self._show_users(view)
 
-    def _show_users(self, users: Sequence[str]) -> None:
+    def _show_users(self, view: ConnectionView) -> None:
         self._users.clear()
         with self._users:
-            Tag("span", t("connections.used_by") if users else t("connections.unused"))
-            for flow_id in users:
-                link(flow_id, f"/flows/{flow_id}", "fh-link fh-user")
+            Tag("span", t("connections.used_by") if view.used_by else t("connections.unused"))
+            for flow_id in view.used_by:
+                link(view.called.get(flow_id, flow_id), f"/flows/{flow_id}", "fh-link fh-user")
 
     def _show_result(self, tested: TestView | None) -> None:
         self._result.show_if(tested)

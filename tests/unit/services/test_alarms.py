@@ -108,6 +108,21 @@ async def test_a_target_that_is_away_is_an_alarm_until_it_is_not_needed(open_hos
         await host.alarms.acknowledge(LOCAL_USER, worst.id)
 
 
+async def test_an_alarm_leads_to_a_connection_of_the_host(open_host, until) -> None:
+    host = await open_host()
+    await host.connections.create(LOCAL_USER, "plant_broker", "mqtt.broker", {"host": "127.0.0.1", "port": 9})
+    own = "connections:\n  broker: {type: mqtt.broker, config: {host: 127.0.0.1, port: 9}}\n"
+    shared = FLOW.replace(own, "").replace("connection: broker", "connection: plant_broker")
+    await host.flows.import_file(LOCAL_USER, shared)
+    await host.flows.start(LOCAL_USER, "line")
+
+    async def down() -> bool:
+        found = {alarm.kind: alarm.connection for alarm in await host.alarms.list(LOCAL_USER)}
+        return found.get("connection_down") == "plant_broker"
+
+    await until(down)
+
+
 async def test_dead_letters_of_a_flow_that_stands_still_are_an_alarm_too(open_host, until, monkeypatch) -> None:
     monkeypatch.setattr("flowhost.services.alarms.COUNT_AGAIN_S", 0.2)
     host = await open_host()

@@ -70,6 +70,20 @@ async def test_a_flow_uses_the_hosts_connection_and_moves_with_it(host: Host, un
         await host.connections.show(ME, "plantdb")
 
 
+async def test_flows_that_use_it_are_called_by_name(host: Host, until, tmp_path: Path) -> None:
+    made = await host.connections.create(ME, "plantdb", "sql.database", url(tmp_path / "one.db"))
+    await host.flows.import_file(ME, FLOW.format(id="filler").replace("name: filler", "name: Filler line 1"))
+    await host.flows.import_file(ME, FLOW.format(id="plain"))
+    view = await host.connections.show(ME, "plantdb")
+    assert view.called == {"filler": "Filler line 1 (filler)", "plain": "plain"}
+    with pytest.raises(ConflictError, match=r"used by Filler line 1 \(filler\), plain: give"):
+        await host.connections.delete(ME, "plantdb")
+    await host.flows.start(ME, "filler")
+    changed = {"name": "plantdb", "config": url(tmp_path / "two.db"), "version": made.version}
+    answer = await host.asks.answer(ME, "connection.change", changed)
+    assert answer["value"]["restarted"] == ["Filler line 1 (filler)"]
+
+
 async def test_a_flows_own_connection_goes_before_the_hosts(host: Host, until, tmp_path: Path) -> None:
     own, shared = tmp_path / "own.db", tmp_path / "shared.db"
     await host.connections.create(ME, "plantdb", "sql.database", url(shared))

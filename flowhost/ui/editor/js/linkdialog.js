@@ -223,7 +223,7 @@ export class LinkDialog {
     const { words, link } = this;
     if (this.fault && this.place !== "name") this.warning.replaceChildren(el("div", "fe-problem fe-problem-error", { role: "alert", "data-testid": "link-fault" }, icon("error_outline"), el("span", "", {}, this.fault)));
     else if (this.allTheSame) this.warning.replaceChildren(el("div", "fe-problem fe-problem-warning", { role: "alert", "data-testid": "link-untested" }, icon("warning_amber"), el("span", "", {}, words.link_test_failed)));
-    else if (this.mayEdit && link.running.length) this.warning.replaceChildren(el("p", "fe-help", { "data-testid": "link-restarts" }, words.link_restarts.replace("{flows}", link.running.join(", "))));
+    else if (this.mayEdit && link.running.length) this.warning.replaceChildren(el("p", "fe-help", { "data-testid": "link-restarts" }, words.link_restarts.replace("{flows}", link.running.map((id) => link.called?.[id] ?? id).join(", "))));
     else this.warning.replaceChildren();
   }
 
