@@ -150,7 +150,9 @@ class ImportDialog:
                 look = "error" if item.refused else "warning" if _to_decide(item) else "fine"
                 with Tag("div", "", f"fe-problem fe-problem-{look}", data_testid="import-item"):
                     icon({"error": "error_outline", "warning": "warning_amber", "fine": "check"}[look])
-                    Tag("span", _words(item))
+                    with Tag("div"):
+                        Tag("span", _words(item))
+                        _problems(item)
 
     async def _take(self, *, confirm: bool) -> None:
         self._alert.take_back()
@@ -168,7 +170,8 @@ class ImportDialog:
             self._alert.say(t("import.nothing", flow=", ".join(self._names.get(one.flow, one.flow) for one in done)))
             return
         faults = await self._show(done)
-        if faults:
+        # who imports all the same has read them
+        if faults and not confirm:
             self._choices("do")
             self._alert.say(t("import.faulty", place=faults[0].place, message=faults[0].message, count=len(faults)))
             return
@@ -189,7 +192,8 @@ class ImportDialog:
 
 
 def _to_decide(item: ImportItem) -> bool:
-    return item.state == "exists" or bool(item.missing or item.differing)
+    # what is here just so is left as it is, whatever is wrong with it
+    return item.state == "exists" or bool(item.missing or item.differing or (item.errors and item.state == "new"))
 
 
 def _words(item: ImportItem) -> str:
@@ -208,6 +212,16 @@ def _words(item: ImportItem) -> str:
     if item.comments and item.state != "same":
         parts.append(t("import.comments"))
     return " ".join(parts)
+
+
+def _problems(item: ImportItem) -> None:
+    """All that keeps it from being started."""
+    if not item.errors or item.refused or item.state == "same":
+        return
+    Tag("span", " " + t("import.errors", count=len(item.errors)))
+    with Tag("ul", "", "fh-import-errors"):
+        for error in item.errors:
+            Tag("li", error, data_testid="import-error")
 
 
 def _sources(files: Any) -> list[FlowSource]:

@@ -162,6 +162,7 @@ class FakeFlows:
     def __init__(self) -> None:
         self.documents = dict(DOCUMENTS)
         self.deleted: list[str] = []
+        self.import_errors: tuple[str, ...] = ()
         self.states: dict[str, Any] = dict.fromkeys(self.documents, "running")
         self.states["opcua-to-sql"] = "failed"
         self.states["refuses"] = "stopped"
@@ -250,7 +251,7 @@ class FakeFlows:
 
     async def plan(self, principal: Principal, files: Any) -> tuple[ImportItem, ...]:
         refused = "" if "nodes" in files[0].text else "the flow has no nodes"
-        return (ImportItem(source=files[0].name, flow="imported", refused=refused),)
+        return (ImportItem(source=files[0].name, flow="imported", refused=refused, errors=self.import_errors),)
 
     async def take(self, principal: Principal, files: Any, choices: Any) -> tuple[ImportedFlow, ...]:
         doc = _small("imported", "Imported", "", [("a", "filter"), ("b", "log")])

@@ -24,6 +24,8 @@ IMPORTS: dict[str, str] = {
     "import.edited": "It has edits that are not deployed: they stay among its versions.",
     "import.missing": "No installed plugin brings {types}: those nodes keep their settings, but cannot run.",
     "import.differing": "It brings its own {names}, other than this host's of that name.",
+    "import.errors.one": "It cannot start with this problem:",
+    "import.errors": "It cannot start with these {count} problems:",
     "import.comments": "Its comments are not kept.",
     "import.use_host": "Use this host's connections where those in the file differ",
     "import.anyway": "Import anyway",

@@ -38,6 +38,15 @@ async def test_what_an_import_would_meet_is_listed_first(host: Host, flow: Any) 
     assert items[4].refused.startswith("line 1, column")
 
 
+async def test_all_that_keeps_a_file_from_starting_is_listed(host: Host, flow: Any) -> None:
+    wrong = flow("odd").replace("type: discard", "type: discrad").rstrip() + "\n  - gen -> nowhere\n"
+    [item] = await host.files.plan(LOCAL_USER, files(wrong))
+    said = "\n".join(item.errors)
+    assert "did you mean 'discard'?" in said
+    assert "nowhere" in said
+    assert len(item.errors) == 2
+
+
 async def test_running_flow_goes_on_with_what_came_and_editors_see_it(host: Host, flow: Any, until: Any) -> None:
     told: list[Any] = []
     await host.files.take(LOCAL_USER, files(flow()))

@@ -207,6 +207,21 @@ async def test_a_pasted_flow_is_imported(user: User) -> None:
     await until(lambda: "imported" in rows(user))
 
 
+async def test_a_file_that_could_not_start_is_not_imported_unasked(user: User, host: Any) -> None:
+    from flowhost.ui.import_dialog import FlowText
+
+    host.flows.import_errors = ("line 7: wires[0]: there is no node 'nowhere'", "line 9: unknown node type 'filtr'")
+    await user.open("/")
+    user.find(marker="import").click()
+    user.find(FlowText).trigger("content", "id: imported\nnodes: {}")
+    user.find(marker="import-do").click()
+    await user.should_see("It cannot start with these 2 problems")
+    assert texts(user, "import-error") == list(host.flows.import_errors)
+    assert "imported" not in rows(user)
+    user.find(marker="import-anyway").click()
+    await until(lambda: "imported" in rows(user))
+
+
 async def test_a_silent_host_is_said_to_be_silent(user: User, host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from flowhost.errors import HostError
 
