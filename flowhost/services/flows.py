@@ -242,6 +242,7 @@ class FlowService:
         if known is None:
             live = self.adopt(await save(), document)
             await self._look_over(live)
+            self._keeper.revised(live, by)
             return live
         async with known.lock:
             await self._take_on(known, document, save, by, confirm=confirm)
@@ -265,6 +266,7 @@ class FlowService:
         self.adopt(await save(), document)
         await self._look_over(live)
         if not runs or not has_to_restart(before, live.record):
+            self._keeper.revised(live, by)
             return
         try:
             await self._keeper.restart(live, by, self._drain_s)
@@ -329,10 +331,10 @@ class FlowService:
     ) -> None:
         """Run what ran with its new revision; if one does not start, all is as it was."""
         records = {live.id: record for live, record, _ in before}
+        anew = [live for live in ran if has_to_restart(records[live.id], live.record)]
         try:
-            for live in ran:
-                if has_to_restart(records[live.id], live.record):
-                    await self._keeper.restart(live, by, self._drain_s)
+            for live in anew:
+                await self._keeper.restart(live, by, self._drain_s)
         except ConfigError as error:
             # one transaction again; edits that were not deployed stand among the versions
             old = [new_revision(doc, record.base_dir, by, "an import was taken back") for _, record, doc in before]
@@ -345,6 +347,8 @@ class FlowService:
             for live in ran:
                 await self._keeper.restart(live, by, self._drain_s)
             raise ConfigError(f"nothing was imported, what ran runs again: {error.message}", error.place) from error
+        for one in {document.id for document in documents} - {live.id for live in anew}:
+            self._keeper.revised(self._keeper.flows[one], by)
 
     async def restart(
         self, live: LiveFlow, by: str, *, start: bool = False, why: str = "a connection was changed by"

@@ -126,6 +126,17 @@ class FlowKeeper(FleetListener):
         if live is not None and live.last_run is not None:
             self._note(live, _event(live.last_run, kind, text))
 
+    def revised(self, live: LiveFlow, by: str) -> None:
+        """Another revision is the deployed one, and no run had to end for it."""
+        goes_on = "; nothing starts anew" if live.run is not None else ""
+        event = _event(
+            live.last_run or 0, "info", f"revision {live.record.revision} deployed by {in_words(by)}{goes_on}"
+        )
+        if live.last_run is None:
+            live.note(event_view(event))  # there is no run whose history would keep it
+        else:
+            self._note(live, event)
+
     def watch(self, live: LiveFlow, change: int) -> None:
         """One more (1) or one less (-1) page looks at the flow's last values."""
         before, live.watchers = live.watchers, live.watchers + change

@@ -169,3 +169,24 @@ async def test_deploy_of_a_hundred_nodes_is_quick(host: Host) -> None:
         assert (row.state, row.revision) == ("running", gap)
     print(f"deploy of a running flow of 100 nodes: {', '.join(f'{1000 * s:.0f} ms' for s in took)}")
     assert min(took) < 5
+
+
+async def test_every_revision_is_a_line_of_what_happened(host: Host) -> None:
+    async def lines() -> list[str]:
+        events = (await host.flows.detail(LOCAL_USER, "line")).events
+        return [event.text for event in events if event.text.startswith("revision")]
+
+    by = "deployed by the user of this machine"
+    await host.flows.import_file(LOCAL_USER, WITHOUT)
+    assert await lines() == [f"revision 1 {by}"]
+    await host.flows.start(LOCAL_USER, "line")
+    await host.flows.import_file(LOCAL_USER, WITHOUT + "\nname: Line 1")
+    assert (await lines())[1:] == [f"revision 2 {by}; nothing starts anew"]
+    moved = (await asyncio.to_thread(read_flow, WITHOUT + "\nname: Line 1\narea: plant1")).document
+    await host.flows.deploy(LOCAL_USER, moved)
+    assert (await lines())[2:] == [f"revision 3 {by}; nothing starts anew"]
+    await host.flows.import_file(LOCAL_USER, WITHOUT.replace("topic: kept", "topic: other"))
+    assert (await lines())[3:] == [f"revision 4 {by}"], "it started anew"
+    await host.flows.stop(LOCAL_USER, "line")
+    await host.flows.roll_back(LOCAL_USER, "line", 1)
+    assert (await lines())[4:] == [f"revision 1 {by}"]
