@@ -42,7 +42,7 @@ class DeleteDialog:
                 self._work = link(t("delete.work"), Wanted(flow=flow_id).address(), "fh-button")
                 self._cancel = Button(t("delete.cancel"), "close", self._close, "fh-quiet")
                 self._stop = Button(t("delete.stop"), "stop", self._on_stop, "fh-primary", data_testid="delete-stop")
-                self._do = Button("", "delete_outline", self._on_do, "fh-primary", data_testid="delete-do")
+                self._do = Button("", "delete_outline", self._on_do, "fh-danger", data_testid="delete-do")
                 self._leave = link(t("delete.leave"), "/", "fh-button fh-primary").put("data-testid", "delete-leave")
 
     async def open(self) -> None:

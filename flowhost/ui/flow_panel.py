@@ -48,7 +48,7 @@ class FlowPanel(Tag):
     def show(self, detail: FlowDetail) -> None:
         """Bring it up to date."""
         self._about.set_text(detail.overview.description or t("flow.no_description"))
-        self._totals.show(detail.totals)
+        self._totals.show(detail.totals, detail.overview.dead_letters)
         self._problems_part.show_if(detail.problems)
         self._problems.show(
             [
@@ -75,8 +75,8 @@ class Totals(Tag):
             with Tag("dl", "", "fh-facts fh-ledger"):
                 self._numbers = {name: self._fact(name) for name in _TOTALS}
 
-    def show(self, totals: FlowTotals | None) -> None:
-        """Bring it up to date; nothing is shown of a flow that never ran."""
+    def show(self, totals: FlowTotals | None, open_letters: int) -> None:
+        """Bring it up to date; nothing is shown of a flow that never ran. Letters that were seen to alarm nobody."""
         self.show_if(totals)
         if totals is None:
             return
@@ -84,7 +84,8 @@ class Totals(Tag):
         for name, (row, number) in self._numbers.items():
             count = getattr(totals.sums, name)
             number.set_text(fmt.count(count)).put("data-count", count)
-            number.look("fh-bad" if count and name in ("dead", "dropped") else "")
+            bad = name == "dropped" or (name == "dead" and open_letters)
+            number.look("fh-bad" if count and bad else "")
             row.show_if(count or name in _ALWAYS)
 
     @staticmethod

@@ -175,7 +175,8 @@ class Question:
             self._why.put("placeholder", t("ask.why")).put("aria-label", t("ask.why")).show_if(asks_why)
             with Tag("div", "", "fh-dialog-buttons"):
                 Button(t("ask.cancel"), "close", self._close, "fh-quiet")
-                Button(t(f"ask.{verb}.do"), "check", self._on_do, "fh-primary", data_testid=f"{verb}-do")
+                look = "fh-danger" if verb == "discard" else "fh-primary"
+                Button(t(f"ask.{verb}.do"), "check", self._on_do, look, data_testid=f"{verb}-do")
 
     async def ask(self, text: str) -> str | None:
         """The reason (empty where none is wanted), or None if the user thought better of it."""

@@ -65,8 +65,8 @@ class NodePanel(Tag):
                     PathLines(paths, nodes)
             _settings(entry, kind)
 
-    def show(self, node: NodeView) -> None:
-        """Bring the figures up to date."""
+    def show(self, node: NodeView, open_letters: int) -> None:
+        """Bring the figures up to date; `open_letters` of the flow."""
         self._state.show(node.state)
         if self._send is not None:
             self._send.show(node)
@@ -78,7 +78,7 @@ class NodePanel(Tag):
         self._error_title.put("title", fmt.exact(at) if at else None)
         self._error_part.show_if(node.last_error)
         self._values.show(node.values)
-        self._ledger.show(node)
+        self._ledger.show(node, open_letters)
 
     def _head(self, entry: NodeEntry, kind: NodeTypeView | None, on_close: Callable[[], None]) -> None:
         with Tag("div", "", "fh-panel-head"):
@@ -140,8 +140,8 @@ class Ledger(Tag):
             self._sum = Tag("p", "", "fh-sub")
             self._drift = Tag("p", "", "fh-sub", data_testid="drift")
 
-    def show(self, node: NodeView) -> None:
-        """Show this node's counters."""
+    def show(self, node: NodeView, open_letters: int) -> None:
+        """Show this node's counters; dead letters that were all seen to alarm nobody."""
         totals = node.totals
         self._head.show_if(totals)
         for name, (row, label, number, in_all) in self._numbers.items():
@@ -152,7 +152,8 @@ class Ledger(Tag):
             if name == "out":
                 label.set_text(t("ledger.out_sink" if node.kind == "sink" else "ledger.out"))
             tone = {"dead": "fh-bad", "dropped": "fh-bad", "errors": "fh-warn"}.get(name, "")
-            tone = "" if name == "errors" and not is_recent(node.last_error_at) else tone
+            past = not is_recent(node.last_error_at) if name == "errors" else name == "dead" and not open_letters
+            tone = "" if past else tone
             number.set_text(fmt.count(count)).look(tone if count else "fh-zero")
             row.show_if(count or ever or name in ("out", "in_total" if node.kind != "source" else "made"))
         gone = node.out + node.used + node.filtered + node.dead + node.dropped + node.pending

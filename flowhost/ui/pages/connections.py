@@ -133,7 +133,7 @@ class Row(Tag):
                     data_testid="connection-open",
                 )  # fmt: skip
                 self._delete = Button(
-                    t("connections.delete"), "delete", self._on_delete, "fh-quiet", data_testid="connection-delete"
+                    t("connections.delete"), "delete", self._on_delete, data_testid="connection-delete"
                 )
                 self._delete.show_if(page.may_edit)
                 self._test.show_if(may(caller(), "connection.test"))

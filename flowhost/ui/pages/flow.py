@@ -125,7 +125,7 @@ class FlowPage(Tag):
             return
         node = next((node for node in self._now.detail.nodes if node.id == self._node), None)
         if node is not None:
-            self._node_panel.show(node)
+            self._node_panel.show(node, self._now.detail.overview.dead_letters)
 
 
 class FlowHead(Tag):

@@ -14,21 +14,22 @@ DEMO_WORDS: dict[str, str] = {
     "demo.meter": "Energy meter (Modbus)",
     "demo.database": "Database (plant.db)",
     "demo.broker.off": (
-        "Off: nobody can connect. What flows publish waits on disk. The sensors keep nothing: what they measure "
+        "When off: nobody can connect. What flows publish waits on disk. The sensors keep nothing: what they measure "
         "meanwhile never reaches FlowHost."
     ),
     "demo.plc.off": (
-        "Off: as if the controller had lost power. Flows that read it connect again by themselves and note the gap."
+        "When off: as if the controller had lost power. Flows that read it connect again by themselves and note the "
+        "gap."
     ),
-    "demo.meter.off": "Off: nobody answers the poll. It goes on by itself once the meter is back.",
+    "demo.meter.off": "When off: nobody answers the poll. It goes on by itself once the meter is back.",
     "demo.database.off": (
-        "Off: another program takes the write lock of the file and keeps it, as a long maintenance job would. "
+        "When off: another program takes the write lock of the file and keeps it, as a long maintenance job would. "
         "Rows wait on disk. FlowHost asks again after 0.5 s, then less often, at most a minute apart."
     ),
     "demo.sensor": "Old sensor of the capper",
     "demo.sensor.off": (
-        "Broken: one reading in four is a word in place of the number, as from a broken wire. No flow can convert a "
-        "word, so each becomes a dead letter; all other readings go on."
+        "When broken: one reading in four is a word in place of the number, as from a broken wire. No flow can convert "
+        "a word, so each becomes a dead letter; all other readings go on."
     ),
     "demo.sensor.on": "Measures",
     "demo.sensor.on_since": "Measures again since {since}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from types import ModuleType
@@ -113,3 +114,9 @@ def test_the_sum_names_what_there_is() -> None:
         "133 in + 1 waiting from before + 1 made by nodes = 1 delivered + 100 used to make others + 4 filtered out + "
         "18 waiting + 10 held by nodes + 2 ended dead"
     )
+
+
+async def test_what_off_means_is_said_as_a_condition(user: User) -> None:
+    await user.open("/demo")
+    for name in ("broker", "plc", "meter", "database", "sensor"):
+        assert re.search(r"When (off|broken): ", words(switch(user, name))), name

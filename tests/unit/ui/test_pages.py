@@ -416,6 +416,26 @@ async def test_alarms_stand_on_the_overview_until_they_are_over(user: User, host
     await user.should_not_see("3 dead letters", retries=40)
 
 
+async def test_dead_letters_that_were_seen_to_alarm_nobody(user: User) -> None:
+    def number() -> Any:
+        return next(e for e in _one(user, "totals").descendants() if e.props.get("data-count") == 13)
+
+    await user.open("/flows/line-telemetry")
+    assert "fh-bad" in number().classes
+    await user.open("/flows/energy")
+    assert "fh-bad" not in number().classes
+
+
+async def test_what_deletes_looks_like_it(user: User, host: Any) -> None:
+    host.flows.states["energy"] = "stopped"
+    await user.open("/flows/energy")
+    user.find(marker="flow-delete").click()
+    await user.should_see(marker="delete-do")
+    look = _one(user, "delete-do").classes
+    assert "fh-danger" in look
+    assert "fh-primary" not in look
+
+
 async def test_one_cause_is_one_alarm_with_what_follows_beneath(user: User, host: Any, fake: ModuleType) -> None:
     began = datetime.now(UTC)
     down = fake.alarm(1, "connection_down", "error", "broker", began, "broker is down", "Check the network.")
