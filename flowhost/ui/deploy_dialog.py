@@ -62,8 +62,9 @@ class DeployDialog:
         """Show what a draft would do.
 
         Args:
-            asked: `rev` of the draft, and what the page `said` is wrong: `{place, message, text, noted}`, where `noted`
-                was seen on messages and is nothing lint knows.
+            asked: `rev` of the draft, and what the page `said` is wrong: `{place, message, text, noted, unread}`. Lint
+                knows nothing of two kinds: `noted` was seen on messages, `unread` was typed and is no value of its
+                field, so that the draft does not hold it.
             why: why it is asked for, where the person did not ask for it.
         """
         rev, said = asked.get("rev"), asked.get("said")
@@ -94,9 +95,10 @@ class DeployDialog:
 
     def _show(self, plan: DeployPlan) -> None:
         errors = [problem for problem in plan.problems if problem.severity == "error"]
+        unread = [one for one in self._said if one.get("unread")]
         self._lead.set_text(_lead(plan))
         self._starts = not plan.running and may(caller(), "flow.operate")
-        idle = bool(errors) or not (plan.changes or plan.moved)
+        idle = bool(errors or unread) or not (plan.changes or plan.moved)
         self._do.put("disabled", True if idle else None)
         self._do.look(f"fh-button {'' if self._starts else 'fh-primary'}")
         self._run.show_if(self._starts)
@@ -107,14 +109,10 @@ class DeployDialog:
         with self._problems:
             orphans_lines(plan.orphans, self._words)
             for problem in plan.problems:
-                with Tag("div", "", f"fe-problem fe-problem-{problem.severity}", data_testid="deploy-problem"):
-                    icon("error_outline" if problem.severity == "error" else "warning_amber")
-                    Tag("span", self._in_words(problem))
+                _problem_line(problem.severity, self._in_words(problem))
             for one in self._said:
-                if one.get("noted"):
-                    with Tag("div", "", "fe-problem fe-problem-warning", data_testid="deploy-problem"):
-                        icon("warning_amber")
-                        Tag("span", str(one.get("text", "")))
+                if one.get("noted") or one.get("unread"):
+                    _problem_line("error" if one.get("unread") else "warning", str(one.get("text", "")))
         # an empty part would leave a gap
         self._problems.show_if(self._problems.default_slot.children)
         self._changes.show_if(plan.changes)
@@ -181,6 +179,12 @@ def _lead(plan: DeployPlan) -> str:
     if not plan.running:
         return t("deploy.not_running", revision=plan.deployed)
     return t("deploy.restarts" if plan.restarts else "deploy.no_restart", revision=plan.deployed)
+
+
+def _problem_line(severity: str, text: str) -> None:
+    with Tag("div", "", f"fe-problem fe-problem-{severity}", data_testid="deploy-problem"):
+        icon("error_outline" if severity == "error" else "warning_amber")
+        Tag("span", text)
 
 
 def orphans_lines(orphans: Mapping[str, int], words: ChangeWords) -> None:

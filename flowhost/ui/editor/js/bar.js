@@ -1,7 +1,7 @@
 // The bar above the canvas: undo, redo, problems, who is here, state of the flow, deploy.
 import { el, icon, iconButton, rate, write } from "./dom.js";
 import { colourOf } from "./people.js";
-import { nodeOf } from "./problems.js";
+import { UNREAD, nodeOf } from "./problems.js";
 import { Trouble } from "./trouble.js";
 
 export class Bar {
@@ -128,7 +128,7 @@ export class Bar {
     const { problems, scene } = this.editor;
     return problems.map(({ place, message, line, code }) => {
       const { node } = nodeOf(place);
-      return { place, message, text: node ? `${scene.titleOf(node)}: ${line}` : line, noted: code === "last-message" };
+      return { place, message, text: node ? `${scene.titleOf(node)}: ${line}` : line, noted: code === "last-message", unread: code === UNREAD };
     });
   }
 

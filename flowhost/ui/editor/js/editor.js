@@ -30,6 +30,7 @@ export class Editor extends EventTarget {
     this.linted = []; // as the host says it
     this.problems = []; // as it is shown
     this.findings = new Findings();
+    this.findings.unread.changed = () => this.showProblems();
     this.guarantees = [];
     this.people = [];
     this.draft = new Draft({

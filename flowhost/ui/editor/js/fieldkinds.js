@@ -8,6 +8,9 @@ export function kindOf({ type, widget, fields = [], default: fallback, required,
   const options = optionsOf(type);
   if (options) return { shape: "choice", options };
   if (type === "object or true or false" && fields.length) return { shape: "optional" };
+  if (/^(whole )?number or list of text$/.test(type)) return { shape: "names" };
+  const own = /^true or false or object of (.+)$/.exec(type);
+  if (own) return { shape: "ownOr", item: kindOf({ type: own[1] }) };
   // what neither is by itself has three states
   if (type === "true or false") return fallback === null && !required ? { shape: "choice", options: [true, false] } : { shape: "flag" };
   if (widget === "code") return { shape: "code", mono: true };
@@ -56,6 +59,28 @@ export function parseValue(kind, text) {
 export function shownValue(value) {
   if (value === undefined || value === null) return "";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/** A number, or names with commas between them; JSON stays possible. Raises where that is none. */
+export function namesOf(text) {
+  const bare = text.trim();
+  if (!bare) return undefined;
+  if (/^[[{]/.test(bare)) return JSON.parse(bare);
+  const number = Number(bare);
+  if (Number.isFinite(number)) return number;
+  return bare.split(/[,\n]/).map((name) => name.trim()).filter(Boolean);
+}
+
+/** The same as text; names that would be read differently stand as JSON. */
+export function shownNames(value) {
+  if (!Array.isArray(value)) return shownValue(value);
+  const text = value.join(", ");
+  try {
+    if (JSON.stringify(namesOf(text)) === JSON.stringify(value)) return text;
+  } catch {
+    // a name begins as JSON does
+  }
+  return JSON.stringify(value);
 }
 
 /** The code of a unit as people write it; anything else as it is, for the check at the field. */

@@ -2,6 +2,7 @@
 import { el, icon, iconButton } from "./dom.js";
 import { codeOf, kindOf, parseValue, shownValue } from "./fieldkinds.js";
 import { objects, pairs, rows } from "./formlists.js";
+import { json, names, ownOr } from "./formtexts.js";
 import { growing } from "./growing.js";
 import { placeOf } from "./problems.js";
 import { prose } from "./prose.js";
@@ -17,6 +18,7 @@ import { secretField, secretSet } from "./secretfield.js";
  * @param {(place: string, whole: boolean) => object[]} context.problemsAt what is wrong there, and within if `whole`
  * @param {Record<string, string>} context.words
  * @param {boolean} context.mayEdit
+ * @param {object} [context.unread] keeps texts that cannot be read, as `Unread.within` does
  * @param {Map<string, string>} [context.titles] what the fields of the form are called, for texts that name them
  * @param {import("./secrets.js").Secrets} [context.secrets] forms with secret fields have them
  * @param {() => string} [context.owner] whose form it is, for the names of secrets
@@ -56,8 +58,8 @@ export function titleOf(fact) {
 function control(kind, fact, context) {
   if (isReference(context.value)) return "secret" in context.value && context.secrets ? secretSet(fact, context) : reference(fact, context);
   if (fact.secret) return secretField(fact, context);
-  const make = { choice, flag, optional, rows, pairs, objects, nested, code, json }[kind.shape] ?? line;
-  return make(kind, fact, context);
+  const make = { choice, flag, optional, rows, pairs, objects, nested, code, names, ownOr, json }[kind.shape] ?? line;
+  return make(kind, fact, { ...context, hint: placeholder(fact) });
 }
 
 /** A value that stands elsewhere: a secret or an environment variable. */
@@ -146,24 +148,6 @@ function nested(kind, fact, context) {
 
 function code(kind, fact, context) {
   return line({ ...kind, long: true, mono: true }, fact, context);
-}
-
-/** Whatever no field knows how to show: as JSON, checked before it is taken. */
-function json(kind, fact, { id, value, set, path, mayEdit, words }) {
-  const input = el("textarea", "fh-input fe-mono", { id, rows: "4", spellcheck: "false", disabled: !mayEdit, placeholder: placeholder(fact) });
-  input.value = value === undefined ? "" : JSON.stringify(value, null, 1);
-  const note = el("div", "fe-problem fe-problem-error", { hidden: true });
-  commitOn(input, () => {
-    try {
-      const typed = input.value.trim() ? JSON.parse(input.value) : undefined;
-      note.hidden = true;
-      if (JSON.stringify(typed) !== JSON.stringify(value)) set(path, typed);
-    } catch (error) {
-      note.hidden = false;
-      note.textContent = words.json_wrong.replace("{reason}", error.message);
-    }
-  });
-  return el("div", "", {}, input, note);
 }
 
 /** Enter and leaving the field commit, which gives false if it waits for more; Escape puts back what was there. */

@@ -3,6 +3,7 @@ import { el, icon, iconButton } from "./dom.js";
 import { parseValue, shownValue } from "./fieldkinds.js";
 import { commitOn, edited, field, inputOf, line, picker, titleOf } from "./form.js";
 import { placeOf } from "./problems.js";
+import { unreadNote } from "./unreadnote.js";
 
 /** A list of plain values: one line each. */
 export function rows(kind, fact, context) {
@@ -34,7 +35,7 @@ export function pairs(kind, fact, context) {
   const entries = Object.entries(value ?? {});
   const rowsMade = entries.map(([name, item], index) => {
     const key = el("input", "fh-input", { id: index === 0 ? id : null, disabled: !mayEdit, spellcheck: "false", "aria-label": words.pair_name });
-    const input = inputOf(kind.item, { id: `${id}-value-${index}`, disabled: !mayEdit, spellcheck: "false", "aria-label": `${name}: ${words.pair_value}` });
+    const input = valueInput(kind.item, { id: `${id}-value-${index}`, disabled: !mayEdit, spellcheck: "false", "aria-label": `${name}: ${words.pair_value}` });
     key.value = name;
     input.value = shownValue(item);
     commitOn(key, () => {
@@ -44,7 +45,8 @@ export function pairs(kind, fact, context) {
     });
     commitOn(input, () => {
       const typed = parseValue(kind.item, input.value);
-      if (typed !== undefined && JSON.stringify(typed) !== JSON.stringify(item)) set([...path, name], typed);
+      if (typed === undefined) input.value = shownValue(item);
+      else if (JSON.stringify(typed) !== JSON.stringify(item)) set([...path, name], typed);
     });
     const gone = mayEdit ? iconButton("close", words.remove_row, () => set(path, without(entries, name))) : null;
     if (kind.item.expression || kind.item.template) context.suggest?.(input, kind.item, [...path, name]);
@@ -53,30 +55,59 @@ export function pairs(kind, fact, context) {
   const named = (name) => (/^[A-Za-z_]\w*$/.test(name) ? `payload.${name}` : `payload[${JSON.stringify(name)}]`);
   const picks = picker(fact, context, true, entries.map(([name]) => name), (picked) => set(path, { ...value, ...Object.fromEntries(picked.map((name) => [name, named(name)])) }));
   if (picks) rowsMade.push(el("div", "fe-row", {}, el("span", "fe-help fh-grow", {}, words.pick_names), picks));
-  return el("div", "fe-rows", {}, ...rowsMade, mayEdit ? newPair(kind, entries, { id, set, path, words, suggest: context.suggest }) : null);
+  return el("div", "fe-rows", {}, ...rowsMade, mayEdit ? newPair(kind, entries, context) : null);
 }
 
-function newPair(kind, entries, { id, set, path, words, suggest }) {
+/** What is typed into a value; a choice where there are only some. */
+function valueInput(item, attributes) {
+  if (!item.options) return inputOf(item, attributes);
+  const { placeholder = null, ...rest } = attributes;
+  const blank = placeholder === null ? null : el("option", "", { value: "" }, placeholder);
+  return el("select", "fh-input", rest, blank, ...item.options.map((option) => el("option", "", { value: option }, option)));
+}
+
+function newPair(kind, entries, context) {
+  const { id, set, path, words, suggest } = context;
   const key = el("input", "fh-input", { id: `${id}-new`, placeholder: words.pair_name, "aria-label": words.pair_name, spellcheck: "false" });
-  const input = inputOf(kind.item, { id: `${id}-new-value`, placeholder: words.pair_value, "aria-label": words.pair_value, spellcheck: "false" });
+  const input = valueInput(kind.item, { id: `${id}-new-value`, placeholder: words.pair_value, "aria-label": words.pair_value, spellcheck: "false" });
+  const show = ([name, text] = ["", ""]) => {
+    for (const [part, typed] of [[key, name], [input, text]]) part.value = part.dataset.before = typed;
+  };
+  // half a row waits whatever becomes of the others
+  const note = unreadNote({ ...context, value: null }, [key, input], show);
+  const lacking = () => {
+    const [name, typed] = [key.value.trim(), input.value.trim()];
+    if (entries.some(([known]) => known === name)) return words.pair_twice.replace("{name}", name);
+    return Boolean(name) === Boolean(typed) ? "" : name ? words.pair_no_value.replace("{name}", name) : words.pair_no_name;
+  };
   const add = () => {
     const [name, typed] = [key.value.trim(), parseValue(kind.item, input.value)];
-    if (!name || typed === undefined || entries.some(([known]) => known === name)) return false;
+    if (lacking() || !name) return false;
+    note.clear();
     for (const part of [key, input]) part.dataset.before = part.value;
     return set([...path, name], typed);
   };
   // Tab goes on to the next new row, which is not there yet: this one, emptied, stands for it until the form is drawn
   input.addEventListener("keydown", (event) => {
     if (event.key !== "Tab" || event.shiftKey || !key.value.trim() || !input.value.trim()) return;
+    if (add() === false) return;
     event.preventDefault();
-    add();
     for (const part of [key, input]) part.value = part.dataset.before = "";
     key.focus();
   });
   if (kind.item.expression || kind.item.template) suggest?.(input, kind.item, null);
   commitOn(input, add);
   commitOn(key, add);
-  return el("div", "fe-row fe-pair", {}, key, input);
+  const row = el("div", "fe-row fe-pair", {}, key, input);
+  // half a row says so once it is left, not between its two inputs
+  row.addEventListener("focusout", ({ relatedTarget }) => {
+    if (row.contains(relatedTarget)) return;
+    const message = lacking();
+    if (!message) return note.clear();
+    for (const part of [key, input]) part.dataset.before = part.value;
+    note.say([key.value, input.value], message);
+  });
+  return el("div", "", {}, row, note.root);
 }
 
 /** A list of objects: a block of fields each. */

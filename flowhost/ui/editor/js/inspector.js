@@ -2,7 +2,7 @@
 import { el, icon, iconButton, short, write } from "./dom.js";
 import { field } from "./form.js";
 import { afterPress } from "./press.js";
-import { nodeOf } from "./problems.js";
+import { UNREAD, nodeOf } from "./problems.js";
 import { prose, titlesOf } from "./prose.js";
 import { pickFor } from "./picks.js";
 import { linkField } from "./linkfield.js";
@@ -102,13 +102,13 @@ export class Inspector {
     const problemsAt = (place, whole = true) => {
       const full = `nodes.${id}.${place}`;
       const within = (one) => one.place.startsWith(`${full}[`) || one.place.startsWith(`${full}.`);
-      const found = editor.problems.filter((one) => !one.calm && (one.place === full || (whole && within(one))));
+      const found = editor.problems.filter((one) => !one.calm && one.code !== UNREAD && (one.place === full || (whole && within(one))));
       return found.map((one) => ({ ...one, message: one.place === full ? one.plain : one.line }));
     };
     const set = (path, value, merge) => editor.setNode(id, path, value, merge);
     const pick = node.connection ? (fact, wanted) => pickFor(editor, id, fact, wanted) : null;
     const suggest = (input, kind, path) => editor.emit("suggest", { input, kind, node: id, path });
-    const context = { set, problemsAt, words, mayEdit, pick, suggest, secrets: this.secrets, owner: () => node.name || id, units: () => editor.units ?? [], titles: titlesOf(type?.fields) };
+    const context = { set, problemsAt, words, mayEdit, pick, suggest, secrets: this.secrets, owner: () => node.name || id, unread: editor.findings.unread.within(["nodes", id]), units: () => editor.units ?? [], titles: titlesOf(type?.fields) };
     const of = (fact, path, value) => field(fact, { ...context, path, value });
     const name = of({ name: "name", title: words.field_name, type: "text", docs: "", fields: [], unit: "", default: id }, ["name"], node.name);
     name.querySelector("input").id = "fe-name";

@@ -1,13 +1,14 @@
 // A connection's dialog: its form made from its type, a Test button with the answer in words, and who uses it.
 import { el, icon, iconButton } from "./dom.js";
 import { field } from "./form.js";
-import { fieldTitle } from "./problems.js";
+import { fieldTitle, valueAt } from "./problems.js";
 import { changedAt } from "./paths.js";
 import { afterPress } from "./press.js";
 import { named, titlesOf } from "./prose.js";
 import { Secrets } from "./secrets.js";
 import { holdHeight } from "./steady.js";
 import { keptFocus, onceLeft, typedIn } from "./typing.js";
+import { Unread } from "./unread.js";
 
 const CHECK_AFTER_MS = 200;
 
@@ -20,6 +21,7 @@ export class LinkDialog {
   constructor(host, words, ask) {
     Object.assign(this, { host, words, ask });
     this.secrets = new Secrets(ask, { held: true, redraw: () => this.#draw() });
+    this.unread = new Unread();
   }
 
   /**
@@ -58,7 +60,7 @@ export class LinkDialog {
 
   close() {
     clearTimeout(this.waiting);
-    this.secrets.clear();
+    [this.secrets, this.unread].forEach((kept) => kept.clear());
     this.box?.remove();
     this.box = null;
   }
@@ -159,7 +161,7 @@ export class LinkDialog {
       this.#check();
     };
     const titles = titlesOf(kind?.fields);
-    const of = (fact) => field(fact, { path: ["config", fact.name], value: link.config[fact.name], set, problemsAt, words, mayEdit, secrets: this.secrets, owner: () => link.name || link.type.split(".")[0], titles });
+    const of = (fact) => field(fact, { path: ["config", fact.name], value: link.config[fact.name], set, problemsAt, words, mayEdit, secrets: this.secrets, unread: this.unread, owner: () => link.name || link.type.split(".")[0], titles });
     const facts = kind?.fields ?? [];
     made.push(...facts.filter((fact) => !fact.advanced).map(of));
     const advanced = facts.filter((fact) => fact.advanced);
@@ -175,7 +177,7 @@ export class LinkDialog {
     const input = el("select", "fh-input", { id: "fl-type", "data-testid": "link-type" }, el("option", "", { value: "" }, words.choose), ...options);
     input.addEventListener("change", () => {
       Object.assign(link, { type: input.value, config: {} });
-      this.secrets.clear();
+      [this.secrets, this.unread].forEach((kept) => kept.clear());
       this.problems = [];
       this.tested = null;
       this.#draw();
@@ -253,7 +255,15 @@ export class LinkDialog {
     return name !== undefined && name in this.link.config;
   }
 
+  /** A text that cannot be read would be tried and saved as what was there before. */
+  #refuse() {
+    const [first] = this.unread.standing((path) => valueAt(this.link, path));
+    if (first) this.#say({ message: this.words.unread_blocks.replace("{field}", fieldTitle(this.#kind, first.place)) });
+    return first;
+  }
+
   async #test() {
+    if (this.#refuse()) return;
     Object.assign(this, { testing: true, tested: null, fault: "", tried: true, triedAs: this.#settings(), allTheSame: false });
     this.#draw();
     this.#check();
@@ -268,6 +278,7 @@ export class LinkDialog {
   }
 
   async #save() {
+    if (this.#refuse()) return;
     // said once; those who did not test are not asked
     if (this.#failed && !this.allTheSame) {
       this.allTheSame = true;

@@ -1,7 +1,11 @@
 // What is wrong with the draft as the page says it: in words for those who draw, and calmly of what is new. No DOM.
 import { named, titlesOf } from "./prose.js";
+import { Unread } from "./unread.js";
 
 const OPEN = new Set(["missing-field", "connection-missing", "no-input", "source-unwired", "unwired-port"]); // not done yet
+
+/** The code of what a form cannot read: the field itself shows it. */
+export const UNREAD = "unread";
 
 /** The node a place of the flow belongs to, and the place within it. */
 export function nodeOf(place) {
@@ -68,6 +72,7 @@ export class Findings {
     this.fresh = new Set(); // nodes put here a moment ago
     this.touched = new Set(); // those of them that somebody began to fill in
     this.noted = new Map(); // place -> {place, steps, text, message, of}
+    this.unread = new Unread(); // what was typed and is no value of its field
   }
 
   /** A node is new: what it lacks is no mistake yet. */
@@ -109,6 +114,8 @@ export class Findings {
     const standing = [...this.noted.values()].filter(({ steps, text }) => valueAt(doc, steps) === text);
     const places = new Set(holds.map((one) => one.place));
     const seen = standing.filter(({ place }) => !places.has(place)).map(({ place, message }) => ({ place, message, plain: message, severity: "warning", code: "last-message", calm: false }));
-    return [...said, ...seen].map((one) => ({ ...one, line: listText(one, typeOf(one.place), words) }));
+    const unread = this.unread.standing((steps) => valueAt(doc, steps)).filter(({ place }) => doc?.nodes[nodeOf(place).node]);
+    const refused = unread.map((one) => ({ ...one, plain: one.message, severity: "error", code: UNREAD, calm: false }));
+    return [...said, ...refused, ...seen].map((one) => ({ ...one, line: listText(one, typeOf(one.place), words) }));
   }
 }

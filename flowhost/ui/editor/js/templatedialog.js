@@ -4,22 +4,25 @@ import { field } from "./form.js";
 import { LinkDialog } from "./linkdialog.js";
 import { pick } from "./pickdialog.js";
 import { afterPress } from "./press.js";
+import { stepsOf, valueAt } from "./problems.js";
 import { titlesOf } from "./prose.js";
 import { Secrets } from "./secrets.js";
 import { holdHeight } from "./steady.js";
 import { keptFocus, onceLeft, typedIn } from "./typing.js";
+import { Unread } from "./unread.js";
 
 export class TemplateDialog {
   /** @param {HTMLElement} host @param {Record<string, string>} words @param {(what: string, args: object) => Promise<any>} ask */
   constructor(host, words, ask) {
     Object.assign(this, { host, words, ask, links: new LinkDialog(host, words, ask) });
     this.secrets = new Secrets(ask, { held: true, redraw: () => this.#draw() });
+    this.unread = new Unread(() => this.refused && setTimeout(() => this.#clear()));
   }
 
   /** @param {object} template as the host describes it @param {(made: {id: string}) => void} done */
   async open(template, done) {
     this.close();
-    Object.assign(this, { template, done, known: [], chosen: {}, fault: "", place: "" });
+    Object.assign(this, { template, done, known: [], chosen: {}, fault: "", place: "", refused: false });
     this.values = Object.fromEntries(template.fields.filter((one) => one.value !== null).map((one) => [one.path, one.value]));
     const { words } = this;
     this.box = el("dialog", "fe-dialog fl-dialog", { "data-testid": "template-dialog", "aria-label": template.title });
@@ -48,6 +51,7 @@ export class TemplateDialog {
 
   close() {
     this.secrets.clear();
+    this.unread.clear();
     this.links.close();
     this.box?.remove();
     this.box = null;
@@ -81,7 +85,7 @@ export class TemplateDialog {
       labelled("ft-name", words.template_name, this.name), labelled("ft-area", words.template_area, this.area),
     );
     this.form.scrollTop = scroll;
-    const placed = this.form.querySelector(".fe-problem") !== null;
+    const placed = !this.refused && this.form.querySelector(".fe-problem:not([hidden])") !== null;
     this.warning.replaceChildren(...(this.fault && !placed ? [el("div", "fe-problem fe-problem-error", { role: "alert", "data-testid": "template-fault" }, icon("error_outline"), el("span", "", {}, this.fault))] : []));
     refocus();
   }
@@ -123,15 +127,26 @@ export class TemplateDialog {
       const look = (under, search) => this.ask("browse", { connection: link(), list: one.choices_from, under, search, config });
       pick(this.host, { title: words.pick_title.replace("{field}", one.name), look, ...wanted }, words);
     };
-    const made = field(fact, { path: [path], value: this.values[path], set, problemsAt: (place) => this.#problemsAt(place), words, mayEdit: true, secrets: this.secrets, owner: () => this.name.value, titles: titlesOf(this.template.fields.filter((other) => other.node === node).map((other) => other.fact)), pick: connection ? open : null });
+    const made = field(fact, { path: [path], value: this.values[path], set, problemsAt: (place) => this.#problemsAt(place), words, mayEdit: true, secrets: this.secrets, unread: this.unread, owner: () => this.name.value, titles: titlesOf(this.template.fields.filter((other) => other.node === node).map((other) => other.fact)), pick: connection ? open : null });
     made.dataset.field = path.split(".").slice(1).join(".");
     made.querySelector(".fe-label").prepend(`${node}: `);
     return made;
   }
 
   #clear() {
-    Object.assign(this, { fault: "", place: "" });
+    Object.assign(this, { fault: "", place: "", refused: false });
     this.#draw();
+  }
+
+  /** A flow made with another value than the one that stands in the form would be a surprise. */
+  #refuse() {
+    const [first] = this.unread.standing((path) => valueAt(this.values, path));
+    if (!first) return false;
+    const asked = this.template.fields.find(({ path }) => `${stepsOf(first.place).join(".")}.`.startsWith(`${path}.`));
+    const field = asked ? `${asked.node}: ${asked.fact.title || asked.fact.name}` : first.place;
+    Object.assign(this, { fault: this.words.unread_blocks.replace("{field}", field), place: "", refused: true });
+    this.#draw();
+    return true;
   }
 
   #create(slot, type) {
@@ -157,6 +172,7 @@ export class TemplateDialog {
 
   async #make() {
     document.activeElement?.blur?.();
+    if (this.#refuse()) return;
     this.maker.disabled = true;
     const { template, chosen, values } = this;
     const connections = Object.fromEntries(Object.entries(chosen).filter(([, name]) => name));

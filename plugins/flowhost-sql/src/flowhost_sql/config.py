@@ -67,7 +67,7 @@ class WriteConfig(Config):
     )
     """Value of each column, as an expression. Left out, the payload's fields are the columns."""
 
-    create_table: bool | dict[Name, ColumnType] = setting(False)
+    create_table: bool | dict[Name, ColumnType] = setting(False, widget="column_types")
     """Make the table if there is none: `true` takes the types from the first messages, or name them per column."""
 
     inbox: bool = setting(True, advanced=True)
