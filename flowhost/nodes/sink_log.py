@@ -25,10 +25,15 @@ class LogConfig(sdk.Config):
 
 
 class Log(Sink[LogConfig]):
-    """Writes one line per message to the log of the worker. Does not leave the machine."""
+    """Writes one line per message to the log of the host: the terminal it runs in, or the log of its service.
+
+    No page shows these lines. Values are seen in the editor: under "Last messages out" of the node before it, and in
+    Messages. Does not leave the machine.
+    """
 
     spec = NodeSpec(
-        id="log", title="Log", summary="Writes messages to the log.", category="debug", icon="article",
+        id="log", title="Log", summary="Writes messages to the host's log: terminal or service log.",
+        category="debug", icon="article",
         ports=(), leaves_machine=False, idempotent=True, keywords=("print", "debug", "console"),
     )  # fmt: skip
     Config = LogConfig

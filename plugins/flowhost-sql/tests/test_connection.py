@@ -27,7 +27,7 @@ async def test_durable_settings_and_relative_path(database: Any, file: Path) -> 
 
     assert await database.run(settings) == ["wal", 2, 1, 5000]
     assert file.exists()
-    assert database.health() == f"open: {file}"
+    assert database.health() == f"connected to {file}"
 
 
 async def test_one_thread_and_a_free_loop(database: Any) -> None:
@@ -67,6 +67,18 @@ async def test_the_test_button_changes_nothing(connect: Any, file: Path, peek: A
     assert not file.exists()
     peek("CREATE TABLE a (x)")
     assert await connection.test() == f"{file}: SQLite {sqlite3.sqlite_version}, 1 tables"
+
+
+async def test_the_test_button_finds_a_write_lock(connect: Any, file: Path, peek: Any) -> None:
+    peek("CREATE TABLE a (x)")
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(NotConnectedError, match="another program holds the write lock"):
+        await connect().test()
+    other.execute("ROLLBACK")
+    assert (await connect().test()).endswith("1 tables")
+    other.close()
 
 
 async def test_closing_is_safe_at_any_time(connect: Any) -> None:

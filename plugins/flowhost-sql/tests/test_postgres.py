@@ -227,7 +227,7 @@ async def test_several_culprits_of_different_kinds(database: Any, sink: Any, pee
 
 async def test_missing_table_and_index_say_what_to_do(database: Any, sink: Any, peek: Any, messages: Any) -> None:
     (outcome,) = await (await sink(database)).write(messages([{"a": 1}]))
-    assert outcome == Reject("there is no table 'readings': make it, or set `create_table: true`")
+    assert outcome == Reject("there is no table 'readings': make it, or switch on Create table (`create_table: true`)")
     peek("CREATE TABLE readings (a int, b int)")
     (outcome,) = await (await sink(database, mode="upsert", keys=["a"])).write(messages([{"a": 1}]))
     assert outcome == Reject("table 'readings' has no unique index on a: upsert needs one")
@@ -561,7 +561,7 @@ def as_mes(url: str, peek: Any, postgres_server: Any) -> str:
 async def test_password(connect: Any, as_mes: str, postgres_server: Any) -> None:
     connection = connect(as_mes, password=postgres_server.password)
     await connection.open()
-    assert connection.health() == f"open: {as_mes}"
+    assert connection.health() == f"connected to {as_mes}"
     assert "PostgreSQL 1" in await connection.test()
     assert postgres_server.password not in repr(connection.config) + connection.health()
 

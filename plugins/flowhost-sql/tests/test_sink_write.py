@@ -148,7 +148,7 @@ async def test_a_deferred_constraint_fails_at_the_commit(database: Any, sink: An
 
 async def test_missing_table_and_index_say_what_to_do(database: Any, sink: Any, peek: Any, messages: Any) -> None:
     (outcome,) = await (await sink(database)).write(messages([{"a": 1}]))
-    assert outcome == Reject("there is no table 'readings': make it, or set `create_table: true`")
+    assert outcome == Reject("there is no table 'readings': make it, or switch on Create table (`create_table: true`)")
     peek("CREATE TABLE readings (a, b)")
     (outcome,) = await (await sink(database, mode="upsert", keys=["a"])).write(messages([{"a": 1}]))
     assert outcome == Reject("table 'readings' has no unique index on a: upsert needs one")

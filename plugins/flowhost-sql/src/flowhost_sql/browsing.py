@@ -29,7 +29,7 @@ def names(database: Database, request: BrowseRequest) -> Choices:
     fitting = [choice for choice in found if words in choice.value.lower()]
     note = f"{len(fitting)} names, the first {request.limit} are shown" if len(fitting) > request.limit else ""
     if not found:
-        note = "the database has no tables yet; type the name, and let `create_table` make it"
+        note = "the database has no tables yet; type the name, and let Create table (`create_table`) make it"
     return Choices(items=fitting[: request.limit], note=note)
 
 

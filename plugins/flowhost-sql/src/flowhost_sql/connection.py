@@ -89,7 +89,7 @@ class DatabaseConnection(Connection[DatabaseConfig]):
     @override
     def health(self) -> str:
         """The open database, without secrets."""
-        return f"open: {self._database.where}" if self._database and self._database.is_open else ""
+        return f"connected to {self._database.where}" if self._database and self._database.is_open else ""
 
     @property
     def dialect(self) -> Dialect:

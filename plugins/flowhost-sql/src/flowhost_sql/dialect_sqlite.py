@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -13,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from typing_extensions import override
 
+from flowhost.sdk import NotConnectedError
 from flowhost_sql.config import ColumnType
 from flowhost_sql.dialects import Dialect, Fault, FaultKind, InboxSql, Target
 from flowhost_sql.values import stored
@@ -64,6 +66,8 @@ CONSTRAINTS = {
 }
 """What a refused row has done, by extended result code."""
 
+LOCK_PATIENCE_S = 1.0
+"""A test waits no longer for the write lock; a transaction of our own is shorter."""
 
 INBOX_TABLES = (
     "CREATE TABLE IF NOT EXISTS flowhost_inbox (flow TEXT NOT NULL, node TEXT NOT NULL, id TEXT NOT NULL, "
@@ -127,13 +131,10 @@ class SqliteDialect(Dialect):
             raise FileNotFoundError(msg)
         if not file.exists():
             return f"{file} does not exist yet; it is made at the first start"
-        engine = sa.create_engine(
-            "sqlite://",
-            creator=lambda: sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=target.busy_timeout_s),
-            poolclass=sa.pool.NullPool,
-        )
-        with engine.connect() as connection:
+        with _looking(file, "ro", target.busy_timeout_s) as connection:
             tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE type = 'table'").scalar()
+        if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
+            _try_write_lock(file, min(target.busy_timeout_s, LOCK_PATIENCE_S))
         return f"{file}: SQLite {sqlite3.sqlite_version}, {tables} tables"
 
     @override
@@ -193,6 +194,31 @@ class SqliteDialect(Dialect):
 
 def _file(target: Target) -> Path:
     return target.base_dir / (target.url.database or "")
+
+
+def _looking(file: Path, mode: str, timeout_s: float) -> sa.Connection:
+    """A connection to a file that is there, for a test."""
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(f"{file.as_uri()}?mode={mode}", uri=True, timeout=timeout_s, isolation_level=None)
+
+    return sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.NullPool).connect()
+
+
+def _try_write_lock(file: Path, timeout_s: float) -> None:
+    """Take the write lock and give it back: a file can be read while nothing can be written."""
+    with _looking(file, "rw", timeout_s) as connection:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except sa.exc.OperationalError as error:
+            code = getattr(error.orig, "sqlite_errorcode", 0) & PRIMARY_CODE
+            if code == sqlite3.SQLITE_READONLY:
+                return  # the mount is read-only; reading works all the same
+            if code != sqlite3.SQLITE_BUSY:
+                raise
+            msg = f"{file} can be read, but another program holds the write lock: nothing is written until it lets go"
+            raise NotConnectedError(msg) from error
+        connection.exec_driver_sql("ROLLBACK")
 
 
 def _set_up(driver: sqlite3.Connection, _record: Any) -> None:

@@ -283,7 +283,7 @@ class TableWriter:
     def _in_words(self, fault: Fault, dialect: Dialect, connection: sa.Connection, row: Row) -> str:
         table = self._config.table
         if fault.kind is FaultKind.NO_TABLE:
-            return f"there is no table {table!r}: make it, or set `create_table: true`"
+            return f"there is no table {table!r}: make it, or switch on Create table (`create_table: true`)"
         if fault.kind is FaultKind.NO_UNIQUE_INDEX:
             keys = ", ".join(self._config.keys)
             return f"table {table!r} has no unique index on {keys}: upsert needs one"
