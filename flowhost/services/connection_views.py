@@ -33,6 +33,8 @@ class ConnectionView:
         used_by: ids of the flows that name it, deployed or being edited.
         running: those of them that run; they start anew when it changes.
         called: all of those as people call them, by id.
+        ailing: nodes of these, `flow/node`, that try again although the connection itself is up.
+        cause: why the first of them does.
         tested: what the last test since the host's start found.
     """
 
@@ -48,6 +50,8 @@ class ConnectionView:
     used_by: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
     called: Mapping[str, str] = field(default_factory=dict)
+    ailing: tuple[str, ...] = ()
+    cause: str = ""
     tested: TestView | None = None
 
 
@@ -65,6 +69,7 @@ class OwnConnectionView:
         text: the same in words.
         nodes: ids of the nodes that use it.
         ailing: those of them that try again although the connection itself is up.
+        cause: why the first of them does.
         tested: what the last test since the host's start found.
     """
 
@@ -77,6 +82,7 @@ class OwnConnectionView:
     text: str
     nodes: tuple[str, ...] = ()
     ailing: tuple[str, ...] = ()
+    cause: str = ""
     tested: TestView | None = None
 
 

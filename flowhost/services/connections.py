@@ -325,12 +325,19 @@ class ConnectionService:
         kind = self._catalog.connections.get(record.type)
         running = self._running(record.name)
         state, text = self._state(record, running)
+        ailing = {
+            f"{live.id}/{node}": why
+            for live in running
+            if state == "up"
+            for node, why in _ailing(live, record.name).items()
+        }
         used_by = await self._users(record.name)
         return ConnectionView(
             name=record.name, type=record.type, title=kind.spec.title if kind else record.type, config=record.config,
             version=record.version, changed_by=record.changed_by, changed_at=record.changed_at, state=state, text=text,
             used_by=used_by, running=tuple(live.id for live in running),
             called={flow: self._called(flow) for flow in {*used_by, *(live.id for live in running)}},
+            ailing=tuple(ailing), cause=next(iter(ailing.values()), ""),
             tested=self._tested.get(record.name),
         )  # fmt: skip
 
@@ -339,14 +346,13 @@ class ConnectionService:
         told = live.snapshot if live.run is not None else None
         seen = told.connections.get(entry.name) if told is not None else None
         users = tuple(node.id for node in live.document.nodes.values() if node.connection == entry.name)
-        now = {name: node.state for name, node in told.nodes.items()} if told is not None else {}
         state: LinkState = "idle" if seen is None else "up" if seen.up else "down"
+        ailing = _ailing(live, entry.name) if state == "up" else {}
         return OwnConnectionView(
             flow_id=live.id, flow_name=live.document.name or live.id, name=entry.name, type=entry.type,
             title=kind.spec.title if kind else entry.type, state=state if kind else "unknown",
             text=(seen.text if seen else "") if kind else f"the plugin that brings {entry.type} is not installed",
-            nodes=users,
-            ailing=tuple(node for node in users if state == "up" and now.get(node) in ("retrying", "failed")),
+            nodes=users, ailing=tuple(ailing), cause=next(iter(ailing.values()), ""),
             tested=self._tested.get(_own_key(live.id, entry.name)),
         )  # fmt: skip
 
@@ -394,6 +400,16 @@ class ConnectionService:
         if errors:
             more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
             raise ConfigError(errors[0].message + more, errors[0].place)
+
+
+def _ailing(live: LiveFlow, name: str) -> dict[str, str]:
+    """Nodes that try again or gave up although their connection is up, each with its cause: a locked file is open."""
+    told = live.snapshot if live.run is not None else None
+    if told is None:
+        return {}
+    users = (node.id for node in live.document.nodes.values() if node.connection == name)
+    seen = {user: told.nodes[user] for user in users if user in told.nodes}
+    return {user: node.last_error or node.text for user, node in seen.items() if node.state in ("retrying", "failed")}
 
 
 def _own_key(flow_id: str, name: str) -> str:

@@ -6,6 +6,7 @@ from flowhost.services.views import ConnectionView, EventView, FlowDetail, FlowT
 from flowhost.ui import format as fmt
 from flowhost.ui.flow_sums import CAME, WENT
 from flowhost.ui.guarantees import SinkGuarantees
+from flowhost.ui.own_connections import ails_words
 from flowhost.ui.table import Cell
 from flowhost.ui.tags import Tag
 from flowhost.ui.texts import t
@@ -135,10 +136,11 @@ def _connection(link: ConnectionView, detail: FlowDetail) -> tuple[Cell, str, st
     """An open connection whose node tries again is not well either: a locked database is still open."""
     text = fmt.thousands(link.text) or t("connection.up" if link.up else "connection.down")
     users = {node.id for node in detail.document.nodes.values() if node.connection == link.name}
-    ailing = [node.title for node in detail.nodes if node.id in users and node.state in ("retrying", "failed")]
+    ailing = [node for node in detail.nodes if node.id in users and node.state in ("retrying", "failed")]
     if not link.up or not ailing:
         return Cell(link.name, tone="ok" if link.up else "bad"), text, link.type
-    return Cell(link.name, tone="warn"), t("connection.ails", text=text, nodes=", ".join(ailing)), link.type
+    words = ails_words(text, [node.title for node in ailing], ailing[0].last_error)
+    return Cell(link.name, tone="warn"), words, link.type
 
 
 def _event(event: EventView) -> tuple[Cell, str, str]:

@@ -26,6 +26,13 @@ def state_words(state: str, text: str) -> str:
     return f"{word}: {fmt.thousands(text)}" if text else word
 
 
+def ails_words(text: str, nodes: Sequence[str], cause: str) -> str:
+    """An open connection whose nodes try again, with the cause."""
+    if not nodes:
+        return text
+    return t("connection.ails_why" if cause else "connection.ails", text=text, nodes=", ".join(nodes), cause=cause)
+
+
 class OwnConnections(Tag):
     """The list; out of the way while no flow brings any."""
 
@@ -90,9 +97,7 @@ class OwnRow(Tag):
         """Bring it up to date."""
         self._dot.look(f"fh-dot fh-dot-{'warn' if view.ailing else TONES[view.state]}")
         self._type.set_text(view.title)
-        words = state_words(view.state, view.text)
-        more = t("connection.ails", text=words, nodes=", ".join(view.ailing)) if view.ailing else words
-        self._state.set_text(more)
+        self._state.set_text(ails_words(state_words(view.state, view.text), view.ailing, view.cause))
         self._flow.set_text(view.flow_name)
         place = f"?node={quote(view.nodes[0])}" if view.nodes else ""
         self._edit.put("href", f"/flows/{quote(view.flow_id)}/edit{place}")

@@ -17,7 +17,7 @@ from flowhost.ui.anchors import anchor_of
 from flowhost.ui.caller import caller
 from flowhost.ui.editor.link_dialog import LinkDialog
 from flowhost.ui.live import Live
-from flowhost.ui.own_connections import TONES, OwnConnections, state_words
+from flowhost.ui.own_connections import TONES, OwnConnections, ails_words, state_words
 from flowhost.ui.secret_section import SecretSection
 from flowhost.ui.shell import Alert, empty_state, frame
 from flowhost.ui.tags import Button, Tag, link
@@ -150,10 +150,10 @@ class Row(Tag):
             return
         before, self._view = self._view, view
         self.put("data-connection", view.name).put("id", anchor_of(view.name))
-        self._dot.look(f"fh-dot fh-dot-{TONES[view.state]}")
+        self._dot.look(f"fh-dot fh-dot-{'warn' if view.ailing else TONES[view.state]}")
         self._name.set_text(view.name)
         self._type.set_text(view.title)
-        self._state.set_text(state_words(view.state, view.text))
+        self._state.set_text(ails_words(state_words(view.state, view.text), view.ailing, view.cause))
         self._settings.set_text(settings_text(view))
         self._changed.set_text(t("connections.changed", name=view.changed_by, time=fmt.clock(view.changed_at))).put(
             "title", fmt.exact(view.changed_at)

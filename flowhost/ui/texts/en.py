@@ -187,6 +187,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "connection.up": "Connected",
     "connection.down": "Not connected",
     "connection.ails": "{text}; tries again: {nodes}",
+    "connection.ails_why": "{text}; {nodes} tries again: {cause}",
     "graph.label": "Picture of the flow; Tab moves between nodes, Enter selects one",
     "graph.fit": "Fit the whole flow",
     "graph.in": "Zoom in",

@@ -102,6 +102,41 @@ async def test_a_flows_own_connection_goes_before_the_hosts(host: Host, until, t
     assert not shared.exists()
 
 
+async def test_a_locked_file_is_said_with_its_cause(host: Host, until, tmp_path: Path) -> None:
+    shared, own = tmp_path / "shared.db", tmp_path / "own.db"
+    await host.connections.create(ME, "plantdb", "sql.database", {**url(shared), "busy_timeout_s": 0.1})
+    await host.flows.import_file(ME, FLOW.format(id="a"))
+    block = f"{{url: 'sqlite:///{own}', busy_timeout_s: 0.1}}"
+    await host.flows.import_file(
+        ME, FLOW.format(id="b") + f"connections:\n  plantdb: {{type: sql.database, config: {block}}}\n"
+    )
+    for flow_id, file in (("a", shared), ("b", own)):
+        await host.flows.start(ME, flow_id)
+        await until(lambda file=file: rows_in(file) > 0)
+    others = [sqlite3.connect(file, isolation_level=None, timeout=20) for file in (shared, own)]
+    for other in others:
+        other.execute("begin immediate")
+
+    async def both_ail() -> bool:
+        (brought,) = await host.connections.of_flows(ME)
+        return bool((await host.connections.show(ME, "plantdb")).ailing and brought.ailing)
+
+    await until(both_ail)
+    seen, (brought,) = await host.connections.show(ME, "plantdb"), await host.connections.of_flows(ME)
+    assert (seen.state, seen.ailing, seen.text) == ("up", ("a/rows",), f"connected to {shared}")
+    assert (brought.state, brought.ailing) == ("up", ("rows",))
+    assert f"{shared} is locked by another program" in seen.cause
+    assert f"{own} is locked by another program" in brought.cause
+    assert "holds the write lock" in (await host.connections.test(ME, "plantdb")).text
+    for other in others:
+        other.close()
+
+    async def well_again() -> bool:
+        return not (await host.connections.show(ME, "plantdb")).ailing
+
+    await until(well_again)
+
+
 async def test_what_a_flow_cannot_start_with_is_taken_back(host: Host, until, tmp_path: Path) -> None:
     one = tmp_path / "one.db"
     made = await host.connections.create(ME, "plantdb", "sql.database", url(one))

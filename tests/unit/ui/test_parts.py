@@ -16,6 +16,7 @@ from flowhost.ui.graph_view import describe
 from flowhost.ui.icons import bundled
 from flowhost.ui.overview_row import keep_places
 from flowhost.ui.overview_sums import added
+from flowhost.ui.own_connections import ails_words, state_words
 from flowhost.ui.recent import RecentValues
 from flowhost.ui.sparkline import HEIGHT, WIDTH, curve
 from flowhost.ui.texts import TEXTS
@@ -145,3 +146,12 @@ def test_a_page_remembers_values_of_topics_that_are_silent_now() -> None:
     assert [v.payload for v in recent.take([value("a", 9, 7)], now).values()] == [0, 0]
     assert [v.topic for v in recent.take([value("c", 0)], now).values()] == ["c", "b"]
     assert recent.take([], now + timedelta(hours=1)) == {}
+
+
+def test_a_connection_that_ails_says_why() -> None:
+    text = state_words("up", "connected to /data/plant.db")
+    assert text == "Connected to /data/plant.db"
+    assert ails_words(text, (), "") == text
+    assert ails_words(text, ("telemetry",), "") == f"{text}; tries again: telemetry"
+    cause = "/data/plant.db is locked by another program (database is locked)"
+    assert ails_words(text, ("telemetry",), cause) == f"{text}; telemetry tries again: {cause}"
