@@ -45,6 +45,9 @@ def test_a_connection_is_made_tested_used_and_kept_from_deletion(watched, data: 
     # what is wrong stands at its field
     fill(page, "url", "nonsense")
     expect(field(page, "url").locator(".fe-problem")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_test_id("link-test").click()
+    expect(page.get_by_test_id("link-result")).to_contain_text("“URL” is not right yet", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("link-dialog").get_by_text("not a database URL")).to_have_count(1)
     fill(page, "url", f"sqlite:///{data}/plant.db")
     field(page, "password").get_by_test_id("secret-choose").select_option("db")
     expect(field(page, "password")).to_contain_text("secret “db”")
@@ -250,7 +253,7 @@ def test_nothing_moves_when_a_dialog_says_what_is_wrong(watched) -> None:
     assert (save.bounding_box(), user.bounding_box()) == places
     page.get_by_test_id("link-test").click()
     expect(page.get_by_test_id("link-result")).to_have_attribute("data-ok", "false", timeout=PATIENCE_MS)
-    expect(page.get_by_test_id("link-result")).to_contain_text("URL: this is not a database URL")
+    expect(page.get_by_test_id("link-result")).to_contain_text("“URL” is not right yet")
     save.click()
     expect(page.get_by_test_id("link-untested")).to_be_visible()
     lower = save.bounding_box()

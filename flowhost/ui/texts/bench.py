@@ -15,6 +15,7 @@ BENCH_WORDS: dict[str, str] = {
     "link_loading": "Asking the host which kinds there are …",
     "link_test": "Test",
     "link_testing": "Trying it out …",
+    "link_at_field": "“{field}” is not right yet: see there.",
     "link_save": "Save",
     "link_all_the_same": "Save all the same",
     "link_test_failed": "The test failed. Save it all the same? What is off now may be there later.",

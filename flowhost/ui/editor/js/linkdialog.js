@@ -1,10 +1,11 @@
 // A connection's dialog: its form made from its type, a Test button with the answer in words, and who uses it.
 import { el, icon, iconButton } from "./dom.js";
 import { field } from "./form.js";
+import { inWords, once } from "./linkwords.js";
 import { fieldTitle, valueAt } from "./problems.js";
 import { changedAt } from "./paths.js";
 import { afterPress } from "./press.js";
-import { named, titlesOf } from "./prose.js";
+import { titlesOf } from "./prose.js";
 import { Secrets } from "./secrets.js";
 import { holdHeight } from "./steady.js";
 import { keptFocus, onceLeft, typedIn } from "./typing.js";
@@ -152,7 +153,7 @@ export class LinkDialog {
     const made = [this.isNew ? this.#chooseType() : null, kind ? el("p", "fh-panel-summary", {}, kind.summary) : null];
     if (this.isNew && kind) made.push(this.#name(), link.choice ? this.#scope() : null);
     if (!kind && link.type) made.push(el("p", "fe-problem fe-problem-error", {}, words.missing_type.replace("{type}", link.type)));
-    const problemsAt = (place) => this.problems.filter((one) => one.place === place || one.place.startsWith(`${place}[`)).map((one) => ({ ...one, message: this.#inWords(one.message) }));
+    const problemsAt = (place) => this.problems.filter((one) => one.place === place || one.place.startsWith(`${place}[`)).map((one) => ({ ...one, message: inWords(one.message, kind) }));
     const set = (path, value) => {
       link.config = changedAt({ config: link.config }, path, value).config ?? {};
       this.tested = null;
@@ -211,19 +212,14 @@ export class LinkDialog {
     if (this.testing) return result.replaceChildren(icon("autorenew", "fh-spin"), words.link_testing);
     if (!tested) return result.replaceChildren();
     result.dataset.ok = String(tested.ok);
-    result.replaceChildren(icon(tested.ok ? "check" : "error_outline"), el("span", "", {}, this.#inWords(tested.text)));
-  }
-
-  /** What is said of a field names it as the form does. */
-  #inWords(text) {
-    const [, place, rest] = /^connections\.[^.]+\.(config\.[\w.[\]]+): (.*)$/s.exec(text) ?? [];
-    const said = named(rest ?? text, titlesOf(this.#kind?.fields));
-    return place ? `${fieldTitle(this.#kind, place)}: ${said}` : said;
+    result.replaceChildren(icon(tested.ok ? "check" : "error_outline"), el("span", "", {}, once(tested.text, this.#kind, this.problems, words)));
   }
 
   #warning() {
     const { words, link } = this;
-    if (this.fault && this.place !== "name") this.warning.replaceChildren(el("div", "fe-problem fe-problem-error", { role: "alert", "data-testid": "link-fault" }, icon("error_outline"), el("span", "", {}, this.fault)));
+    const fault = this.fault && once(this.fault, this.#kind, this.problems, words);
+    if (fault && fault === this.result.lastChild?.textContent) this.warning.replaceChildren(); // the test said so
+    else if (fault && this.place !== "name") this.warning.replaceChildren(el("div", "fe-problem fe-problem-error", { role: "alert", "data-testid": "link-fault" }, icon("error_outline"), el("span", "", {}, fault)));
     else if (this.allTheSame) this.warning.replaceChildren(el("div", "fe-problem fe-problem-warning", { role: "alert", "data-testid": "link-untested" }, icon("warning_amber"), el("span", "", {}, words.link_test_failed)));
     else if (this.mayEdit && link.running.length) this.warning.replaceChildren(el("p", "fe-help", { "data-testid": "link-restarts" }, words.link_restarts.replace("{flows}", link.running.map((id) => link.called?.[id] ?? id).join(", "))));
     else this.warning.replaceChildren();
