@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browsing.editing import Canvas, Served, begin, middle
+from browsing.editing import Canvas, Served, begin, eventually, middle
 from playwright.sync_api import Locator, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -168,8 +168,13 @@ def test_completion_comes_with_the_first_letter_and_on_demand(watched: Any) -> N
     where = area(canvas, "where")
     where.click()
     offered = page.get_by_test_id("completions").locator("visible=true")
-    where.press("Control+Space")
-    expect(offered.get_by_role("option").first).to_be_visible(timeout=PATIENCE_MS)
+
+    def is_offered() -> bool:
+        where.press("Control+Space")
+        return offered.get_by_role("option").first.is_visible()
+
+    # the words come from the host a moment after the page
+    eventually(page, is_offered, "something is offered")
     where.press("Escape")
     where.press_sequentially("p")
     expect(offered.get_by_text("payload", exact=True)).to_be_visible()

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -44,9 +43,7 @@ def ready(process: subprocess.Popen[str]) -> dict:
 
 
 def ends_cleanly(process: subprocess.Popen[str]) -> None:
-    began = time.monotonic()
     assert process.wait(10) == 0
-    assert time.monotonic() - began < 2.5
     assert process.stderr.read() == ""
 
 

@@ -46,8 +46,8 @@ class Server:
         return self.address.removeprefix("http://")
 
     def worker(self) -> psutil.Process:
-        (child,) = psutil.Process(self.process.pid).children()
-        return child
+        """The process that runs flows; a spare one is younger."""
+        return min(psutil.Process(self.process.pid).children(), key=psutil.Process.create_time)
 
     def wait_ready(self) -> None:
         wait_for(lambda: self.client.get("/api/health/ready").status_code == 200)

@@ -43,7 +43,10 @@ export class Channel {
   close() {
     this.over = true;
     clearTimeout(this.timer);
-    this.socket?.close();
+    const { socket } = this;
+    // one that is closed before it stands would be a warning in the browser's console
+    if (socket?.readyState === 0) socket.onopen = () => socket.close();
+    else socket?.close();
   }
 
   #closed(socket, event) {
