@@ -101,6 +101,8 @@ def test_editor(watched: Watched, check: Callable[[str], list[str]]) -> None:
     expect(page.get_by_test_id("key-sheet")).to_be_visible()
     said += check("keys")
     page.keyboard.press("Escape")
+    expect(page.get_by_test_id("key-sheet")).to_have_count(0)
+    canvas.frame.focus()
     page.keyboard.press("Tab")
     expect(page.get_by_test_id("quick-input")).to_be_focused()
     said += check("quick add")

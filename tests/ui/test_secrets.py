@@ -196,7 +196,7 @@ def test_a_password_is_typed_tested_saved_and_used_and_never_seen_again(
     field(page, "password").get_by_test_id("secret-replace").click()
     field(page, "password").get_by_test_id("secret-value").fill(NEWER)
     page.get_by_test_id("link-save").click()
-    expect(page.get_by_text("Started anew with the changed connection: into-the-database")).to_be_visible(
+    expect(page.get_by_text("Started anew with the changed connection: Into the database")).to_be_visible(
         timeout=PATIENCE_MS
     )
     wait_for_rows(page, peek, count(peek))
