@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowhost.engine.books import Books
+from flowhost.engine.books import Books, note_passages
 from flowhost.engine.breaker import Breaker
 from flowhost.engine.clock import SystemClock
 from flowhost.engine.connections import ConnectionBoard, ConnectionPool, ManagedConnection
@@ -34,7 +34,6 @@ from flowhost.engine.outbox.stretches import Lost
 from flowhost.engine.outbox.succession import Succession
 from flowhost.engine.outbox.trail import LetterTrail
 from flowhost.engine.overflow import Overflow
-from flowhost.engine.passage import note_passages
 from flowhost.engine.plan import Plan, make_plan
 from flowhost.engine.pump import Pump
 from flowhost.engine.reach import Landscape, reach, rides_by_start, upstream

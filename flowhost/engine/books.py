@@ -11,7 +11,9 @@ from flowhost.engine.journal import Journal
 from flowhost.engine.outbox.changes import Change
 from flowhost.engine.outbox.durable_edge import DurableEdge
 from flowhost.engine.outbox.ledger import Ledger, Ledgered
-from flowhost.engine.passage import sums
+from flowhost.engine.passage import Passage, sums
+from flowhost.engine.reach import Landscape, reach
+from flowhost.engine.segment import Segment
 from flowhost.engine.snapshot import EdgeSnapshot, LedgerSnapshot
 from flowhost.engine.source_loop import SourceLoop
 from flowhost.engine.token import Figures
@@ -102,9 +104,15 @@ class Books:
 
 def aloft_of(sources: Sequence[SourceLoop]) -> dict[str, Figures]:
     """What batches have brought about of which nothing is on its way to disk yet, by node: it has not come so far."""
-    own = [
-        {source.node_id: (0, messages, messages, 0, 0, 0, 0)}
-        for source in sources
-        if (messages := sum(token.aloft for token in source.aloft))
-    ]
-    return sums([*own, *(token.passed for source in sources for token in source.aloft)])
+    return sums([token.aloft for source in sources for token in source.aloft])
+
+
+def note_passages(
+    sources: Sequence[SourceLoop], segments: Sequence[Segment], land: Landscape, counters: Mapping[str, NodeCounters]
+) -> None:
+    """Have every source note what its batches bring about."""
+    for source in sources:
+        near = set(reach(land, source.node_id))
+        passed = [segment for segment in segments if not near.isdisjoint(segment.nodes)]
+        nodes = [source.node_id, *(node_id for segment in passed for node_id in segment.nodes)]
+        source.passage = Passage([counters[node_id] for node_id in nodes], passed)

@@ -140,7 +140,7 @@ class Origin:
 
     Attributes:
         rides: which appends its batches take along.
-        aloft: batches of which nothing is on its way to disk yet; known of sources.
+        aloft: batches of which something was counted that is not on its way to disk yet; known of sources.
         in_flight: batches on their way to disk.
         paused: settled batches wait until it is over, to leave together.
     """
@@ -177,8 +177,12 @@ class Origin:
         if not self.paused and self.has_settled():
             self._journal.settled(self)
 
+    def took_off(self, token: Token) -> None:
+        """Something of a batch was counted."""
+        self.aloft[token] = None
+
     def landed(self, token: Token) -> None:
-        """What follows from a batch is on its way to disk."""
+        """All that follows from it is on its way to disk."""
         self.aloft.pop(token, None)
 
     def has_settled(self) -> bool:

@@ -37,12 +37,9 @@ class KeptPositions:
         await self._outbox.room.wait_while_full()
         await self.origin.room()
 
-    def open(self, position: Any, messages: int = 0) -> Token:
-        """A token for a batch of so many messages at this position."""
+    def open(self, position: Any) -> Token:
+        """A token for a batch at this position."""
         token = self.origin.open(position)
-        if messages:
-            token.aloft = messages
-            self.origin.aloft[token] = None
         self._under_way.append(token)
         return token
 

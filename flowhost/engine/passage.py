@@ -1,12 +1,10 @@
-"""What has passed the nodes behind a source while nothing that follows from its batch is on the way to disk."""
+"""What has been counted of a source's batch while nothing that follows from it is on the way to disk."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
 
 from flowhost.engine.counters import NodeCounters
-from flowhost.engine.reach import Landscape, reach
 from flowhost.engine.segment import Segment
 from flowhost.engine.token import Figures, Token
 
@@ -18,27 +16,14 @@ def figures_of(own: NodeCounters) -> Figures:
     return own.in_, own.made, own.out + own.rerouted, own.used, own.filtered, own.dead, own.dropped
 
 
-class Passing(Protocol):
-    """A source: told how to note what its batches pass."""
-
-    @property
-    def node_id(self) -> str:
-        """Id of the node."""
-        ...
-
-    def note(self, passage: Passage) -> None:
-        """From now on."""
-        ...
-
-
 class Passage:
-    """The nodes that the batches of one source pass in memory.
+    """A source and the nodes that its batches pass in memory.
 
-    Were the process to die while a batch has been counted there and nothing of it is on disk, it would come again and
-    be counted again: until then what it has brought about is told apart, so that the ledger leaves it out.
+    Were the process to die while a part of a batch has been counted there and nothing of it is on disk, it would come
+    again and be counted again: until then what it has brought about is told apart, so that the ledger leaves it out.
 
     Args:
-        counters: of those nodes and the source.
+        counters: of those nodes.
         segments: the nodes' segments, which know what the counters do not yet.
     """
 
@@ -47,7 +32,7 @@ class Passage:
         self._segments = segments
 
     def note(self, token: Token, work: Callable[[], None]) -> None:
-        """Have a batch pass, and note on its token what the counters say of that."""
+        """Have a part of a batch pass, and note on its token what the counters say of that."""
         before = self._figures()
         work()
         for own, old, new in zip(self._counters, before, self._figures(), strict=True):
@@ -60,19 +45,8 @@ class Passage:
         return [figures_of(own) for own in self._counters]
 
 
-def note_passages(
-    sources: Collection[Passing], segments: Collection[Segment], land: Landscape, counters: Mapping[str, NodeCounters]
-) -> None:
-    """Have every source note what its batches pass."""
-    for source in sources:
-        near = set(reach(land, source.node_id))
-        passed = [segment for segment in segments if not near.isdisjoint(segment.nodes)]
-        nodes = [source.node_id, *(node_id for segment in passed for node_id in segment.nodes)]
-        source.note(Passage([counters[node_id] for node_id in nodes], passed))
-
-
 def sums(parts: Collection[Mapping[str, Figures]]) -> dict[str, Figures]:
-    """Figures by node of several batches or sources."""
+    """Figures by node of several batches."""
     found: dict[str, Figures] = {}
     for part in parts:
         for node_id, figures in part.items():

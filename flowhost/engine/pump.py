@@ -61,15 +61,22 @@ class Pump:
     async def feed(
         self, node_id: str, port: str, messages: Sequence[Message], token: Token, passage: Passage | None = None
     ) -> None:
-        """Send messages on from an output; ends one branch of the token when all of them have a place."""
+        """Send out a source's messages, counted as its own as they leave, part by part; ends one branch of the token.
+
+        Args:
+            node_id: of the source.
+            port: which of its outputs.
+            messages: in order.
+            token: of their batch.
+            passage: notes on the token what each part brings about, if somebody wants to know.
+        """
         for start in range(0, len(messages), CHUNK):
             chunk = messages if len(messages) <= CHUNK else messages[start : start + CHUNK]
             deliveries: Deliveries = []
-            spread = partial(self.spread, node_id, port, chunk, deliveries)
-            if passage is not None and token.aloft:
-                passage.note(token, spread)
+            if passage is None:
+                self.begin(node_id, port, chunk, deliveries)
             else:
-                spread()
+                passage.note(token, partial(self.begin, node_id, port, chunk, deliveries))
             await self.deliver(deliveries, token)
             await self.breathe()
         token.done()
@@ -108,10 +115,14 @@ class Pump:
         elif node_id in self._stations:
             deliveries.append((self._stations[node_id], messages))
         else:
-            counters = self._counters[node_id]
-            counters.made += len(messages)
-            counters.out += len(messages)
-            self.spread(node_id, "out", messages, deliveries)
+            self.begin(node_id, "out", messages, deliveries)
+
+    def begin(self, node_id: str, port: str, messages: Sequence[Message], deliveries: Deliveries) -> None:
+        """Send messages out of a source as its own."""
+        counters = self._counters[node_id]
+        counters.made += len(messages)
+        counters.out += len(messages)
+        self.spread(node_id, port, messages, deliveries)
 
     def through(self, segment: Segment, messages: Sequence[Message], deliveries: Deliveries) -> int:
         """Run a segment and everything synchronous behind it.

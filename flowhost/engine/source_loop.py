@@ -38,6 +38,10 @@ class SourceLoop:
         link_ready: returns once the node's connection is there.
         positions: those still to be told; None for a source that is not told and has no disk to wait for.
         stays: where the source can be triggered, it does not end when its `run` returns: it waits to be.
+
+    Attributes:
+        last: the last message that left, by node and port.
+        passage: notes what its batches bring about; None where no ledger is kept.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class SourceLoop:
     ) -> None:
         self.node_id = node_id
         self.last: dict[tuple[str, str], Message] = {}
+        self.passage: Passage | None = None
         self._node = node
         self._counters = counters
         self._pump = pump
@@ -66,7 +71,6 @@ class SourceLoop:
         self._telling = asyncio.Lock()
         self._told = node.is_replayable(node.config)
         self._task: asyncio.Task[None] | None = None
-        self._passage: Passage | None = None
         self._emitting = False
         self._stopping = False
 
@@ -77,12 +81,8 @@ class SourceLoop:
 
     @property
     def aloft(self) -> Collection[Token]:
-        """Batches handed over of which nothing is on its way to disk yet."""
+        """Batches of which something was counted that is not on its way to disk yet."""
         return self._positions.origin.aloft if isinstance(self._positions, KeptPositions) else ()
-
-    def note(self, passage: Passage) -> None:
-        """Note from now on what batches bring about while they are aloft."""
-        self._passage = passage
 
     def take_along(self, rides: Rides) -> None:
         """Which appends are part of the transactions of its batches."""
@@ -209,22 +209,28 @@ class SourceLoop:
                 await positions.room()
             if let_in is not None:
                 let_in(len(messages))
-            counters.made += len(messages) + len(rejected)
             counters.batches += 1
-            token = Token() if positions is None else positions.open(position, len(messages))
+            token = Token() if positions is None else positions.open(position)
             if rejected:
                 await self._reject(rejected, token)
             if messages:
-                counters.out += len(messages)
                 self.last[self.node_id, port] = messages[-1]
-            await self._pump.feed(self.node_id, port, messages, token, self._passage)
+            await self._pump.feed(self.node_id, port, messages, token, self.passage)
             if positions is not None and not self._told:
                 await positions.empty()
 
     async def _reject(self, rejected: Sequence[Rejected], token: Token) -> None:
         deliveries: Deliveries = []
         failures = [Failure(self.node_id, item.message, item.reason, UNDECODABLE) for item in rejected]
-        self._pump.fail(failures, deliveries)
+
+        def fail() -> None:
+            self._counters.made += len(rejected)
+            self._pump.fail(failures, deliveries)
+
+        if self.passage is None:
+            fail()
+        else:
+            self.passage.note(token, fail)
         await self._pump.deliver(deliveries, token)
 
     def request_stop(self) -> None:

@@ -26,8 +26,12 @@ class Tracker(Protocol):
         """Some token has settled; look whether it is the first one waiting."""
         ...
 
+    def took_off(self, token: Token) -> None:
+        """A part of a batch was counted, and nothing that follows from it is on its way to disk."""
+        ...
+
     def landed(self, token: Token) -> None:
-        """What follows from a batch is on its way to disk; the token still says what was aloft."""
+        """What follows from all that was counted of a batch is on its way to disk."""
         ...
 
 
@@ -38,20 +42,18 @@ class Token:
 
     Attributes:
         load: what the batch brings about on disk; None where nothing is written, and once it has been.
-        aloft: its messages, while none of them is on the way to disk.
-        passed: what it has brought about meanwhile in the figures of nodes, by node.
+        aloft: what it has brought about in the figures of nodes while nothing of that is on the way to disk, by node.
         settlement: how the batch ended; None while branches are open.
     """
 
-    __slots__ = ("_open", "_position", "aloft", "load", "passed", "settlement", "tracker")
+    __slots__ = ("_open", "_position", "aloft", "load", "settlement", "tracker")
 
     def __init__(self, tracker: Tracker | None = None, position: Any = None, load: Load | None = None) -> None:
         self._open = 1
         self._position = position
         self.tracker = tracker
         self.load = load
-        self.aloft = 0
-        self.passed: dict[str, Figures] = {}
+        self.aloft: dict[str, Figures] = {}
         self.settlement: Settlement | None = None
 
     def carrier(self) -> Token | None:
@@ -82,13 +84,14 @@ class Token:
         """What follows from this batch is on its way to disk: from now on it counts as having come."""
         if self.aloft and self.tracker is not None:
             self.tracker.landed(self)
-            self.aloft = 0
-            self.passed = {}
+            self.aloft = {}
 
     def passes(self, node_id: str, figures: Figures) -> None:
-        """Note what a batch that is aloft has brought about in the figures of a node."""
-        known = self.passed.get(node_id)
-        self.passed[node_id] = figures if known is None else tuple(a + b for a, b in zip(known, figures, strict=True))
+        """Note what a part of the batch has brought about in the figures of a node; it is aloft until it lands."""
+        if not self.aloft and self.tracker is not None:
+            self.tracker.took_off(self)
+        known = self.aloft.get(node_id)
+        self.aloft[node_id] = figures if known is None else tuple(a + b for a, b in zip(known, figures, strict=True))
 
     def split(self, branches: int = 1) -> None:
         """So many more branches carry this batch."""
@@ -166,8 +169,8 @@ class Knot:
 class Positions(Protocol):
     """Positions of a source that are still to be told to it. Order of `open` is the order of telling."""
 
-    def open(self, position: Any, messages: int = 0) -> Token:
-        """A token for a batch of so many messages at this position."""
+    def open(self, position: Any) -> Token:
+        """A token for a batch at this position."""
         ...
 
     async def ready(self) -> None:
@@ -195,7 +198,7 @@ class PositionTracker:
         self._ready = asyncio.Event()
         self._empty = asyncio.Event()
 
-    def open(self, position: Any, messages: int = 0) -> Token:  # noqa: ARG002 - part of the protocol
+    def open(self, position: Any) -> Token:
         """A token for a batch at this position."""
         token = Token(self, position)
         self._tokens.append(token)
@@ -205,6 +208,9 @@ class PositionTracker:
         """Some token has settled; look whether it is the first one waiting."""
         if self._tokens and self._tokens[0].settlement is not None:
             self._ready.set()
+
+    def took_off(self, token: Token) -> None:
+        """Nothing of it goes to disk."""
 
     def landed(self, token: Token) -> None:
         """Nothing of it goes to disk."""

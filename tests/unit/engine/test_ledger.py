@@ -234,8 +234,9 @@ async def test_after_any_number_of_deaths_it_adds_up(
     assert not any(node.drift for node in ledger.nodes.values()), f"seed {seed}: {ledger}"
 
 
-async def test_a_batch_that_waits_for_room_when_all_dies_has_come_nowhere(
-    rig, control, node, open_box, monkeypatch, eventually, tmp_path
+@pytest.mark.parametrize(("room", "size"), [(10, 10), (1000, 2000)], ids=["batch", "second part of a batch"])
+async def test_what_waits_for_room_when_all_dies_has_come_nowhere(
+    rig, control, node, open_box, monkeypatch, eventually, tmp_path, room, size
 ) -> None:
     monkeypatch.setattr(books, "SAVE_S", 0.01)
     gate = asyncio.Event()
@@ -246,19 +247,20 @@ async def test_a_batch_that_waits_for_room_when_all_dies_has_come_nowhere(
 
     control.write = write
     end = node("end", "t.sink")
-    end.delivery["max_messages"] = 10
+    end.delivery["max_messages"] = room
     # something else goes on meanwhile, and has the ledger written
     beat = node("beat", "inject", messages=[{"payload": 0}], every_s=0.02)
     flow = rig.flow(
         node("src", "t.source"), node("mid", "map", set={"v": "payload"}), end, beat, node("off", "discard"),
         wires="src -> mid, mid -> end, beat -> off",
     )  # fmt: skip
-    sent = [[Message(n, Meta("t", n, id=str(n))) for n in range(first, first + 10)] for first in (0, 10)]
+    total = 2 * room
+    sent = [[Message(n, Meta("t", n, id=str(n))) for n in range(at, at + size)] for at in range(0, total, size)]
     control.batches, control.stay_open = sent, True
     box = await open_box()
     runner = await rig.runner(flow, outbox=box)
     await runner.start()
-    await eventually(lambda: runner.snapshot().nodes["mid"].in_ == 20)
+    await eventually(lambda: runner.snapshot().nodes["mid"].in_ == total)
 
     async def kept() -> dict[str, int]:
         found = await asyncio.to_thread(read_ledger, tmp_path / "outbox.db", flow.id)
@@ -268,15 +270,18 @@ async def test_a_batch_that_waits_for_room_when_all_dies_has_come_nowhere(
         first = await kept()
         while (written := await kept()).get("beat", 0) <= first.get("beat", 0) + 1:
             await asyncio.sleep(0.01)
-    assert (written["src"], written["mid"]) == (10, 10)
+    assert (written["src"], written["mid"]) == (room, room)
     box.takes = 0
     await runner.stop(0.0)
     gate.set()
-    control.batches, control.positions = sent[1:], []
+    # of a batch that is not confirmed the whole comes again, also the part that is on disk
+    again = [batch for batch in sent if batch[-1].payload >= room]
+    control.batches, control.positions = again, []
     runner = await rig.runner(flow, outbox=await open_box())
     await runner.start()
-    await eventually(lambda: len(control.written) >= 20)
+    came = room + sum(map(len, again))
+    await eventually(lambda: len(control.written) >= came)
     await runner.stop(5)
     snapshot = runner.snapshot()
-    assert totals(snapshot, "src") == {"made": 20, "out": 20}
-    assert totals(snapshot, "mid") == totals(snapshot, "end") == {"in": 20, "out": 20}
+    assert totals(snapshot, "src") == {"made": came, "out": came}
+    assert totals(snapshot, "mid") == totals(snapshot, "end") == {"in": came, "out": came}
