@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from flowhost.api.answers import Caller, authorized_route
 from flowhost.services.host import Host
-from flowhost.services.views import AlarmView
+from flowhost.services.host_views import AlarmView
 
 MOST_RECENT = 1000
 

@@ -26,10 +26,10 @@ from flowhost.services.alarm_rules import (
     worker_conditions,
 )
 from flowhost.services.alarm_words import past
+from flowhost.services.host_views import AlarmView
 from flowhost.services.keeper import FlowKeeper
 from flowhost.services.live import LiveFlow
 from flowhost.services.shared_connections import SharedConnections
-from flowhost.services.views import AlarmView
 from flowhost.store import AlarmRecord, AlarmStore
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from flowhost.errors import ConfigError, NotFoundError
 from flowhost.graph.document import ConnectionEntry, FlowDocument
 from flowhost.graph.references import resolve_for_lint
 from flowhost.services.access import Principal, demand
+from flowhost.services.host_views import DemoSwitchView, FlowRef, SwitchName
 from flowhost.services.live import LiveFlow
 from flowhost.services.plant_simulator import PartState
-from flowhost.services.views import DemoSwitchView, FlowRef, SwitchName
 
 PARTS: dict[SwitchName, str] = {
     "broker": "broker", "plc": "opcua", "meter": "modbus", "database": "database", "sensor": "odd_sensor"

@@ -9,8 +9,8 @@ from flowhost.catalog import Catalog
 from flowhost.catalog.describe import can_be_sent_by_hand, describe
 from flowhost.sdk import Node
 from flowhost.services.access import Principal, demand
+from flowhost.services.host_views import NodeTypeView, PluginView
 from flowhost.services.pictures import kind_of
-from flowhost.services.views import NodeTypeView, PluginView
 
 
 class PluginService:

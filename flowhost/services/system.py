@@ -9,7 +9,7 @@ from pathlib import Path
 from flowhost import __version__
 from flowhost.fleet import Fleet
 from flowhost.services.access import Principal, demand
-from flowhost.services.views import HostStatus, WorkerView
+from flowhost.services.host_views import HostStatus, WorkerView
 
 
 class HostService:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flowhost.services.views import AlarmView
+from flowhost.services.host_views import AlarmView
 
 WORST_FIRST = ("critical", "error", "warning")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from flowhost.errors import FlowHostError
-from flowhost.services.views import AlarmView
+from flowhost.services.host_views import AlarmView
 from flowhost.ui import format as fmt
 from flowhost.ui.alarm_groups import AlarmGroup, grouped
 from flowhost.ui.anchors import anchor_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from flowhost.errors import FlowHostError
-from flowhost.services.views import DemoSwitchView, FlowRef
+from flowhost.services.host_views import DemoSwitchView, FlowRef
 from flowhost.ui import format as fmt
 from flowhost.ui.caller import caller
 from flowhost.ui.live import Live

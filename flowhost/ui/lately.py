@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flowhost.services.views import AlarmView
+from flowhost.services.host_views import AlarmView
 from flowhost.ui import format as fmt
 from flowhost.ui.tags import Tag, link
 from flowhost.ui.texts import t

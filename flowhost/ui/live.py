@@ -13,17 +13,9 @@ from nicegui import Client, background_tasks, ui
 
 from flowhost.errors import FlowHostError
 from flowhost.services.connection_views import ConnectionView, OwnConnectionView
+from flowhost.services.host_views import AlarmView, DemoSwitchView, HostStatus, PluginView
 from flowhost.services.secret_views import SecretView
-from flowhost.services.views import (
-    AlarmView,
-    DemoSwitchView,
-    FlowDetail,
-    FlowOverview,
-    HostStatus,
-    PluginView,
-    RunDetail,
-    RunSummary,
-)
+from flowhost.services.views import FlowDetail, FlowOverview, RunDetail, RunSummary
 from flowhost.ui.caller import caller
 from flowhost.ui.graph_view.figures import figures_text
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from flowhost.graph.document import NodeEntry
 from flowhost.graph.guarantee import PathGuarantee
-from flowhost.services.views import NodeTypeView, NodeView, ValueView
+from flowhost.services.host_views import NodeTypeView
+from flowhost.services.views import NodeView, ValueView
 from flowhost.ui import config_view
 from flowhost.ui import format as fmt
 from flowhost.ui.by_hand import SendNow

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from flowhost.services.views import FlowOverview, HostStatus
+from flowhost.services.host_views import HostStatus
+from flowhost.services.views import FlowOverview
 from flowhost.ui import format as fmt
 from flowhost.ui.recent import is_recent
 from flowhost.ui.sparkline import Sparkline

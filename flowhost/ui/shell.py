@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from nicegui import ui
 
-from flowhost.services.views import AlarmView, HostStatus
+from flowhost.services.host_views import AlarmView, HostStatus
 from flowhost.ui import format as fmt
 from flowhost.ui.alarm_groups import WORST_FIRST, grouped
 from flowhost.ui.live import Live

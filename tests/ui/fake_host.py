@@ -23,6 +23,15 @@ from flowhost.services.connection_views import OwnConnectionView, TestView
 from flowhost.services.deploy import DeletePlan
 from flowhost.services.flow_files import ImportedFlow, ImportItem
 from flowhost.services.flow_search import Found, NodeHit
+from flowhost.services.host_views import (
+    AlarmView,
+    DemoSwitchView,
+    FlowRef,
+    HostStatus,
+    NodeTypeView,
+    PluginView,
+    WorkerView,
+)
 from flowhost.services.letter_views import (
     BulkStep,
     CauseView,
@@ -40,26 +49,19 @@ from flowhost.services.letter_views import (
 from flowhost.services.secret_views import SecretView
 from flowhost.services.views import (
     SPARK_POINTS,
-    AlarmView,
     ConnectionView,
-    DemoSwitchView,
     EventView,
     FlowDetail,
     FlowOverview,
-    FlowRef,
     FlowSums,
     FlowTotals,
-    HostStatus,
-    NodeTypeView,
     NodeView,
-    PluginView,
     ProblemView,
     RunDetail,
     RunSummary,
     TotalsView,
     ValueView,
     WireView,
-    WorkerView,
 )
 
 NASTY = '<img src=x onerror="window.hacked=1">'

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from flowhost.graph.document import FlowDocument, Wire
-from flowhost.services.views import NodeTypeView
+from flowhost.services.host_views import NodeTypeView
 from flowhost.ui.icons import bundled
 from flowhost.ui.layout import Box, Picture, Place, arrange
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from nicegui import ui
 
-from flowhost.services.views import DemoSwitchView, FlowOverview
+from flowhost.services.host_views import DemoSwitchView
+from flowhost.services.views import FlowOverview
 from flowhost.ui.demo_flows import DemoFlows
 from flowhost.ui.demo_switch import DemoSwitch
 from flowhost.ui.live import Live

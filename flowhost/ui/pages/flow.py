@@ -9,7 +9,8 @@ from nicegui import ui
 from flowhost.errors import FlowHostError, NotFoundError
 from flowhost.graph.document import NodeEntry
 from flowhost.services.by_hand import saved_in
-from flowhost.services.views import FlowOverview, NodeTypeView
+from flowhost.services.host_views import NodeTypeView
+from flowhost.services.views import FlowOverview
 from flowhost.ui import flow_export
 from flowhost.ui import format as fmt
 from flowhost.ui.by_hand import SendNow

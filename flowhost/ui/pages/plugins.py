@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from nicegui import ui
 
-from flowhost.services.views import NodeTypeView, PluginView
+from flowhost.services.host_views import NodeTypeView, PluginView
 from flowhost.ui.caller import caller
 from flowhost.ui.icons import bundled
 from flowhost.ui.live import Live

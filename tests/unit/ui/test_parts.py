@@ -10,7 +10,8 @@ from pathlib import Path
 
 from flowhost import ui as package
 from flowhost.graph.document import FlowDocument, NodeEntry, Wire
-from flowhost.services.views import NodeTypeView, ValueView
+from flowhost.services.host_views import NodeTypeView
+from flowhost.services.views import ValueView
 from flowhost.ui import config_view
 from flowhost.ui.graph_view import describe
 from flowhost.ui.icons import bundled
