@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from flowhost.fleet.process import WorkerProcess, describe_exit
 
@@ -45,20 +46,10 @@ class Spare:
     async def take(self, port: int, token: str) -> WorkerProcess:
         """A process that calls a host at this port and shows this token. Raises `OSError` where none can be started."""
         if (ready := self._give()) is not None:
-            try:
-                await ready.hire(port, token)
-            except OSError:
-                # it has just died: another one is started as if there had been none
-                ready.kill()
-            else:
-                return ready
-        process = await WorkerProcess.start()
-        try:
-            await process.hire(port, token)
-        except BaseException:
-            process.kill()
-            raise
-        return process
+            # where it has just died another one is started, as if there had been none
+            with suppress(OSError):
+                return await _hired(ready, port, token)
+        return await _hired(await WorkerProcess.start(), port, token)
 
     def _give(self) -> WorkerProcess | None:
         process, self._process = self._process, None
@@ -94,3 +85,12 @@ class Spare:
             for task in (end, taken):
                 task.cancel()
             await asyncio.gather(end, taken, return_exceptions=True)
+
+
+async def _hired(process: WorkerProcess, port: int, token: str) -> WorkerProcess:
+    try:
+        await process.hire(port, token)
+    except BaseException:
+        process.kill()
+        raise
+    return process

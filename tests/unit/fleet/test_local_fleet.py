@@ -12,6 +12,7 @@ import pytest
 
 from flowhost.errors import ConfigError
 from flowhost.fleet import LocalFleet, slot, spare
+from flowhost.fleet.process import WorkerProcess
 
 unix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses Unix signals to hurt a worker")
 
@@ -185,3 +186,26 @@ async def test_spare_process_that_died_is_no_hindrance(reserved, notebook, order
     await reserved.start(order(2))
     await until(lambda: 2 in notebook.snapshots and notebook.snapshots[2].nodes["end"].out)
     await until(lambda: len(waiting(reserved)) == 1 and ready not in waiting(reserved))
+
+
+@unix_only
+async def test_who_is_given_up_while_a_spare_process_hears_of_its_host_leaves_none_behind(monkeypatch, until) -> None:
+    monkeypatch.setattr(spare, "REFILL_S", 0.0)
+    told = asyncio.Event()
+
+    async def hire(_process: WorkerProcess, _port: int, _token: str) -> None:
+        told.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(WorkerProcess, "hire", hire)
+    kept = spare.Spare(kept=True)
+    kept.open()
+    await until(lambda: len(processes()) == 1)
+    taking = asyncio.create_task(kept.take(1, "token"))
+    await told.wait()
+    # no other one may come meanwhile
+    await kept.close()
+    taking.cancel()
+    with suppress(asyncio.CancelledError):
+        await taking
+    await until(lambda: not processes())
