@@ -18,6 +18,11 @@ class Breaker:
     Guarantees: while it is open, at most one caller of `turn` is let through at a time, and not before the wait is
     over; the first success lets everybody through.
 
+    Attributes:
+        reason: why the target is down, in the words of the last try; empty while it is up.
+        since_ns: since when, nanoseconds UTC; 0 while it is up.
+        waiting: nodes that wait for their turn.
+
     Args:
         first_s: wait after the first failure, doubled with each further one.
         max_s: longest wait; None for that of a link.

@@ -106,10 +106,10 @@ class ManagedConnection:
         """State in words."""
         state, breaker = self.board.state, self.breaker
         if breaker.is_open:
-            return _down(state.type, breaker.since_ns, breaker.text())
+            return _down(state.type, breaker.since_ns, breaker.text(), breaker.reason)
         if not state.up:
             when = f"down since {clock_time(state.since)}: " if state.since and state.text != "closed" else ""
-            return _down(state.type, state.since, f"{when}{state.text}")
+            return _down(state.type, state.since, f"{when}{state.text}", state.text)
         return ConnectionSnapshot(type=state.type, up=True, text=self.connection.health() or state.text)
 
     def _stand(self, turn: Turn) -> None:
@@ -137,9 +137,9 @@ class ManagedConnection:
         await self.connection.close()
 
 
-def _down(kind: str, since: int, text: str) -> ConnectionSnapshot:
+def _down(kind: str, since: int, text: str, reason: str) -> ConnectionSnapshot:
     down_s = max(0, time.time_ns() - since) / 1e9 if since else 0.0
-    return ConnectionSnapshot(type=kind, up=False, text=text, since=since, down_s=down_s)
+    return ConnectionSnapshot(type=kind, up=False, text=text, reason=reason, since=since, down_s=down_s)
 
 
 class ConnectionPool:

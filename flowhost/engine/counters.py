@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 from flowhost.engine.snapshot import NodeSnapshot, NodeState
 
@@ -20,7 +21,7 @@ class NodeCounters:
     __slots__ = (
         "attempts", "batches", "before", "busy_s", "dead", "down_since_ns", "dropped",
         "errors", "filtered", "in_", "last_error", "made", "node_id",
-        "out", "refused", "refused_dead", "repeated", "rerouted", "resting", "state", "text", "used",
+        "out", "reason", "refused", "refused_dead", "repeated", "rerouted", "resting", "state", "text", "used",
     )  # fmt: skip
 
     def __init__(self, node_id: str) -> None:
@@ -30,8 +31,18 @@ class NodeCounters:
         self.refused = self.refused_dead = self.before = self.repeated = self.attempts = self.down_since_ns = 0
         self.busy_s = 0.0
         self.state: NodeState = "starting"
-        self.text = ""
+        self.text = self.reason = ""
         self.last_error = ""
+
+    def ail(self, state: Literal["retrying", "failed"], reason: str, text: str = "") -> None:
+        """The node does not get on.
+
+        Args:
+            state: whether it is tried again.
+            reason: why, without what changes by itself.
+            text: the state in words; empty where the reason says it all.
+        """
+        self.state, self.reason, self.text = state, reason, text or reason
 
     def lost(self, number: int, reason: str) -> None:
         """Messages that waited before the node are gone: their rows are damaged or missing."""
@@ -75,6 +86,7 @@ class NodeCounters:
             errors=self.errors,
             state=self.state,
             text=self.text,
+            reason=self.reason if self.state in ("retrying", "failed") else "",
             last_error=self.last_error,
             busy_s=self.busy_s,
             batches=self.batches,

@@ -249,7 +249,7 @@ class Delivery:
             self._counters.last_error = halt.reason
         if self._counters.state != "retrying":
             self._board.notice("lost", halt.reason)
-        self._counters.state, self._counters.text = "retrying", halt.reason
+        self._counters.ail("retrying", halt.reason)
 
     def _worked(self, turn: GateTurn) -> None:
         turn.worked()
@@ -262,7 +262,8 @@ class Delivery:
 
     async def _stand_still(self, reason: str) -> None:
         """Credentials are wrong: more attempts would lock the account. Messages wait until a person restarts."""
-        self._counters.state, self._counters.text, self._counters.last_error = "failed", reason, reason
+        self._counters.ail("failed", reason)
+        self._counters.last_error = reason
         self._counters.errors += 1
         self._board.notice("error", reason)
         await asyncio.Event().wait()
@@ -298,7 +299,7 @@ async def open_until_ready(
             counters.last_error = halt.reason
             if counters.state != "retrying":
                 board.notice("lost", halt.reason)
-            counters.state, counters.text = "retrying", halt.reason
+            counters.ail("retrying", halt.reason)
             await node.close()
         else:
             turn.opened()
@@ -311,7 +312,8 @@ async def open_until_ready(
 
 
 def _cannot_open(error: Exception, counters: NodeCounters, board: NoticeBoard) -> bool:
-    counters.state, counters.text, counters.last_error = "failed", str(error), str(error)
+    counters.ail("failed", str(error))
+    counters.last_error = str(error)
     counters.errors += 1
     board.notice("error", str(error))
     return False

@@ -32,6 +32,11 @@ class Gate:
         """Since when the target has been down, nanoseconds UTC; 0 while it is up."""
         return self._own.since_ns or self._link.since_ns
 
+    @property
+    def reason(self) -> str:
+        """Why the target is down, in the words of the last try; empty while it is up."""
+        return self._own.reason or self._link.reason
+
     def text(self) -> str:
         """Why nothing is tried now, in words; empty while nothing stands in the way."""
         return self._own.text() or self._link.text()

@@ -34,6 +34,7 @@ class NodeSnapshot(msgspec.Struct, kw_only=True):
         errors: failures seen, including those that left by the error port or were retried.
         state: how the node is.
         text: state in words, for people.
+        reason: why it does not get on, without what changes by itself; empty while it does.
         last_error: the newest failure, empty if none.
         busy_s: time spent in the node's code, seconds.
         batches: batches processed.
@@ -57,6 +58,7 @@ class NodeSnapshot(msgspec.Struct, kw_only=True):
     errors: int = 0
     state: NodeState = "starting"
     text: str = ""
+    reason: str = ""
     last_error: str = ""
     busy_s: float = 0.0
     batches: int = 0
@@ -175,6 +177,7 @@ class ConnectionSnapshot(msgspec.Struct, kw_only=True):
         type: connection type id.
         up: the link stands, as far as is known.
         text: state in words, for people.
+        reason: why it is down, without what changes by itself; empty while it is up.
         since: when it went down, nanoseconds UTC; 0 while it is up.
         down_s: for how long it has been down, seconds.
     """
@@ -182,6 +185,7 @@ class ConnectionSnapshot(msgspec.Struct, kw_only=True):
     type: str
     up: bool = False
     text: str = ""
+    reason: str = ""
     since: int = 0
     down_s: float = 0.0
 

@@ -131,7 +131,7 @@ class SourceLoop:
         self._counters.last_error = reason
         if self._counters.state != "retrying":
             self._board.notice("lost", reason)
-        self._counters.state, self._counters.text = "retrying", reason
+        self._counters.ail("retrying", reason)
         await self._node.close()
         pause_s = backoff.next_s()
         await asyncio.sleep(getattr(error, "after_s", None) or pause_s)
@@ -139,7 +139,8 @@ class SourceLoop:
     def _fail(self, error: Exception) -> None:
         reason = reason_of(error)
         self._counters.errors += 1
-        self._counters.state, self._counters.text, self._counters.last_error = "failed", reason, reason
+        self._counters.ail("failed", reason)
+        self._counters.last_error = reason
         self._board.notice("error", reason)
 
     async def emit(

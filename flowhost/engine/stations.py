@@ -118,7 +118,7 @@ class WaitingNode:
         counters = self._counters
         counters.down_since_ns = self._gate.since_ns
         if counters.state in ("running", "retrying") and (text := self._gate.text()):
-            counters.state, counters.text = "retrying", text
+            counters.ail("retrying", self._gate.reason, text)
         elif counters.state == "running":
             counters.text = parked
 

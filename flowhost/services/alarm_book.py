@@ -90,8 +90,8 @@ class AlarmBook:
             return None
         alarm = self._standing[key] = AlarmRecord(
             kind=condition.kind, flow_id=condition.flow_id, flow_name=condition.flow_name, subject=condition.subject,
-            severity=condition.severity, text=condition.text, advice=condition.advice, reason=condition.reason,
-            waiting=condition.waiting, since=at - timedelta(seconds=lasted_s), raised_at=at,
+            severity=condition.severity, text=condition.text, past=condition.past, advice=condition.advice,
+            reason=condition.reason, waiting=condition.waiting, since=at - timedelta(seconds=lasted_s), raised_at=at,
         )  # fmt: skip
         return alarm
 
@@ -112,8 +112,8 @@ LATCHED = frozenset({"dropped", "gone", "worker_lost", "host_lost"})
 def _again(alarm: AlarmRecord, condition: Condition) -> AlarmRecord:
     """The alarm with today's words; once it is worse than before, whoever knew of it knows no longer."""
     now = replace(
-        alarm, severity=condition.severity, text=condition.text, advice=condition.advice, reason=condition.reason,
-        waiting=condition.waiting,
+        alarm, severity=condition.severity, text=condition.text, past=condition.past, advice=condition.advice,
+        reason=condition.reason, waiting=condition.waiting,
     )  # fmt: skip
     if RANK[condition.severity] > RANK[alarm.severity]:
         return replace(now, acknowledged_by="", acknowledged_at=None)

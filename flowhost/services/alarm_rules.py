@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from flowhost.engine.snapshot import DiskSnapshot, FlowSnapshot, NodeSnapshot
 from flowhost.fleet import WorkerStatus
-from flowhost.services.alarm_words import reason_of
 from flowhost.services.live import LiveFlow
 from flowhost.store import Severity
 
@@ -38,6 +37,7 @@ class Condition:
         subject: node, connection or worker; empty for the flow as a whole.
         severity: how bad it is.
         text: what is wrong.
+        past: what was wrong, once it is over; empty where `text` tells of something that has happened.
         advice: what to do.
         reason: why, as the target says it; empty where `text` says it all.
         waiting: messages that wait for it.
@@ -52,6 +52,7 @@ class Condition:
     subject: str = ""
     severity: Severity
     text: str
+    past: str = ""
     advice: str
     reason: str = ""
     waiting: int = 0
@@ -113,7 +114,7 @@ def _disk(kind: str, disk: DiskSnapshot, flow_id: str, name: str) -> Condition:
     severity: Severity = "warning" if disk.mark < 85 else "error" if disk.mark < 95 else "critical"
     return Condition(
         kind=kind, flow_id=flow_id, flow_name=name, severity=severity,
-        text=f"{where} is {disk.mark} % full: {disk.text}",
+        text=f"{where} is {disk.mark} % full: {disk.text}", past=f"{where} was {disk.mark} % full",
         advice="Bring back targets whose messages wait, see to dead letters, or make room on the disk.",
     )  # fmt: skip
 
@@ -147,7 +148,7 @@ def host_conditions(faults: Sequence[str]) -> Iterator[Condition]:
     if faults:
         yield Condition(
             kind="host", flow_id="", flow_name="", severity="critical", hold_s=HOST_S,
-            text=f"The host is not ready: {'; '.join(faults)}",
+            text=f"The host is not ready: {'; '.join(faults)}", past=f"The host was not ready: {'; '.join(faults)}",
             advice="See the host's log; check disk and memory of the machine.",
         )  # fmt: skip
 
@@ -165,23 +166,27 @@ class _Look:
             yield self._condition(
                 "flow_failed", "", "critical", f"{self._name} has failed{reason}",
                 "Mend the cause, then start the flow; what it had taken over waits on disk.",
+                past=f"{self._name} had failed{reason}",
             )  # fmt: skip
 
     def dead_letters(self, number: int) -> Iterator[Condition]:
         if number:
+            letters = _messages(number, "dead letter")
             yield self._condition(
-                "dead_letters", "", "warning", f"{self._name} has {_messages(number, 'dead letter')}",
+                "dead_letters", "", "warning", f"{self._name} has {letters}",
                 "Look at them in the work list: mend and retry them, or discard them with a reason.",
+                past=f"{self._name} had {letters}",
             )  # fmt: skip
 
     def unbalanced(self, snapshot: FlowSnapshot) -> Iterator[Condition]:
         wrong = [name for name, node in snapshot.nodes.items() if node.pending < 0 or not node.balanced()]
         wrong += [f"the queue of {edge.node}" for edge in snapshot.edges if not edge.balanced()]
         if wrong:
+            where = ", ".join(wrong)
             yield self._condition(
-                "ledger", "", "critical", f"The ledger of {self._name} does not add up at {', '.join(wrong)}",
+                "ledger", "", "critical", f"The ledger of {self._name} does not add up at {where}",
                 "This is a fault of FlowHost or of a plugin: keep the flow file and the log, and report it.",
-                hold_s=UNBALANCED_S,
+                past=f"The ledger of {self._name} did not add up at {where}", hold_s=UNBALANCED_S,
             )  # fmt: skip
 
     def dropped(self, snapshot: FlowSnapshot) -> Iterator[Condition]:
@@ -212,7 +217,8 @@ class _Look:
             yield self._condition(
                 "connection_down", name, "error", f"Connection {name} of {self._name} is down",
                 "Check the device, the network and the settings of the connection; FlowHost goes on trying.",
-                reason=reason_of(link.text) or "it does not answer", waiting=waiting,
+                past=f"Connection {name} of {self._name} was down",
+                reason=link.reason or "it does not answer", waiting=waiting,
                 hold_s=self._limits.down_s, lasting_s=link.down_s,
             )  # fmt: skip
         for name, node in snapshot.nodes.items():
@@ -221,18 +227,18 @@ class _Look:
                 yield from self._node(name, node)
 
     def _node(self, name: str, node: NodeSnapshot) -> Iterator[Condition]:
-        reason = reason_of(node.text or node.last_error)
+        title, reason = f"{self._title(name)} in {self._name}", node.reason
         if node.state == "failed":
             yield self._condition(
-                "node_failed", name, "error", f"{self._title(name)} in {self._name} stands still",
+                "node_failed", name, "error", f"{title} stands still",
                 "Mend the cause, then stop and start the flow; messages for it wait.",
-                reason=reason, waiting=node.pending,
+                past=f"{title} stood still", reason=reason, waiting=node.pending,
             )  # fmt: skip
         elif node.state == "retrying":
             yield self._condition(
-                "node_retrying", name, "error", f"{self._title(name)} in {self._name} does not get on",
+                "node_retrying", name, "error", f"{title} does not get on",
                 "See what its target says; FlowHost goes on trying, and messages wait.",
-                reason=reason, waiting=node.pending,
+                past=f"{title} did not get on", reason=reason, waiting=node.pending,
                 hold_s=self._limits.down_s, lasting_s=node.down_s,
             )  # fmt: skip
 
@@ -241,24 +247,26 @@ class _Look:
         for edge in snapshot.edges:
             title = f"{self._title(edge.node)} in {self._name}"
             if edge.oldest_s > limits.age_s:
+                oldest = f"the oldest for {_duration(edge.oldest_s)}"
                 yield self._condition(
-                    "waiting_long", edge.node, "warning",
-                    f"Messages for {title} wait, the oldest for {_duration(edge.oldest_s)}",
+                    "waiting_long", edge.node, "warning", f"Messages for {title} wait, {oldest}",
                     "See why its target does not take them; they arrive in order once it does.",
-                    lasting_s=edge.oldest_s,
+                    past=f"Messages for {title} waited, {oldest}", lasting_s=edge.oldest_s,
                 )  # fmt: skip
             for parked in edge.parked_keys:
                 if parked.next_try_s is None:
+                    which = f"{_messages(parked.messages)} with key {parked.key} before {title}"
                     yield self._condition(
-                        "parked", f"{edge.node}/{parked.key}", "error",
-                        f"{_messages(parked.messages)} with key {parked.key} before {title} cannot go on: "
-                        f"{parked.reason}",
+                        "parked", f"{edge.node}/{parked.key}", "error", f"{which} cannot go on: {parked.reason}",
                         "Look at the target and decide; nothing else is held up by it.",
+                        past=f"{which} could not go on: {parked.reason}",
                     )  # fmt: skip
             if edge.pending > limits.messages:
+                number = _messages(edge.pending)
                 yield self._condition(
-                    "waiting_many", edge.node, "warning", f"{_messages(edge.pending)} wait for {title}",
+                    "waiting_many", edge.node, "warning", f"{number} wait for {title}",
                     "See why its target is away or too slow, and how much room the disk has left.",
+                    past=f"{number} waited for {title}",
                 )  # fmt: skip
 
     def _title(self, node: str) -> str:
@@ -267,11 +275,12 @@ class _Look:
 
     def _condition(
         self, kind: str, subject: str, severity: Severity, text: str, advice: str, *,
-        reason: str = "", waiting: int = 0, hold_s: float = 0.0, lasting_s: float = 0.0, count: int | None = None,
+        past: str = "", reason: str = "", waiting: int = 0, hold_s: float = 0.0, lasting_s: float = 0.0,
+        count: int | None = None,
     ) -> Condition:  # fmt: skip
         return Condition(
             kind=kind, flow_id=self._live.id, flow_name=self._name, subject=subject, severity=severity, text=text,
-            advice=advice, reason=reason, waiting=waiting, hold_s=hold_s, lasting_s=lasting_s, count=count,
+            past=past, advice=advice, reason=reason, waiting=waiting, hold_s=hold_s, lasting_s=lasting_s, count=count,
         )  # fmt: skip
 
 

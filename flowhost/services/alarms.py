@@ -25,7 +25,6 @@ from flowhost.services.alarm_rules import (
     lost_host_conditions,
     worker_conditions,
 )
-from flowhost.services.alarm_words import past
 from flowhost.services.host_views import AlarmView
 from flowhost.services.keeper import FlowKeeper
 from flowhost.services.live import LiveFlow
@@ -99,7 +98,7 @@ class AlarmService:
         return tuple(self._view(alarm, found.get(alarm.key)) for alarm in standing if alarm.id or self._refused)
 
     async def recent(self, principal: Principal, limit: int = 100) -> tuple[AlarmView, ...]:
-        """Alarms, over or not, newest first."""
+        """Alarms, over or not, newest first; those that are over in the past tense."""
         demand(principal, "alarm.read")
         return tuple(_view(alarm) for alarm in await self._store.recent(limit))
 
@@ -107,7 +106,7 @@ class AlarmService:
         """Alarms that ended within the last day, the last first; in the past tense."""
         demand(principal, "alarm.read")
         ended = await self._store.over(datetime.now(UTC) - LATELY, LATELY_MOST)
-        return tuple(replace(_view(alarm), text=past(alarm.kind, alarm.text)) for alarm in ended)
+        return tuple(_view(alarm) for alarm in ended)
 
     async def acknowledge(self, principal: Principal, alarm_id: int) -> AlarmView:
         """Say that one knows of it; one about what cannot be undone is over with that.
@@ -156,7 +155,7 @@ class AlarmService:
         for alarm in news.raised:
             self._keeper.tell(alarm.flow_id, "error" if alarm.severity != "warning" else "warning", _whole(alarm))
         for alarm in news.cleared:
-            self._keeper.tell(alarm.flow_id, "restored", f"over: {past(alarm.kind, alarm.text)}")
+            self._keeper.tell(alarm.flow_id, "restored", f"over: {alarm.words}")
         await self._keep(news.raised, news.changed)
 
     def _conditions(self) -> Iterator[Condition]:
@@ -244,7 +243,9 @@ class LetterCounts:
 
 
 def _view(alarm: AlarmRecord, cause: AlarmRecord | None = None, connection: str = "") -> AlarmView:
-    return AlarmView(**vars(alarm), cause=cause.id if cause is not None else 0, connection=connection)
+    said = {name: value for name, value in vars(alarm).items() if name != "past"}
+    said["text"] = alarm.words
+    return AlarmView(**said, cause=cause.id if cause is not None else 0, connection=connection)
 
 
 def _whole(alarm: AlarmRecord) -> str:

@@ -56,7 +56,7 @@ class AlarmView:
         flow_name: its name.
         subject: node, connection or worker it is about, or empty.
         severity: how bad it is.
-        text: what is wrong.
+        text: what is wrong; once it is over, what was.
         advice: what to do.
         since: when the trouble began, UTC.
         raised_at: when it became an alarm, UTC.

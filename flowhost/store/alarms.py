@@ -32,6 +32,7 @@ class AlarmRecord:
         subject: node or connection it is about, or empty.
         severity: how bad it is, at its worst.
         text: what is wrong, in words.
+        past: what was wrong, once it is over; empty where `text` tells of something that has happened.
         advice: what to do.
         since: when the trouble began, UTC.
         raised_at: when the alarm was raised, UTC.
@@ -49,6 +50,7 @@ class AlarmRecord:
     subject: str
     severity: Severity
     text: str
+    past: str = ""
     advice: str
     since: datetime
     raised_at: datetime
@@ -62,6 +64,11 @@ class AlarmRecord:
     def key(self) -> tuple[str, str, str]:
         """What makes two alarms the same one."""
         return self.kind, self.flow_id, self.subject
+
+    @property
+    def words(self) -> str:
+        """What is wrong; once it is over, what was."""
+        return self.past or self.text if self.cleared_at is not None else self.text
 
 
 class AlarmStore:
@@ -139,6 +146,7 @@ def _record(row: AlarmRow) -> AlarmRecord:
         subject=row.subject,
         severity=row.severity,  # type: ignore[arg-type]  # written by this module only
         text=row.text,
+        past=row.past,
         advice=row.advice,
         since=row.since,
         raised_at=row.raised_at,

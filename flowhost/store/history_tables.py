@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, MetaData
+from sqlalchemy import JSON, BigInteger, Column, Index, MetaData, String, text
 from sqlmodel import Field, SQLModel
 
 from flowhost.store.columns import UtcDateTime
+
+NOTHING = text("''")
+"""What a text column added later holds in rows that were there before."""
 
 
 class HistoryTable(SQLModel):
@@ -69,6 +72,7 @@ class AlarmRow(HistoryTable, table=True):
     subject: str
     severity: str
     text: str
+    past: str = Field(default="", sa_column=Column(String(), nullable=False, server_default=NOTHING))
     advice: str
     since: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
     raised_at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))

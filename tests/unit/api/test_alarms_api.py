@@ -38,4 +38,6 @@ def test_alarms_are_listed_acknowledged_and_over(serve, letter_folder, until) ->
     (over,) = ask("GET", "alarms/recent").json()
     assert over["id"] == alarm["id"]
     assert over["cleared_at"] is not None
+    assert over["text"] == alarm["text"].replace(" has ", " had ")
+    assert over["text"] != alarm["text"]
     assert "/api/v1/alarms" in ask("GET", "openapi.json").json()["paths"]

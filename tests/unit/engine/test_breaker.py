@@ -134,9 +134,11 @@ async def test_nodes_on_a_connection_share_one_breaker(rig, control, node, event
     assert not link.up
     assert link.text.startswith("down since ")
     assert ": connection refused" in link.text
+    assert link.reason == "connection refused"
     assert link.since > 0
     assert link.down_s > 0
     assert all(snapshot.nodes[f"end{n}"].state == "retrying" for n in range(3))
+    assert all(snapshot.nodes[f"end{n}"].reason == "connection refused" for n in range(3))
     up = 1
     await eventually(lambda: all(runner.snapshot().nodes[f"end{n}"].out == 2 for n in range(3)))
     link = runner.snapshot().connections["link"]
@@ -200,5 +202,6 @@ async def test_a_connection_nobody_can_open_says_since_when(rig, control, node, 
     await eventually(lambda: "3 nodes wait" in runner.snapshot().connections["link"].text)
     link = runner.snapshot().connections["link"]
     assert "nothing listens on port 1; next try in" in link.text
+    assert link.reason == "nothing listens on port 1"
     assert link.since > 0
     await runner.stop(0.01)

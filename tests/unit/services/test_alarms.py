@@ -22,8 +22,13 @@ from flowhost.errors import ForbiddenError, NotFoundError
 from flowhost.fleet import WorkerStatus
 from flowhost.graph.jsonform import from_json
 from flowhost.services.access import LOCAL_USER, Principal
-from flowhost.services.alarm_rules import Thresholds, disk_conditions, flow_conditions, worker_conditions
-from flowhost.services.alarm_words import past
+from flowhost.services.alarm_rules import (
+    Thresholds,
+    disk_conditions,
+    flow_conditions,
+    host_conditions,
+    worker_conditions,
+)
 from flowhost.services.host import Host
 from flowhost.services.live import LiveFlow
 from flowhost.services.settings import load_settings
@@ -80,6 +85,7 @@ async def test_a_target_that_is_away_is_an_alarm_until_it_is_not_needed(open_hos
     assert worst.text == "Connection broker of Line 1 is down"
     assert worst.reason
     assert "next try" not in worst.reason
+    assert worst.reason.count("127.0.0.1:9") == 1
     assert worst.waiting > 50
     assert worst.connection == "", "the flow brings it itself"
     follow = {alarm.kind: alarm.cause for alarm in await host.alarms.list(LOCAL_USER)}
@@ -103,6 +109,7 @@ async def test_a_target_that_is_away_is_an_alarm_until_it_is_not_needed(open_hos
     assert any(one.kind == "restored" and one.text == "over: Connection broker of Line 1 was down" for one in events)
     ended = await host.alarms.lately(LOCAL_USER)
     assert "Connection broker of Line 1 was down" in {alarm.text for alarm in ended}
+    assert {alarm.text for alarm in await host.alarms.recent(LOCAL_USER)} == {alarm.text for alarm in ended}
     assert all(alarm.cleared_at and alarm.cleared_at > alarm.since for alarm in ended)
     with pytest.raises(NotFoundError, match="it is over"):
         await host.alarms.acknowledge(LOCAL_USER, worst.id)
@@ -198,30 +205,47 @@ def test_a_flow_in_order_has_no_alarm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("live", "kind", "text"),
+    ("live", "kind", "text", "past"),
     [
-        (live_flow(None, "failed"), "flow_failed", "Line 1 has failed: disk is full"),
+        (
+            live_flow(None, "failed"), "flow_failed",
+            "Line 1 has failed: disk is full", "Line 1 had failed: disk is full",
+        ),
         (
             live_flow(snapshot(dropped=3, out=2)), "dropped",
-            "Namespace in Line 1 gave up 3 messages because a limit said so",
+            "Namespace in Line 1 gave up 3 messages because a limit said so", "",
         ),
-        (live_flow(snapshot(out=6, pending=-1)), "ledger", "The ledger of Line 1 does not add up at out"),
+        (
+            live_flow(snapshot(out=6, pending=-1)), "ledger",
+            "The ledger of Line 1 does not add up at out", "The ledger of Line 1 did not add up at out",
+        ),
         (
             live_flow(snapshot_with(EdgeSnapshot(node="out", in_=5, out=4))), "ledger",
             "The ledger of Line 1 does not add up at the queue of out",
+            "The ledger of Line 1 did not add up at the queue of out",
         ),
         (
             live_flow(snapshot(state="failed", text="password is wrong")), "node_failed",
-            "Namespace in Line 1 stands still",
+            "Namespace in Line 1 stands still", "Namespace in Line 1 stood still",
         ),
         (
             live_flow(snapshot(state="retrying", text="locked")), "node_retrying",
-            "Namespace in Line 1 does not get on",
+            "Namespace in Line 1 does not get on", "Namespace in Line 1 did not get on",
+        ),
+        (
+            live_flow(snapshot_with(EdgeSnapshot(node="out", in_=9, out=2, pending=7, oldest_s=600))), "waiting_long",
+            "Messages for Namespace in Line 1 wait, the oldest for 10 min",
+            "Messages for Namespace in Line 1 waited, the oldest for 10 min",
+        ),
+        (
+            live_flow(snapshot_with(EdgeSnapshot(node="out", in_=200_000, pending=200_000))), "waiting_many",
+            "200,000 messages wait for Namespace in Line 1", "200,000 messages waited for Namespace in Line 1",
         ),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said(live: LiveFlow, kind: str, text: str) -> None:
+def test_what_is_wrong_is_said_and_once_it_is_over_what_was(live: LiveFlow, kind: str, text: str, past: str) -> None:
     assert found(live) == {kind: text}
+    assert [one.past for one in flow_conditions(live, Thresholds(), 0)] == [past]
 
 
 def disks(*snapshots: DiskSnapshot) -> list[tuple[str, str, str]]:
@@ -240,6 +264,14 @@ def test_a_disk_is_one_alarm_however_many_flows_lie_on_it() -> None:
     assert disks(DiskSnapshot(mark=100)) == [("disk", "", "critical")]
 
 
+def test_a_disk_says_what_follows_only_while_it_does() -> None:
+    made = snapshot()
+    made.disk = DiskSnapshot(mark=95, text="nothing is taken in")
+    [one] = disk_conditions([live_flow(made)])
+    assert one.text == "The disk under the outbox files is 95 % full: nothing is taken in"
+    assert one.past == "The disk under the outbox files was 95 % full"
+
+
 def test_a_flow_near_its_own_limit_is_an_alarm_of_that_flow() -> None:
     assert disks(DiskSnapshot(mark=85, limit_bytes=100, file_bytes=86)) == [("outbox_full", "line", "error")]
     assert disks(DiskSnapshot(mark=85, limit_bytes=100, file_bytes=10)) == [("disk", "", "error")]
@@ -254,34 +286,30 @@ def test_messages_that_wait_for_a_person_are_said() -> None:
     assert found(live_flow(made)) == {
         "parked": "2 messages with key 4711 before Namespace in Line 1 cannot go on: no answer"
     }
+    [one] = flow_conditions(live_flow(made), Thresholds(), 0)
+    assert one.past == "2 messages with key 4711 before Namespace in Line 1 could not go on: no answer"
 
 
-def test_a_cause_is_said_once_and_without_what_changes_by_itself() -> None:
+def test_why_a_connection_is_down_is_what_it_says_itself() -> None:
     made = FlowSnapshot(flow="line", nodes={"out": NodeSnapshot(state="running")})
-    address = "broker 127.0.0.1:1"
-    for text, reason in (
-        ("down since 10:04:00: refused", "refused"),
-        ("down since 22 Nov 10:04:00: refused", "refused"),
-        (
-            f"down since 10:04:00: {address} is not connected: {address} refused the connection: see there; "
-            "next try in 2 s; 1 node waits",
-            f"{address} refused the connection: see there",
-        ),
-        ("connecting", "connecting"),
+    for reason, said in (
+        ("refused; next try in 2 s is too early", "refused; next try in 2 s is too early"),
         ("", "it does not answer"),
     ):
-        made.connections = {"broker": ConnectionSnapshot(type="mqtt.broker", text=text, down_s=9)}
+        text = f"down since 10:04:00: {reason}; next try in 4 s; 1 node waits"
+        made.connections = {"broker": ConnectionSnapshot(type="mqtt.broker", text=text, reason=reason, down_s=9)}
         [one] = flow_conditions(live_flow(made), Thresholds(), 0)
-        assert (one.text, one.reason) == ("Connection broker of Line 1 is down", reason)
+        assert (one.text, one.reason) == ("Connection broker of Line 1 is down", said)
 
 
-def test_what_is_over_is_said_in_the_past() -> None:
-    kept_before = (
-        "Connection b of L is down since 10:04:00: refused; next try in 4 s; 1 node waits; 1,153 messages wait for it"
+@pytest.mark.parametrize("state", ["retrying", "failed"])
+def test_why_a_node_does_not_get_on_is_what_it_says_itself(state: str) -> None:
+    """Not the newest failure: that may be of a message its target refused."""
+    made = snapshot(
+        state=state, text="down since 10:04:00: locked; next try in 2 s", reason="locked", last_error="no tag"
     )
-    assert past("connection_down", kept_before) == "Connection b of L was down since 10:04:00: refused"
-    assert past("node_retrying", "Out in this is down does not get on") == "Out in this is down did not get on"
-    assert past("worker_lost", "worker-1 went away once") == "worker-1 went away once"
+    [one] = flow_conditions(live_flow(made), Thresholds(), 0)
+    assert one.reason == "locked"
 
 
 def test_since_is_when_the_trouble_began_not_when_somebody_looked() -> None:
@@ -370,6 +398,14 @@ async def test_a_locked_database_is_an_alarm_within_ten_seconds(open_host, until
 
 def test_dead_letters_are_said_once() -> None:
     assert found(live_flow(None, "stopped"), 1) == {"dead_letters": "Line 1 has 1 dead letter"}
+    [one] = flow_conditions(live_flow(None, "stopped"), Thresholds(), 1)
+    assert one.past == "Line 1 had 1 dead letter"
+
+
+def test_a_host_that_is_not_ready_says_why_and_once_it_is_over_that_it_was_not() -> None:
+    [one] = host_conditions(["the disk is full", "no worker runs"])
+    assert one.text == "The host is not ready: the disk is full; no worker runs"
+    assert one.past == "The host was not ready: the disk is full; no worker runs"
 
 
 def test_a_worker_that_went_away_is_said() -> None:

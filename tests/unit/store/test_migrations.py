@@ -1,5 +1,6 @@
 """The schema in the files is the schema in the code, and comes there from any older one."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,32 @@ def test_down_and_up_again(tmp_path: Path, room) -> None:
         assert inspect(connection).get_table_names() == ["alembic_version"]
     engine.dispose()
     Database(tmp_path / "x.db", room, "FULL").close()
+
+
+async def test_an_alarm_kept_before_alarms_knew_what_to_say_once_over_is_told_as_it_was(tmp_path: Path) -> None:
+    await asyncio.to_thread(keep_alarm_of_revision_2, tmp_path / "history.db")
+    store = await Store.open(tmp_path)
+    (alarm,) = await store.alarms.recent(10)
+    assert (alarm.past, alarm.words) == ("", "L has 1 dead letter")
+    await store.close()
+
+
+def keep_alarm_of_revision_2(path: Path) -> None:
+    Database(path, "history", "FULL").close()
+    engine = create_engine(f"sqlite:///{path}")
+    config = alembic_config("history")
+    at = "2026-11-22 10:00:00"
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+        connection.execute(
+            text(
+                "insert into alarm (kind, flow_id, flow_name, subject, severity, text, advice, since, raised_at, "
+                f"cleared_at, acknowledged_by) values ('dead_letters', 'l', 'L', '', 'warning', 'L has 1 dead letter', "
+                f"'look', '{at}', '{at}', '{at}', '')"
+            )
+        )
+    engine.dispose()
 
 
 async def test_file_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ class Session:
         self._versions = plan.versions
         self._link: Link | None = None
         self._supervisor: asyncio.Task[None] | None = None
-        self._trouble = "not connected yet"
+        self._trouble = f"{plan.address} has not answered yet"
         self._failure: NodeError | None = None
         self._paused = False
         self._subscribing = False
@@ -141,7 +141,7 @@ class Session:
             return self._link
         if self._failure is not None:
             raise self._failure
-        raise NotConnectedError(f"{self.plan.address} is not connected: {self._trouble}")
+        raise NotConnectedError(self._trouble)
 
     @property
     def versions(self) -> tuple[Spoken, ...]:
@@ -169,7 +169,7 @@ class Session:
         """State in words."""
         if self._link is not None and self._link.alive:
             return f"connected to {self.plan.address} (MQTT {self._link.version})"
-        return f"not connected to {self.plan.address}: {self._failure or self._trouble}"
+        return f"not connected: {self._failure or self._trouble}"
 
     def welcomed(self, link: Link, welcome: Welcome) -> None:
         """A link begins: what it brings from here on belongs to a new generation."""
@@ -193,13 +193,14 @@ class Session:
         while True:
             assert self._link is not None
             began = loop.time()
-            self._trouble = await asyncio.shield(self._link.ended)
+            ending = await asyncio.shield(self._link.ended)
             if loop.time() - began < SETTLED_S:
-                self._trouble += (
+                ending += (
                     f", {loop.time() - began:.1f} s after it was made; if this repeats, look whether another client "
                     f"uses the client id '{self.plan.terms.client_id}'"
                 )
-            self._presence.lost(self, self._trouble)
+            self._trouble = f"{self.plan.address} is lost: {ending}"
+            self._presence.lost(self, ending)
             if loop.time() - began > SETTLED_S:
                 delay = FIRST_DELAY_S
             while True:
@@ -214,7 +215,7 @@ class Session:
                     self._note(error)
                 except Exception as error:
                     log.exception("connecting to %s failed in an unforeseen way", self.plan.address)
-                    self._trouble = f"{type(error).__name__}: {error}"
+                    self._trouble = f"{self.plan.address} cannot be connected: {type(error).__name__}: {error}"
                 else:
                     break
             self._presence.restored(self)
