@@ -98,8 +98,7 @@ class RunReport:
     def cause(self, node_id: str) -> str:
         """Why a node of `unreached` did not get to work, in words: what it said, else what its connection said."""
         node, link = self.snapshot.nodes[node_id], self.snapshot.connections.get(self.links.get(node_id, ""))
-        down = "" if link is None or link.up else link.text.partition("; next try")[0]  # nothing is tried any more
-        return node.text or node.last_error or down
+        return node.reason or node.last_error or ("" if link is None else link.reason)
 
     @property
     def clean(self) -> bool:
