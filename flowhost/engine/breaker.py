@@ -115,7 +115,7 @@ class Breaker:
         if pause_s := self.next_try_s():
             words.append(f"next try in {pause_s:.0f} s" if pause_s >= 1 else "next try in less than 1 s")
         if self.waiting:
-            words.append("1 node waits" if self.waiting == 1 else f"{self.waiting} nodes wait")
+            words.append("1 node waits" if self.waiting == 1 else f"{self.waiting:,} nodes wait")
         return "; ".join(words)
 
 

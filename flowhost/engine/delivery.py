@@ -209,13 +209,13 @@ class Delivery:
     def _end_of(self, again: Again, tries: int, faults: int) -> tuple[str, str] | None:
         """Kind and reason of its failure, if a message is not tried again."""
         if faults >= NODE_FAULT_TRIES:
-            return NODE_FAULT, f"the node failed on it {faults} times: {again.reason}"
+            return NODE_FAULT, f"the node failed on it {faults:,} times: {again.reason}"
         most = self._policy.retry.max_tries
         if most is None or tries < most or again.why not in ("later", "unknown"):
             return None
         if again.why == "unknown":
-            return UNKNOWN_KIND, f"{again.reason}; after {tries} tries the target may have it or not: look there"
-        return GAVE_UP, f"gave up after {tries} tries: {again.reason}"
+            return UNKNOWN_KIND, f"{again.reason}; after {tries:,} tries the target may have it or not: look there"
+        return GAVE_UP, f"gave up after {tries:,} tries: {again.reason}"
 
     def _put_off(self, batch: Batch, tried: Tried, turn: GateTurn, shelf: Shelf | None) -> None:
         """Set messages aside; what finds no place, or has none to go to, holds the others back."""

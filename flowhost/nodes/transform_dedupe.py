@@ -79,7 +79,7 @@ class Dedupe(InlineTransform[DedupeConfig]):
     @override
     def health(self) -> str:
         """How many messages could not be judged."""
-        return f"{self._without_id} messages without an id passed" if self._without_id else ""
+        return f"{self._without_id:,} messages without an id passed" if self._without_id else ""
 
     def _is_first(self, state: dict[str, Any], scope: str, identity: str, time_ns: int) -> bool:
         """Whether the id is new within the window; remembers it. The state holds the newest source time of every id."""

@@ -91,7 +91,7 @@ def _compare(node_id: str, expected: Sequence[Mapping[str, Any]], harness: FlowH
     if len(received) != len(expected):
         extra = received[len(expected) :]
         more = f"; the first one more is {extra[0].meta.topic!r} {extra[0].payload!r}" if extra else ""
-        failures.append(f"{node_id}: expected {len(expected)} messages, got {len(received)}{more}")
+        failures.append(f"{node_id}: expected {len(expected):,} messages, got {len(received):,}{more}")
     return failures
 
 

@@ -111,9 +111,9 @@ class AlarmRow(Tag):
         names = [name for _, name in group.flows]
         self._holds.set_text(t("alarms.holds", count=len(names), names=", ".join(names))).show_if(len(names) > 1)
         self._follow.show(group.follow)
-        waits = t("alarms.waits", text=alarm.text, count=f"{group.waiting:,}") if group.waiting else alarm.text
-        self._what.set_text(fmt.thousands(waits))
-        self._why.set_text(fmt.thousands(alarm.reason)).show_if(alarm.reason)
+        waits = t("alarms.waits", text=alarm.text, count=group.waiting) if group.waiting else alarm.text
+        self._what.set_text(waits)
+        self._why.set_text(alarm.reason).show_if(alarm.reason)
         self._to_connection.put("href", f"/connections#{anchor_of(alarm.connection)}").show_if(alarm.connection)
         self._advice.set_text(alarm.advice)
         work = alarm.kind == "dead_letters"
@@ -155,7 +155,7 @@ class Follow(Tag):
         """Show these."""
         self.show_if(alarms)
         self._head.set_text(t("alarms.follow", count=len(alarms)))
-        wanted = tuple((alarm.id, fmt.thousands(alarm.text)) for alarm in alarms)
+        wanted = tuple((alarm.id, alarm.text) for alarm in alarms)
         if wanted == self._shown:
             return
         self._shown = wanted
@@ -163,4 +163,4 @@ class Follow(Tag):
         with self._list:
             for alarm in alarms:
                 with Tag("li", "", "fh-sub", data_testid="alarm-follows"):
-                    link(fmt.thousands(alarm.text), f"/flows/{alarm.flow_id}")
+                    link(alarm.text, f"/flows/{alarm.flow_id}")

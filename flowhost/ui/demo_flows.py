@@ -66,7 +66,7 @@ class DemoRow(Tag):
     def show(self, flow: FlowOverview) -> None:
         """Bring the row up to date."""
         self._name.set_text(flow.name)
-        words = fmt.thousands(flow.state_text) if ails(flow) else ""
+        words = flow.state_text if ails(flow) else ""
         self._state.show(state_of(flow), flow.state_text)
         self._ails.set_text(words).show_if(words).put("title", words or None)
         self._in.set_text(fmt.rate(flow.rate_per_s))

@@ -134,7 +134,7 @@ class _Line(Tag):
 
 def _connection(link: ConnectionView, detail: FlowDetail) -> tuple[Cell, str, str]:
     """An open connection whose node tries again is not well either: a locked database is still open."""
-    text = fmt.thousands(link.text) or t("connection.up" if link.up else "connection.down")
+    text = link.text or t("connection.up" if link.up else "connection.down")
     users = {node.id for node in detail.document.nodes.values() if node.connection == link.name}
     ailing = [node for node in detail.nodes if node.id in users and node.state in ("retrying", "failed")]
     if not link.up or not ailing:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
 THIN = "\u202f"
-"""Narrow no-break space: between groups of thousands and before a unit."""
+"""Narrow no-break space: before a unit."""
 
 _UNITS = {
     "Cel": "°C", "[degF]": "°F", "K": "K", "kW.h": "kWh", "W.h": "Wh", "MW.h": "MWh", "kWh": "kWh",
@@ -17,22 +16,16 @@ _UNITS = {
     "{#}": "pcs", "um": "µm", "us": "µs", "[pH]": "pH", "/min": "1/min", "/h": "1/h", "/s": "1/s",
 }  # fmt: skip
 _BRACKETS = str.maketrans("", "", "{}[]")
-_GROUPS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 _STEPS: tuple[tuple[float, str], ...] = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def count(number: int) -> str:
-    """A whole number with its thousands apart: `1 204 332`."""
-    return f"{number:,}".replace(",", THIN)
-
-
-def thousands(text: str) -> str:
-    """A sentence of the host with its numbers as pages write them: `1,204` becomes `1 204`."""
-    return _GROUPS.sub(THIN, text)
+    """A whole number with its thousands apart: `1,204,332`, as in sentences of the host, in logs and on the canvas."""
+    return f"{number:,}"
 
 
 def short_count(number: int) -> str:
-    """A count where room is scarce: exact below 10 000, then `12.3k`, `4.56M`."""
+    """A count where room is scarce: exact below 10,000, then `12.3k`, `4.56M`."""
     if abs(number) < 10_000:
         return count(number)
     for step, letter in _STEPS:
@@ -102,7 +95,7 @@ def value(payload: Any, text: str) -> str:
         return text
     if -10_000 < payload < 10_000:
         return f"{payload:.5g}"
-    return f"{payload:,.1f}".replace(",", THIN)
+    return f"{payload:,.1f}"
 
 
 def reading(payload: Any) -> tuple[Any, str]:

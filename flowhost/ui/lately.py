@@ -36,7 +36,7 @@ class Lately(Tag):
 
 def _line(alarm: AlarmView) -> None:
     with Tag("li", "", "fh-sub", data_testid="lately-line", data_kind=alarm.kind):
-        what = fmt.thousands(alarm.text)
+        what = alarm.text
         if alarm.flow_id:
             link(what, f"/flows/{alarm.flow_id}")
         else:

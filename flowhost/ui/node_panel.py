@@ -71,7 +71,7 @@ class NodePanel(Tag):
         self._state.show(node.state)
         if self._send is not None:
             self._send.show(node)
-        self._words.set_text(fmt.thousands(node.text)).show_if(node.text)
+        self._words.set_text(node.text).show_if(node.text)
         self._error.set_text(node.last_error)
         fresh, at = is_recent(node.last_error_at), node.last_error_at
         self._error.look("fh-error-text" if fresh else "fh-error-text fh-past")

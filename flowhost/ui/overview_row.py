@@ -150,9 +150,9 @@ def trouble_of(flow: FlowOverview) -> tuple[str, str]:
     if waits := draining(flow):
         return waits, "fh-trouble fh-past"
     if ails(flow):
-        return fmt.thousands(flow.state_text), "fh-trouble fh-warn"
+        return flow.state_text, "fh-trouble fh-warn"
     if flow.state == "failed":
-        return fmt.thousands(flow.state_text), "fh-trouble"
+        return flow.state_text, "fh-trouble"
     if not flow.dead_letters or not flow.last_error:
         return "", "fh-trouble"
     return last_error(flow), "fh-trouble" if is_recent(flow.last_error_at) else "fh-trouble fh-past"

@@ -22,8 +22,8 @@ def state_words(state: str, text: str) -> str:
     """A state and what is known of it, without saying the same twice."""
     word = t(f"connections.state.{state}")
     if text.lower().startswith(word.lower()):
-        return fmt.thousands(text[0].upper() + text[1:])
-    return f"{word}: {fmt.thousands(text)}" if text else word
+        return text[0].upper() + text[1:]
+    return f"{word}: {text}" if text else word
 
 
 def ails_words(text: str, nodes: Sequence[str], cause: str) -> str:
@@ -107,7 +107,7 @@ class OwnRow(Tag):
         self._result.show_if(tested)
         if tested is not None:
             key = "connections.worked" if tested.ok else "connections.failed"
-            self._result.set_text(t(key, text=fmt.thousands(tested.text), time=fmt.clock(tested.at))).put(
+            self._result.set_text(t(key, text=tested.text, time=fmt.clock(tested.at))).put(
                 "title", fmt.exact(tested.at)
             )
             self._result.look(f"fh-link-result {'fh-link-ok' if tested.ok else 'fh-link-bad'}")

@@ -158,7 +158,7 @@ class ParkingLot:
         if not self._lanes:
             return ""
         first = min(self._lanes.values(), key=lambda lane: lane.oldest_ms)
-        keys = f"messages of {len(self._lanes)} keys" if len(self._lanes) > 1 else f"messages of key {first.key!r}"
+        keys = f"messages of {len(self._lanes):,} keys" if len(self._lanes) > 1 else f"messages of key {first.key!r}"
         return f"{keys} wait ({self.count:,} in all): {first.reason}"
 
     # -- in

@@ -229,7 +229,7 @@ class RunFacts(Tag):
             self._run.put("href", f"/runs/{flow.run_id}")
         if flow.started_at is not None:
             self._since.set_text(fmt.clock(flow.started_at)).put("title", fmt.exact(flow.started_at))
-        trouble = fmt.thousands(flow.state_text) if flow.state == "failed" or ails(flow) else ""
+        trouble = flow.state_text if flow.state == "failed" or ails(flow) else ""
         trouble = draining(flow) or trouble
         self._trouble.set_text(trouble).show_if(trouble).put("title", trouble or None)
         self._trouble.look("fh-trouble fh-warn" if ails(flow) else "fh-trouble")

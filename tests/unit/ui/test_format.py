@@ -1,39 +1,32 @@
 """Figures as people read them."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from flowhost.ui import format as fmt
+from flowhost.ui.texts import t
 
 S = fmt.THIN
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "numbers.json").read_text(encoding="utf-8"))
+"""The canvas writes the same words: tests/js/numbers.test.mjs."""
 
 
-@pytest.mark.parametrize(
-    ("given", "shown"), [(0, "0"), (999, "999"), (1204332, f"1{S}204{S}332"), (-1500, f"-1{S}500")]
-)
+@pytest.mark.parametrize(("given", "shown"), VECTORS["count"])
 def test_count(given: int, shown: str) -> None:
     assert fmt.count(given) == shown
 
 
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [(9999, f"9{S}999"), (12345, "12.3k"), (999_999, "1000k"), (4_561_000, "4.56M"), (2_000_000_000, "2.00G")],
-)
+@pytest.mark.parametrize(("given", "shown"), VECTORS["short"])
 def test_short_count(given: int, shown: str) -> None:
     assert fmt.short_count(given) == shown
 
 
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [
-        (0, "0"), (-1, "0"), (float("nan"), "0"), (0.004, "<0.01"), (0.25, "0.25"), (0.9996, "1.0"),
-        (4.21, "4.2"), (99.96, "100"),
-        (311.6, "312"), (12_345.0, "12.3k"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("given", "shown"), [*VECTORS["rate"], (float("nan"), "0"), (float("inf"), "0")])
 def test_rate(given: float, shown: str) -> None:
     assert fmt.rate(given) == shown
 
@@ -81,7 +74,7 @@ def test_unit(given: str, shown: str) -> None:
     [
         (21.123456789, "21.123456789", "21.123"), (120000, "120000", "120000"), (True, "true", "true"),
         ([1, 2], "[1, 2]", "[1, 2]"), (float("nan"), "NaN", "NaN"), (Decimal("12.50"), "12.50", "12.50"),
-        (12345678.9, "12345678.9", f"12{S}345{S}678.9"),
+        (12345678.9, "12345678.9", "12,345,678.9"),
     ],
 )  # fmt: skip
 def test_value(payload: object, text: str, shown: str) -> None:
@@ -106,3 +99,8 @@ def test_an_object_is_shown_by_its_fields() -> None:
     assert fmt.reading({"v": 2, "u": 7}) == (2, "")
     assert fmt.reading({"value": True}) == (None, "")
     assert fmt.reading(12) == (None, "")
+
+
+def test_a_count_in_a_sentence_reads_as_any_other() -> None:
+    assert t("alarms.waits", text="Out waits", count=1213) == "Out waits; 1,213 messages wait"
+    assert t("alarms.waits", text="Out waits", count=1) == "Out waits; 1 message waits"

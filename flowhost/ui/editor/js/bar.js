@@ -1,5 +1,6 @@
 // The bar above the canvas: undo, redo, problems, who is here, state of the flow, deploy.
-import { el, icon, iconButton, rate, write } from "./dom.js";
+import { el, icon, iconButton, write } from "./dom.js";
+import { count as counted, rate } from "./numbers.js";
 import { colourOf } from "./people.js";
 import { UNREAD, nodeOf } from "./problems.js";
 import { Trouble } from "./trouble.js";
@@ -67,7 +68,7 @@ export class Bar {
       : open
         ? ["open", "radio_button_unchecked", words.errors_open, open]
         : found.length ? ["warning", "warning_amber", words.warnings_count, found.length] : drawn ? ["", "check", words.no_problems, 0] : ["none", "radio_button_unchecked", words.no_nodes, 0];
-    this.problems.replaceChildren(icon(sign), el("span", "", {}, text.replace("{count}", count)));
+    this.problems.replaceChildren(icon(sign), el("span", "", {}, text.replace("{count}", counted(count))));
     this.problems.title = words.problems_why;
     this.problems.dataset.worst = worst;
   }
@@ -82,7 +83,7 @@ export class Bar {
     const text = state === "open" ? "" : state === "closed" ? words.line_closed.replace("{reason}", reason) : words.line_lost;
     write(this.line, text);
     this.line.dataset.state = state;
-    this.line.title = unsent ? words.unsent.replace("{count}", unsent) : "";
+    this.line.title = unsent ? words.unsent.replace("{count}", counted(unsent)) : "";
   }
 
   #showFlow(flow) {

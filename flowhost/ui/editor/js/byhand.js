@@ -1,5 +1,6 @@
 // "Send now": the button of sources that can be told to send, on their card, in their form, and by key.
 import { el, icon, write } from "./dom.js";
+import { count } from "./numbers.js";
 
 const SAID_MS = 4000; // how long a button says what it has done
 
@@ -34,7 +35,7 @@ export class ByHand {
     this.#say(id, "busy", words.hand_sending);
     try {
       const sent = await this.editor.link.ask("hand.send", { node: id, ...(only === null ? {} : { only }) });
-      const text = (sent.messages === 1 ? words.hand_sent_one : words.hand_sent).replace("{count}", sent.messages);
+      const text = (sent.messages === 1 ? words.hand_sent_one : words.hand_sent).replace("{count}", count(sent.messages));
       this.#say(id, "done", text);
       const notes = [sent.waiting && words.hand_waiting, sent.differs && words.hand_differs].filter(Boolean);
       if (notes.length) this.editor.tell([`${text}.`, ...notes].join(" "));

@@ -1,5 +1,6 @@
 // One node as a card. Figures are written into text nodes; the rest is made anew only when the node changes.
-import { el, icon, rate, short, write } from "./dom.js";
+import { el, icon, write } from "./dom.js";
+import { rate, short } from "./numbers.js";
 import { portY } from "./geometry.js";
 
 const FAULT_SHOWN_MS = 60_000;

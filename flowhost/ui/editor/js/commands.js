@@ -1,5 +1,6 @@
 // Everything the keyboard and the menus can do, by name; the sheet of keys is made from this list.
 import { inField } from "./dom.js";
+import { count } from "./numbers.js";
 import { around } from "./geometry.js";
 import { aligned, arrangeAll, distributed, nudge, travel } from "./arranging.js";
 import { addNote, frameSelected, leaveFrames, writeSelected } from "./annotate.js";
@@ -106,7 +107,7 @@ function bindClipboard(editor, signal) {
     event.preventDefault();
     const { words, selected } = editor;
     const said = selected.size > 1 ? words.copied_nodes : selected.size ? words.copied_node : words.copied_notes;
-    editor.tell(said.replace("{count}", selected.size));
+    editor.tell(said.replace("{count}", count(selected.size)));
     return true;
   };
   document.addEventListener("copy", copy, { signal });

@@ -1,6 +1,7 @@
 // Messages of chosen nodes as they come: filtered, paused, looked into. The host sends samples, never more than it may.
 import { joined } from "./complete.js";
 import { el, icon, iconButton, write } from "./dom.js";
+import { count } from "./numbers.js";
 import { clock, exact } from "./times.js";
 
 const KEPT = 500;
@@ -78,7 +79,7 @@ export class DebugPanel {
     const fits = (value) => !needle || `${this.editor.scene.titleOf(value.node)} ${value.node} ${value.topic} ${JSON.stringify(value.payload)}`.toLowerCase().includes(needle);
     const found = this.lines.filter(fits);
     const held = !again && (this.paused || this.list.querySelector("details[open]"));
-    write(this.note, this.paused ? words.debug_paused.replace("{count}", this.missed) : held ? words.debug_reading : words.debug_sampled);
+    write(this.note, this.paused ? words.debug_paused.replace("{count}", count(this.missed)) : held ? words.debug_reading : words.debug_sampled);
     if (held) return; // somebody reads it
     this.list.replaceChildren(...(found.length ? found.slice(0, SHOWN).map((value) => this.#line(value)) : [el("p", "fh-sub", {}, this.lines.length ? words.debug_none_fit : words.debug_none)]));
   }

@@ -45,19 +45,6 @@ export function inField(target) {
   return target instanceof HTMLElement && (target.isContentEditable || target.matches("input, textarea, select"));
 }
 
-/** `1,234`, `12.3k`: short enough for a card. */
-export function short(number) {
-  if (number < 10_000) return number.toLocaleString("en");
-  const [value, unit] = number < 1e6 ? [number / 1e3, "k"] : number < 1e9 ? [number / 1e6, "M"] : [number / 1e9, "G"];
-  return `${value < 100 ? value.toFixed(1) : Math.round(value)}${unit}`;
-}
-
-/** A rate per second. */
-export function rate(number) {
-  if (number >= 10_000) return short(number);
-  return number >= 100 || number === 0 ? String(Math.round(number)) : number.toFixed(1);
-}
-
 /** Put a text into the clipboard; also where the page did not come over https. False if the browser refuses. */
 export async function copyToClipboard(text) {
   try {

@@ -1,5 +1,6 @@
 // The panel at the right: the form of the open node with its problems, values and help; else the flow itself.
-import { el, icon, iconButton, short, write } from "./dom.js";
+import { el, icon, iconButton, write } from "./dom.js";
+import { short } from "./numbers.js";
 import { field } from "./form.js";
 import { afterPress } from "./press.js";
 import { UNREAD, nodeOf } from "./problems.js";

@@ -1,5 +1,6 @@
 // Picks from what there is at a target: a tree that opens branch by branch, or a search through all of it.
 import { el, icon, iconButton } from "./dom.js";
+import { count } from "./numbers.js";
 
 const SEARCH_AFTER_MS = 300;
 
@@ -59,7 +60,7 @@ export function pick(host, { title, look, take, many, taken = [] }, words) {
       if (input.checked) chosen.add(item.value);
       else chosen.delete(item.value);
       done.disabled = !chosen.size;
-      done.lastChild.textContent = chosen.size > 1 ? words.pick_take_many.replace("{count}", chosen.size) : words.pick_take;
+      done.lastChild.textContent = chosen.size > 1 ? words.pick_take_many.replace("{count}", count(chosen.size)) : words.pick_take;
     });
     const line = !item.value
       ? el("button", "fp-line", { type: "button", onclick: open }, icon("folder_open"), ...label)

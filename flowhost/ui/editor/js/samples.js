@@ -1,5 +1,6 @@
 // Samples: messages through the draft, with no target touched; what came out can be kept as a test.
-import { el, icon, short } from "./dom.js";
+import { el, icon } from "./dom.js";
+import { count, short } from "./numbers.js";
 
 const EXAMPLE = [{ topic: "line1/temp", payload: { value: 21.5 } }];
 
@@ -80,7 +81,7 @@ export class Samples {
     const messages = kept.slice(0, 10).reverse().map(({ topic, payload, unit, quality }) => ({ topic, payload, ...(unit ? { unit } : {}), ...(quality === "good" ? {} : { quality }) }));
     this.text.value = JSON.stringify(messages, null, 1);
     this.texts.set(this.source.value, this.text.value);
-    this.#say(this.editor.words.sample_taken.replace("{count}", messages.length));
+    this.#say(this.editor.words.sample_taken.replace("{count}", count(messages.length)));
   }
 
   /** Messages by source; throws words for the person. */
@@ -135,8 +136,8 @@ export class Samples {
     const { words, scene } = editor;
     const kind = scene.kindOf(node.node);
     const facts = [
-      kind === "source" ? "" : words.sample_in.replace("{count}", node.in), node.filtered ? words.sample_filtered.replace("{count}", node.filtered) : "",
-      node.pending ? words.pending.replace("{count}", node.pending) : "", node.dead ? words.dead.replace("{count}", node.dead) : "",
+      kind === "source" ? "" : words.sample_in.replace("{count}", short(node.in)), node.filtered ? words.sample_filtered.replace("{count}", short(node.filtered)) : "",
+      node.pending ? words.pending.replace("{count}", short(node.pending)) : "", node.dead ? words.dead.replace("{count}", short(node.dead)) : "",
     ];
     const head = el("button", "fs-node", { type: "button", title: words.sample_jump, onclick: () => editor.jump(node.node) }, el("span", "fs-title", {}, scene.titleOf(node.node)), el("span", "fh-sub", {}, facts.filter(Boolean).join(" · ")));
     const parts = node.outputs.map(({ port, count, messages }) => this.#messages(port === "out" ? "" : port, count, messages));

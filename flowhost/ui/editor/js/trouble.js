@@ -1,5 +1,6 @@
 // Which nodes of the running flow fail, and which sources bring nothing: what the state of the flow does not say.
 import { el, icon } from "./dom.js";
+import { count } from "./numbers.js";
 import { clock, exact } from "./times.js";
 
 const FRESH_MS = 60_000; // a failed message counts as trouble this long
@@ -56,7 +57,7 @@ export class Trouble {
     this.found = runs ? failing(figures, this.seen, performance.now()).filter((id) => editor.scene.nodes.has(id)) : [];
     this.root.hidden = !this.found.length;
     const { words } = editor;
-    this.text.textContent = (this.found.length === 1 ? words.in_trouble_one : words.in_trouble).replace("{count}", this.found.length);
+    this.text.textContent = (this.found.length === 1 ? words.in_trouble_one : words.in_trouble).replace("{count}", count(this.found.length));
     this.root.title = words.in_trouble_why.replace("{names}", this.found.map((id) => editor.scene.titleOf(id)).join(", "));
     this.#silence(runs ? flow.since : "");
   }

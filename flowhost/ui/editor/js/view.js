@@ -1,7 +1,8 @@
 // Draws the scene: cards for what is in sight, wires as one SVG, a map from far away. Measured in docs/adr.
 import { Camera } from "./camera.js";
 import { Card } from "./card.js";
-import { el, rate, shape, short, write } from "./dom.js";
+import { el, shape, write } from "./dom.js";
+import { rate, short } from "./numbers.js";
 import { ExtrasView } from "./extrasview.js";
 import { between, overlap, within, wirePath, wireSpot } from "./geometry.js";
 import { drawMap } from "./map.js";

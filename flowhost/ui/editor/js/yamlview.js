@@ -1,6 +1,7 @@
 // The draft as YAML beside the canvas. What is typed changes nothing until it is applied: as one step, merged with
 // what others did meanwhile.
 import { copyToClipboard, el, icon, iconButton, saveFile, write } from "./dom.js";
+import { count } from "./numbers.js";
 import { indented, indexAt, nodeAtLine, nodeLines } from "./yamltext.js";
 
 const REFRESH_AFTER_MS = 150;
@@ -136,7 +137,7 @@ export class YamlView {
     const ready = dirty && checked !== null && checked.ops !== null;
     const blocked = dirty && checked !== null && checked.ops === null;
     const parts = [];
-    if (dirty) parts.push(blocked ? words.yaml_wrong : ready ? (checked.ops.length === 1 ? words.yaml_ready_one : words.yaml_ready).replace("{count}", checked.ops.length) : words.yaml_checking);
+    if (dirty) parts.push(blocked ? words.yaml_wrong : ready ? (checked.ops.length === 1 ? words.yaml_ready_one : words.yaml_ready).replace("{count}", count(checked.ops.length)) : words.yaml_checking);
     if (ready && checked.comments) parts.push(words.yaml_comments);
     write(this.state, parts.join(" "));
     this.apply.disabled = !ready;

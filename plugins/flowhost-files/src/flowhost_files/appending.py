@@ -126,7 +126,7 @@ class Appender:
             sync_folder(file.parent)
             stream.truncate(end)
             os.fsync(stream.fileno())
-        self._notice(f"{file.name}: a line torn by a crash ({length} bytes) was moved to {file.name}{TORN}")
+        self._notice(f"{file.name}: a line torn by a crash ({length:,} bytes) was moved to {file.name}{TORN}")
         return end
 
 

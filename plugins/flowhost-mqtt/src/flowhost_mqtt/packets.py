@@ -104,7 +104,7 @@ def encode_text(text: str) -> bytes:
     """
     raw = text.encode()
     if len(raw) > MAX_TEXT_BYTES:
-        msg = f"{len(raw)} bytes long; MQTT allows {MAX_TEXT_BYTES}"
+        msg = f"{len(raw):,} bytes long; MQTT allows {MAX_TEXT_BYTES:,}"
         raise ValueError(msg)
     return len(raw).to_bytes(2, "big") + raw
 
@@ -114,7 +114,7 @@ def encode_varint(value: int) -> bytes:
     if value < 128:
         return bytes((value,))
     if value > MAX_REMAINING_LENGTH:
-        msg = f"{value} bytes are more than an MQTT packet can hold ({MAX_REMAINING_LENGTH})"
+        msg = f"{value:,} bytes are more than an MQTT packet can hold ({MAX_REMAINING_LENGTH:,})"
         raise ValueError(msg)
     out = bytearray()
     while value > 127:

@@ -96,5 +96,5 @@ def _text_of(value: Any, name: str) -> str:
 
 
 def _too_large(size: int, largest: int) -> None:
-    msg = f"the payload has {size} bytes, more than max_payload_bytes ({largest})"
+    msg = f"the payload has {size:,} bytes, more than max_payload_bytes ({largest:,})"
     raise ValueError(msg)

@@ -112,7 +112,7 @@ class MqttPublish(Sink[PublishConfig]):
                 raw = topics.get(topic) or self._new_topic(topic)
                 payload = encode(message.payload if expression is None else expression.evaluate(message))
                 if largest and len(payload) + len(raw) + 8 > largest:
-                    raise MessageError(f"{len(payload)} bytes are more than the broker takes ({largest})")
+                    raise MessageError(f"{len(payload):,} bytes are more than the broker takes ({largest:,})")
                 properties = self._fixed[v5] if not self.config.user_properties else self._properties(message, v5)
             except (MessageError, ValueError) as error:
                 rejects[index] = Reject(str(error))

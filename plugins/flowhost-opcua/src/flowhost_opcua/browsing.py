@@ -32,7 +32,9 @@ async def look_around(link: Link, request: BrowseRequest) -> Choices:
     found = await _children(link, [_bound(link, request.under) if request.under else _OBJECTS])
     shown = found[: request.limit]
     note = (
-        f"{len(found)} nodes, the first {len(shown)} are shown: search for a part of the name" if found != shown else ""
+        f"{len(found):,} nodes, the first {len(shown):,} are shown: search for a part of the name"
+        if found != shown
+        else ""
     )
     return Choices(items=await _choices(link, shown), note=note)
 
@@ -55,7 +57,7 @@ async def _search(link: Link, request: BrowseRequest) -> Choices:
             is_value = reference.NodeClass == ua.NodeClass.Variable
             if is_value and (words in _name(reference).lower() or words in text_of(link, node).lower()):
                 hits.append(reference)
-    note = f"not everything was searched: {len(seen)} nodes looked at" if branches else ""
+    note = f"not everything was searched: {len(seen):,} nodes looked at" if branches else ""
     if len(hits) > request.limit:
         note = f"more than {request.limit} fit: write more of the name"
     return Choices(items=await _choices(link, hits[: request.limit], leaves=True), note=note)

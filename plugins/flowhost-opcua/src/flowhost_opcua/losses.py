@@ -37,13 +37,13 @@ class Losses:
         self._say(
             "overflow",
             self.overflows,
-            f"the server's queues overflowed {self.overflows} times, last at {self._overflow_topic!r}: "
+            f"the server's queues overflowed {self.overflows:,} times, last at {self._overflow_topic!r}: "
             "values were lost; let it publish more often or sample less often, or make the flow faster",
         )
         self._say(
             "dropped",
             dropped,
-            f"{dropped} values dropped: the flow is slower than the server, which does not hold back",
+            f"{dropped:,} values dropped: the flow is slower than the server, which does not hold back",
         )
         self._say(
             "missed",

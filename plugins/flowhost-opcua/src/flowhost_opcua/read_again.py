@@ -42,7 +42,7 @@ class ReadAgain:
 
     def _tell(self) -> None:
         if self._count:
-            what = "1 value that had" if self._count == 1 else f"{self._count} values that had"
+            what = "1 value that had" if self._count == 1 else f"{self._count:,} values that had"
             text = f"read again after the reconnect: {what} come already; targets that go by ids count them once"
             self._board.notice("info", text)
         self._count = 0

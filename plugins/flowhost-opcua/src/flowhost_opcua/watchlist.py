@@ -50,7 +50,7 @@ class Watchlist:
 
     def health(self) -> str:
         """How many items the server refuses."""
-        return f"{len(self._refused)} of {len(self._refs)} items refused by the server" if self._refused else ""
+        return f"{len(self._refused):,} of {len(self._refs):,} items refused by the server" if self._refused else ""
 
     async def _watch(self, link: Link, handles: list[int]) -> None:
         self._retry_at = time.monotonic() + self._config.retry_refused_s
