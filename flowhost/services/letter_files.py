@@ -229,9 +229,7 @@ def facts_of(document: FlowDocument, library: NodeLibrary, *, runs: bool) -> Flo
     """A flow as letters need to know it."""
     nodes = {}
     for node_id, entry in document.nodes.items():
-        node_type = library.nodes.get(entry.type)
-        title = entry.name or (node_type.spec.title if node_type else node_id)
-        nodes[node_id] = NodeFacts(title=title, kind=kind_of(entry.type, library))
+        nodes[node_id] = NodeFacts(title=entry.name or node_id, kind=kind_of(entry.type, library))
     return FlowFacts(name=document.name or document.id, nodes=nodes, runs=runs)
 
 

@@ -44,7 +44,7 @@ class DeadLetterRow:
         id: `<flow>:<number>`.
         flow_name: the flow's name; its id where it has none or is gone.
         node: id of the node it failed at.
-        node_title: its title; its id where it is gone.
+        node_title: its name, as on the canvas; its id where it has none or is gone.
         at: when it failed last, UTC.
         kind: class of the error.
         reason: in words.

@@ -103,14 +103,13 @@ def nodes(
     ledger = live.ledger if live is not None else None
     views = []
     for node_id, entry in document.nodes.items():
-        node_type = library.nodes.get(entry.type)
         known = snapshot.nodes.get(node_id) if snapshot else None
         kind = kind_of(entry.type, library)
         views.append(
             NodeView(
                 id=node_id,
                 type=entry.type,
-                title=entry.name or (node_type.spec.title if node_type else node_id),
+                title=entry.name or node_id,
                 kind=kind,
                 rate_per_s=live.rate(frozenset([node_id]), _moving(kind)) if live else 0.0,
                 values=tuple(by_node.get(node_id, ())),

@@ -156,7 +156,7 @@ class NodeView:
     """One node of a flow with its live figures (zeros and state `idle` while the flow is not running).
 
     Counters are those of `flowhost.engine.snapshot.NodeSnapshot`: `in + made = out + used + filtered + dead +
-    dropped + pending`.
+    dropped + pending`. Its title is its name, as on the canvas; its id where it has none.
     """
 
     id: str

@@ -10,6 +10,7 @@ from flowhost.errors import ConflictError, FlowHostError, NotFoundError
 from flowhost.services.access import in_words
 from flowhost.services.letter_views import CauseView, DeadLetterDetail, PayloadView
 from flowhost.ui import format as fmt
+from flowhost.ui.anchors import node_page
 from flowhost.ui.caller import caller
 from flowhost.ui.letter_filter import kind_words
 from flowhost.ui.letter_table import TONES
@@ -174,7 +175,7 @@ class LetterPanel(Tag):
                 )
                 guard(self._retry, "letter.repair")
                 guard(discard, "letter.repair")
-                link(t("letter.flow"), f"/flows/{row.flow_id}", "fh-link")
+                link(t("letter.flow"), node_page(row.flow_id, row.node), "fh-link")
 
     def _take_payload(self, detail: DeadLetterDetail, *, keep: bool) -> None:
         """Into the editor, unless somebody is typing there."""

@@ -12,6 +12,7 @@ from nicegui.events import GenericEventArguments
 
 from flowhost.services.letter_views import DeadLetterRow
 from flowhost.ui import format as fmt
+from flowhost.ui.anchors import node_page
 from flowhost.ui.letter_filter import kind_words
 from flowhost.ui.rights import guard
 from flowhost.ui.tags import Tag, icon
@@ -112,8 +113,8 @@ class LetterLine(Tag):
                 self._time = Tag("div")
                 self._age = Tag("div", "", "fh-sub")
             with Tag("td", "", "fh-letter-where"):
-                self._node = Tag("div", "", "fh-letter-node")
-                self._flow = Tag("div", "", "fh-sub")
+                self._flow = Tag("div", "", "fh-letter-flow")
+                self._node = Tag("a", "", "fh-link", data_testid="worklist-node")
             with (
                 Tag("td", "", "fh-letter-what"),
                 Tag("button", "", "fh-plain fh-letter-open", type="button", data_testid="worklist-open") as self._open,
@@ -141,7 +142,7 @@ class LetterLine(Tag):
         self.on(
             "click",
             partial(actions.open, id_),
-            js_handler="(e) => { if (!e.target.closest('input, .fh-letter-buttons')) emit(); }",
+            js_handler="(e) => { if (!e.target.closest('input, a, .fh-letter-buttons')) emit(); }",
         )
 
     def show(self, letter: DeadLetterRow, *, picked: bool, opened: bool) -> None:
@@ -154,8 +155,9 @@ class LetterLine(Tag):
         self._pick.put("checked", picked).put("aria-label", t("work.pick", id=letter.id))
         self.put("aria-selected", "true" if opened else None).put("data-state", letter.state)
         self._time.set_text(fmt.clock(letter.at)).put("title", fmt.exact(letter.at))
-        self._node.set_text(letter.node_title).put("title", letter.node)
         self._flow.set_text(letter.flow_name).put("title", letter.flow_id)
+        there = node_page(letter.flow_id, letter.node)
+        self._node.set_text(letter.node_title).put("title", t("work.to_node", node=letter.node)).put("href", there)
         self._kind.set_text(kind_words(letter.kind)).put("title", letter.kind)
         self._reason.set_text(letter.reason).put("title", letter.reason)
         self._topic.set_text(_name(letter)).put("title", _about(letter))

@@ -80,6 +80,7 @@ def test_an_operator_clears_what_could_not_be_delivered(watched: Watched, data: 
     expect(rows).to_have_count(3)
     refused = rows.filter(has_text="Refused by the target")
     expect(refused).to_contain_text("4712")
+    leads_to_its_node(page, refused)
     by_keyboard(page, rows)
     assert page.evaluate("window.hacked") is None
     mend(page, refused)
@@ -103,6 +104,17 @@ def test_an_operator_clears_what_could_not_be_delivered(watched: Watched, data: 
     page.get_by_test_id("letter-close").click()
     take_in_again(page, kept, tmp_path)
     assert orders(data) == {"4711": 5, "4712": 2}
+
+
+def leads_to_its_node(page: Page, row: Locator) -> None:
+    """A letter names its flow and node as the canvas does, and leads there."""
+    link = row.get_by_test_id("worklist-node")
+    name = link.inner_text()
+    link.click()
+    expect(page).to_have_url(re.compile(r"/flows/orders\?node="))
+    expect(page.locator('[data-node][aria-pressed="true"]')).to_contain_text(name)
+    expect(page.get_by_test_id("inspector")).to_contain_text(name)
+    page.go_back()
 
 
 def by_keyboard(page: Page, rows: Locator) -> None:

@@ -34,12 +34,14 @@ class GraphView(Element, component=Path(__file__).parent / "graph_view.js"):
         picture: JSON text from `describe`.
         figures: JSON text from `figures_text`, for the first moment.
         on_select: told the id of the node that was picked, or an empty text.
+        picked: id of the node that is picked at first.
     """
 
-    def __init__(self, picture: str, figures: str, on_select: Callable[[str], None]) -> None:
+    def __init__(self, picture: str, figures: str, on_select: Callable[[str], None], picked: str = "") -> None:
         super().__init__()
         self.props["picture"] = picture
         self.props["figures"] = figures
+        self.props["picked"] = picked
         self.props["words"] = {name: t(f"graph.{name}") for name in ("label", "fit", "in", "out", "empty")}
         self.on("select", lambda event: on_select(_node_id(event)))
 

@@ -38,7 +38,7 @@ def register(live: Live) -> None:
     """Put the page at `/flows/{id}`."""
 
     @ui.page("/flows/{flow_id}")
-    async def flow(flow_id: str) -> None:
+    async def flow(flow_id: str, node: str = "") -> None:
         feed = live.flow(flow_id)
         try:
             now = await feed.now()
@@ -49,7 +49,7 @@ def register(live: Live) -> None:
             return
         types = {kind.id: kind for kind in await live.host.plugins.node_types(caller())}
         with frame(live, "flows", now.detail.overview.name) as shell:
-            page = FlowPage(live, now, types)
+            page = FlowPage(live, now, types, node)
 
         def show(answer: FlowNow) -> None:
             shell.fresh()
@@ -59,9 +59,16 @@ def register(live: Live) -> None:
 
 
 class FlowPage(Tag):
-    """The page's content."""
+    """The page's content.
 
-    def __init__(self, live: Live, now: FlowNow, types: Mapping[str, NodeTypeView]) -> None:
+    Args:
+        live: gives the services.
+        now: the flow as it is.
+        types: every installed node type by id.
+        node: id of the node that is picked at first.
+    """
+
+    def __init__(self, live: Live, now: FlowNow, types: Mapping[str, NodeTypeView], node: str = "") -> None:
         super().__init__("div", "", "fh-flow-page")
         self._live = live
         self._types = types
@@ -71,9 +78,10 @@ class FlowPage(Tag):
         with self:
             self._head = FlowHead(live, now.detail.overview)
             with Tag("div", "", "fh-flow-body"):
-                self._make_graph()
+                self._make_graph(node)
                 with Tag("div", "", "fh-side") as self._side:
                     self._flow_panel = FlowPanel(now.detail)
+        self._select(node)
 
     def show(self, now: FlowNow) -> None:
         """Bring head, picture and panel up to date."""
@@ -86,9 +94,9 @@ class FlowPage(Tag):
         self._flow_panel.show(now.detail)
         self._show_node()
 
-    def _make_graph(self) -> None:
+    def _make_graph(self, picked: str = "") -> None:
         picture = describe(self._now.detail.document, self._types)
-        self._graph = GraphView(picture, self._now.figures, self._select)
+        self._graph = GraphView(picture, self._now.figures, self._select, picked)
 
     def _redraw(self) -> None:
         """Another revision runs: draw it in place of the old one."""

@@ -34,7 +34,8 @@ WORK: dict[str, str] = {
     "work.clear": "Clear the filter",
     # list
     "work.column.time": "Failed",
-    "work.column.where": "Where",
+    "work.column.where": "Flow and node",
+    "work.to_node": "Show node {node} on the canvas",
     "work.column.what": "What happened",
     "work.column.message": "Message",
     "work.column.tries": "Tries",

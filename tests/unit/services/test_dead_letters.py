@@ -361,6 +361,12 @@ async def test_node_that_is_gone_is_said_and_its_letters_stay(with_letters, orde
     assert (found.row.state, found.row.node_title, found.retry.possible) == ("dead", "mes", False)
 
 
+async def test_a_node_without_a_name_is_called_by_its_id_as_on_the_canvas(with_letters, orders) -> None:
+    host = await with_letters(running=False)
+    await host.flows.import_file(LOCAL_USER, orders().replace("name: MES table, ", ""))
+    assert {row.node_title for row in (await host.dead_letters.list(LOCAL_USER)).rows} == {"mes"}
+
+
 @pytest.mark.expects_error_log
 async def test_damaged_letter_is_shown_as_it_lies_there_and_can_be_replaced(with_letters, tmp_path, database) -> None:
     host = await with_letters(running=False)

@@ -34,7 +34,7 @@ async def test_flow_comes_in_starts_shows_figures_and_stops(host: Host, flow, un
     await until(moving)
     page = await host.flows.detail(LOCAL_USER, "line")
     assert [node.kind for node in page.nodes] == ["source", "transform", "sink"]
-    assert page.nodes[0].title == "Values"
+    assert [node.title for node in page.nodes] == ["Values", "even", "end"], "one without a name is called by its id"
     assert all(node.state == "running" and node.rate_per_s > 20 for node in page.nodes)
     assert [wire.target for wire in page.wires] == ["even", "end"]
     assert page.wires[0].rate_per_s > page.wires[1].rate_per_s > 20

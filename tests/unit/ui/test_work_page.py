@@ -102,6 +102,16 @@ def test_kinds_and_reasons_in_words() -> None:
     assert (total.done, total.left, list(total.waiting)) == (5, 0, ["a", "b"])
 
 
+async def test_a_letter_leads_to_its_node_on_the_canvas(user: User, host: Any) -> None:
+    await user.open("/work")
+    (row,) = [e for e in shown(user, "worklist-row") if e.props["data-letter"] == "line-telemetry:128"]
+    (node,) = [e for e in shown(user, "worklist-node") if row in e.ancestors()]
+    assert (node.text, node.props["href"]) == ("Out", "/flows/line-telemetry?node=out")
+    await user.open(node.props["href"])
+    (panel,) = shown(user, "inspector")
+    assert panel.props["data-node"] == "out"
+
+
 async def test_filters_and_pages(user: User, host: Any) -> None:
     await user.open("/work")
     assert len(rows(user)) == 50

@@ -3,7 +3,7 @@ import { drawPicture, showFigures } from "./drawing.js";
 import { Viewport } from "./viewport.js";
 
 export default {
-  props: { picture: String, figures: String, words: Object },
+  props: { picture: String, figures: String, picked: String, words: Object },
   emits: ["select"],
   template: `
     <div class="fh-graph" data-testid="canvas" role="group" :aria-label="words.label" tabindex="-1">
@@ -21,6 +21,7 @@ export default {
     this.empty = picture.nodes.length === 0;
     this.drawn = drawPicture(this.$refs.plane, picture, (id) => this.select(id));
     showFigures(this.drawn, JSON.parse(this.figures));
+    if (this.drawn.cards.has(this.picked)) this.select(this.picked);
     this.viewport = new Viewport(this.$el, this.$refs.plane, picture, () => this.select(""));
     this.receive = (text) => showFigures(this.drawn, JSON.parse(text));
     this.listen();
