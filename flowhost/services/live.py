@@ -14,6 +14,7 @@ import msgspec
 from flowhost.engine.snapshot import FlowSnapshot, LedgerSnapshot
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.guarantee import PathGuarantee
+from flowhost.services.dead_lately import DeadLately
 from flowhost.services.views import SPARK_POINTS, Desired, EventView, FlowState, ProblemView
 from flowhost.store import FlowRecord, RunFigures, RunRecord
 
@@ -96,6 +97,7 @@ class LiveFlow:
         self.drain_until: datetime | None = None
         self.leaving = ""
         self.erred_at: dict[str, datetime] = {}
+        self._dying = DeadLately()
         self.events: deque[EventView] = deque(maxlen=EVENTS_SHOWN)
         self.spark: deque[float] = deque(maxlen=SPARK_POINTS)
         self.meter = RateMeter()
@@ -140,6 +142,7 @@ class LiveFlow:
         self.state, self.text = "starting", ""
         self.kept_ledger, self.snapshot = self.ledger, None
         self.erred_at = {}
+        self._dying = DeadLately()
         self.drain_until = None
         self.leaving = ""
         self.meter = RateMeter()
@@ -149,6 +152,7 @@ class LiveFlow:
         if self.snapshot is None:
             self.meter.begin(at_ns - round((time.monotonic() - self._begun) * 1e9))
         self._note_errors(snapshot)
+        self._dying.take(time.monotonic(), {name: node.dead for name, node in snapshot.nodes.items()})
         self.snapshot = snapshot
         self.state, self.text = snapshot.state, snapshot.text
         if self.meter.take(at_ns, counters(snapshot)):
@@ -175,6 +179,11 @@ class LiveFlow:
         """Open dead letters, as far as is known now."""
         running = self.run is not None and self.snapshot is not None
         return self.snapshot.dead_letters if running and self.snapshot is not None else self.kept_letters
+
+    def dead_lately(self) -> dict[str, int]:
+        """Messages that died within the last minute, by node; empty unless the flow runs."""
+        running = self.run is not None and self.state == "running"
+        return self._dying.counts(time.monotonic()) if running else {}
 
     def rate(self, nodes: frozenset[str], counter: str) -> float:
         """Messages per second of one counter over some nodes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from flowhost.engine.snapshot import FlowSnapshot, NodeSnapshot, NodeTotals, Run
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.library import NodeLibrary
 from flowhost.sdk import Sink, Source
+from flowhost.services.dead_lately import lately_words
 from flowhost.services.live import LiveFlow
 from flowhost.services.views import (
     ConnectionView,
@@ -46,13 +47,16 @@ def overview(live: LiveFlow) -> FlowOverview:
     figures = live.figures()
     snapshot = live.snapshot
     last_error, last_error_at = _last_error(live)
+    troubles, dead_lately = _troubles(live), sum(live.dead_lately().values())
     return FlowOverview(
         id=live.id,
         name=live.document.name or live.id,
         area=live.document.area,
         state=live.state,
-        state_text=_state_text(live),
+        state_text=_state_text(live, troubles, dead_lately),
         desired=live.desired,
+        ails=bool(troubles),
+        dead_lately=dead_lately,
         rate_per_s=live.rate(live.sources, "made"),
         out_rate_per_s=live.rate(live.sinks, "out"),
         in_total=figures.messages_in if figures else 0,
@@ -101,6 +105,7 @@ def nodes(
     for value in _values(snapshot) if snapshot else ():
         by_node.setdefault(value.node, []).append(value)
     ledger = live.ledger if live is not None else None
+    dead_lately = live.dead_lately() if live is not None else {}
     views = []
     for node_id, entry in document.nodes.items():
         known = snapshot.nodes.get(node_id) if snapshot else None
@@ -115,7 +120,11 @@ def nodes(
                 values=tuple(by_node.get(node_id, ())),
                 totals=_totals(ledger.nodes.get(node_id)) if ledger is not None else None,
                 last_error_at=live.erred_at.get(node_id) if live else None,
-                **(_counters(known, snapshot, entry.connection) if known and snapshot else {}),
+                **(
+                    _counters(known, snapshot, entry.connection, dead_lately.get(node_id, 0))
+                    if known and snapshot
+                    else {}
+                ),
             )
         )
     return tuple(views)
@@ -298,13 +307,18 @@ def _counted(snapshot: FlowSnapshot | None) -> list[dict[str, int]]:
     return [{name: getattr(node, name) for name in _TOLD} for node in nodes]
 
 
-def _state_text(live: LiveFlow) -> str:
+def _state_text(live: LiveFlow, troubles: Sequence[str], dead_lately: int) -> str:
     """The state in words; of a running flow, what is not as it should be."""
-    if live.state == "running" and live.snapshot is not None:
-        down = [f"{name}: {c.text or 'not connected'}" for name, c in live.snapshot.connections.items() if not c.up]
-        waiting = [f"{name}: {n.text or n.last_error}" for name, n in live.snapshot.nodes.items() if _ails(n)]
-        return "; ".join((down or waiting)[:3]) or live.text
-    return live.text
+    told = [*troubles[:3], lately_words(dead_lately)]
+    return "; ".join(words for words in told if words) or live.text
+
+
+def _troubles(live: LiveFlow) -> list[str]:
+    """What holds a running flow up: connections that are down, else nodes that do not get on."""
+    if live.state != "running" or live.snapshot is None:
+        return []
+    down = [f"{name}: {c.text or 'not connected'}" for name, c in live.snapshot.connections.items() if not c.up]
+    return down or [f"{name}: {n.text or n.last_error}" for name, n in live.snapshot.nodes.items() if _ails(n)]
 
 
 def _ails(node: NodeSnapshot) -> bool:
@@ -341,8 +355,9 @@ def _value(value: ValueSnapshot) -> ValueView:
     )
 
 
-def _counters(node: NodeSnapshot, snapshot: FlowSnapshot, connection: str | None) -> dict[str, Any]:
+def _counters(node: NodeSnapshot, snapshot: FlowSnapshot, connection: str | None, dead_lately: int) -> dict[str, Any]:
     state, text = _state(node, snapshot, connection)
+    text = "; ".join(words for words in (text, lately_words(dead_lately)) if words)
     return {
         "state": state,
         "text": text,
@@ -352,6 +367,7 @@ def _counters(node: NodeSnapshot, snapshot: FlowSnapshot, connection: str | None
         "used": node.used,
         "filtered": node.filtered,
         "dead": node.dead,
+        "dead_lately": dead_lately,
         "dropped": node.dropped,
         "pending": node.pending,
         "repeated": node.repeated,

@@ -84,6 +84,8 @@ class FlowOverview:
         area: folder of flows, e.g. `plant1/line1`.
         state: what the flow really does now.
         state_text: the state in words, with the reason where there is one.
+        ails: it runs, but a connection is down or a node tries again.
+        dead_lately: messages that died within the last minute, while it runs.
         desired: what was asked for last; survives a restart of the host.
         rate_per_s: messages brought in per second, over the last seconds.
         out_rate_per_s: messages confirmed by targets per second.
@@ -113,6 +115,8 @@ class FlowOverview:
     state: FlowState
     state_text: str
     desired: Desired
+    ails: bool = False
+    dead_lately: int = 0
     rate_per_s: float = 0.0
     out_rate_per_s: float = 0.0
     in_total: int = 0
@@ -156,7 +160,8 @@ class NodeView:
     """One node of a flow with its live figures (zeros and state `idle` while the flow is not running).
 
     Counters are those of `flowhost.engine.snapshot.NodeSnapshot`: `in + made = out + used + filtered + dead +
-    dropped + pending`. Its title is its name, as on the canvas; its id where it has none.
+    dropped + pending`. `dead_lately` is how many messages died here within the last minute, while the flow runs. Its
+    title is its name, as on the canvas; its id where it has none.
     """
 
     id: str
@@ -172,6 +177,7 @@ class NodeView:
     used: int = 0
     filtered: int = 0
     dead: int = 0
+    dead_lately: int = 0
     dropped: int = 0
     pending: int = 0
     repeated: int = 0

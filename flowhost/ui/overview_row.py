@@ -14,7 +14,7 @@ from flowhost.ui.operate import FlowSwitch, draining
 from flowhost.ui.recent import RecentValues, is_recent
 from flowhost.ui.shell import Alert
 from flowhost.ui.sparkline import Sparkline
-from flowhost.ui.state_mark import StateMark, ails, state_of, word
+from flowhost.ui.state_mark import StateMark, state_of, trouble_of, word
 from flowhost.ui.tags import Tag, link
 from flowhost.ui.texts import t
 
@@ -59,11 +59,11 @@ class FlowRow(Tag):
     def show(self, flow: FlowOverview) -> None:
         """Bring the row up to date."""
         self.flow = flow
-        self._state.show(state_of(flow), flow.state_text)
+        self._state.show(state_of(flow), flow.state_text, dying=bool(flow.dead_lately))
         self._name.set_text(flow.name)
         self._area.set_text(flow.area)
         self._about.set_text(flow.description).show_if(flow.description).put("title", flow.description or None)
-        trouble, look = trouble_of(flow)
+        trouble, look = told(flow)
         self._trouble.set_text(trouble).show_if(trouble).put("title", trouble or None).look(look)
         on = flow.state not in ("stopped", "ended", "failed")
         self._rate.set_text(fmt.rate(flow.rate_per_s) if on else "–")
@@ -145,14 +145,14 @@ class _ValueLine(Tag):
         self._age.set_text(fmt.age((now - value.time).total_seconds())).put("title", fmt.exact(value.time))
 
 
-def trouble_of(flow: FlowOverview) -> tuple[str, str]:
+def told(flow: FlowOverview) -> tuple[str, str]:
     """What is not as it should be, and its look: an error that did not come again is told quietly, with its time."""
     if waits := draining(flow):
         return waits, "fh-trouble fh-past"
-    if ails(flow):
-        return flow.state_text, "fh-trouble fh-warn"
-    if flow.state == "failed":
-        return flow.state_text, "fh-trouble"
+    words, look = trouble_of(flow)
+    if words:
+        cause = flow.last_error if flow.dead_lately and not flow.ails else ""
+        return f"{words}; {cause}" if cause else words, look
     if not flow.dead_letters or not flow.last_error:
         return "", "fh-trouble"
     return last_error(flow), "fh-trouble" if is_recent(flow.last_error_at) else "fh-trouble fh-past"

@@ -25,27 +25,30 @@ class StateMark(Tag):
             self._word = Tag("span")
         self.show(state)
 
-    def show(self, state: str, hover: str = "") -> None:
-        """Change to this state; `hover` says more."""
-        self._dot.look(f"fh-dot fh-dot-{tone(state)}")
+    def show(self, state: str, hover: str = "", *, dying: bool = False) -> None:
+        """Change to this state; `hover` says more, `dying` that messages died a moment ago."""
+        self._dot.look(f"fh-dot fh-dot-{tone(state, dying=dying)}")
         self._word.set_text(word(state))
         self.put("data-state", state)
         self.put("title", hover or None)
 
 
-def ails(flow: FlowOverview) -> bool:
-    """True if it runs, but a connection is down or a node tries again."""
-    return flow.state == "running" and bool(flow.state_text)
-
-
 def state_of(flow: FlowOverview) -> str:
     """The one state every page shows of a flow."""
-    return "retrying" if ails(flow) else flow.state
+    return "retrying" if flow.ails else flow.state
 
 
-def tone(state: str) -> str:
-    """The meaning of a state, as the last part of its CSS class."""
-    return TONES.get(state, "off")
+def trouble_of(flow: FlowOverview) -> tuple[str, str]:
+    """What is to be said of a flow that runs or has failed, and its look."""
+    words = flow.state_text if flow.state in ("running", "failed") else ""
+    if flow.state == "failed":
+        return words, "fh-trouble"
+    return words, "fh-trouble fh-warn" if flow.ails or flow.dead_lately else "fh-trouble fh-past"
+
+
+def tone(state: str, *, dying: bool = False) -> str:
+    """The meaning of a state, as the last part of its CSS class; what runs needs a look too while messages die."""
+    return "warn" if dying and state == "running" else TONES.get(state, "off")
 
 
 def word(state: str) -> str:

@@ -20,6 +20,7 @@ from flowhost.graph.guarantee import PathGuarantee
 from flowhost.graph.ways import Reason
 from flowhost.services.access import Principal
 from flowhost.services.connection_views import OwnConnectionView, TestView
+from flowhost.services.dead_lately import lately_words
 from flowhost.services.deploy import DeletePlan
 from flowhost.services.flow_files import ImportedFlow, ImportItem
 from flowhost.services.flow_search import Found, NodeHit
@@ -170,6 +171,7 @@ class FakeFlows:
         self.states["refuses"] = "stopped"
         self.watched: set[str] = set()
         self.troubles: dict[str, str] = {}
+        self.dead_lately: dict[str, int] = {}
         self.erred_at: datetime | None = None
         self.drain_until = datetime.now(UTC) + timedelta(seconds=10)
         self.began = time.monotonic() - 4000
@@ -282,7 +284,8 @@ class FakeFlows:
         return FlowOverview(
             id=doc.id, name=doc.name, area=doc.area, state=state,
             state_text="opc.tcp://10.1.2.3:4840 refused the certificate: trust it first" if failed
-            else self.troubles.get(flow_id, "") if on else "",
+            else self.troubles.get(flow_id, lately_words(self.dead_lately.get(flow_id, 0))) if on else "",
+            ails=on and flow_id in self.troubles, dead_lately=self.dead_lately.get(flow_id, 0) if on else 0,
             desired="running" if on or failed else "stopped",
             rate_per_s=spark[-1] if spark else 0, out_rate_per_s=spark[-2] if spark else 0,
             sums=sums, in_total=total, out_total=total - 37 if on else total,

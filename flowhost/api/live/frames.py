@@ -69,8 +69,8 @@ def picture_of(detail: FlowDetail) -> Picture:
         "f:": {
             "state": flow.state, "text": flow.state_text, "desired": flow.desired, "revision": flow.revision,
             "rate": round(flow.rate_per_s, 1), "out": round(flow.out_rate_per_s, 1), "pending": flow.pending,
-            "errors": flow.errors, "dead": flow.dead, "run": flow.run_id,
-            "since": local(flow.started_at) if flow.started_at else "",
+            "errors": flow.errors, "dead": flow.dead, "dying": bool(flow.dead_lately), "ails": flow.ails,
+            "run": flow.run_id, "since": local(flow.started_at) if flow.started_at else "",
         }
     }  # fmt: skip
     down = {link.name: link.text for link in detail.connections if not link.up}
@@ -107,7 +107,7 @@ def _node(node: NodeView, waits_for: str) -> dict[str, Any]:
     return {
         "state": node.state, "text": node.text or waits_for, "rate": round(node.rate_per_s, 1), "total": came,
         "out": node.out, "pending": node.pending, "errors": node.errors, "dead": node.dead, "dropped": node.dropped,
-        "error": node.last_error if node.errors else "", "down": bool(waits_for),
+        "error": node.last_error if node.errors else "", "down": bool(waits_for), "dying": bool(node.dead_lately),
     }  # fmt: skip
 
 

@@ -27,7 +27,7 @@ def figures_text(detail: FlowDetail) -> str:
 def _node(node: NodeView) -> dict[str, Any]:
     came = node.made if node.kind == "source" else node.in_total
     return {
-        "tone": tone(node.state),
+        "tone": tone(node.state, dying=bool(node.dead_lately)),
         "state": f"{word(node.state)}: {node.text}" if node.text else word(node.state),
         "rate": fmt.rate(node.rate_per_s),
         "unit": t("graph.per_s"),

@@ -28,7 +28,7 @@ from flowhost.ui.recent import is_recent
 from flowhost.ui.rights import guard
 from flowhost.ui.shell import Alert, frame, not_found
 from flowhost.ui.sparkline import Sparkline
-from flowhost.ui.state_mark import StateMark, ails, state_of
+from flowhost.ui.state_mark import StateMark, state_of, trouble_of
 from flowhost.ui.tags import Button, Tag, icon, link
 from flowhost.ui.texts import t
 from flowhost.ui.versions_dialog import VersionsDialog
@@ -193,7 +193,7 @@ class FlowHead(Tag):
     def show(self, flow: FlowOverview) -> None:
         """Bring it up to date."""
         self._name.set_text(flow.name)
-        self._state.show(state_of(flow), flow.state_text)
+        self._state.show(state_of(flow), flow.state_text, dying=bool(flow.dead_lately))
         self._switch.show(flow)
         self._facts.show(flow)
         self._in.show(fmt.rate(flow.rate_per_s))
@@ -237,7 +237,7 @@ class RunFacts(Tag):
             self._run.put("href", f"/runs/{flow.run_id}")
         if flow.started_at is not None:
             self._since.set_text(fmt.clock(flow.started_at)).put("title", fmt.exact(flow.started_at))
-        trouble = flow.state_text if flow.state == "failed" or ails(flow) else ""
-        trouble = draining(flow) or trouble
+        words, look = trouble_of(flow)
+        trouble = draining(flow) or words
         self._trouble.set_text(trouble).show_if(trouble).put("title", trouble or None)
-        self._trouble.look("fh-trouble fh-warn" if ails(flow) else "fh-trouble")
+        self._trouble.look(look)

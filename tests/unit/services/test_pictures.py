@@ -51,6 +51,61 @@ def test_a_node_whose_connection_is_down_tries_again() -> None:
     assert pictures.nodes(DOCUMENT, LIBRARY, snapshot())[0].state == "running"
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The host's clock, which stands until it is moved."""
+    made = SimpleNamespace(now=100.0)
+    monkeypatch.setattr("flowhost.services.live.time.monotonic", lambda: made.now)
+    return made
+
+
+def dying(number: int) -> FlowSnapshot:
+    return snapshot(named=NodeSnapshot(state="running", in_=number, dead=number))
+
+
+def test_a_running_flow_tells_of_the_messages_that_died_in_the_last_minute(
+    live: LiveFlow, clock: SimpleNamespace
+) -> None:
+    live.take(dying(0), 1)
+    assert (pictures.overview(live).dead_lately, pictures.overview(live).state_text) == (0, "")
+    clock.now += 10
+    live.take(dying(120), 2)
+    flow, [plc, named, _] = pictures.overview(live), pictures.detail(live, LIBRARY).nodes
+    assert (flow.state, flow.ails, flow.dead_lately) == ("running", False, 120)
+    assert flow.state_text == "120 messages dead in the last minute"
+    assert (named.state, named.dead_lately, named.text) == ("running", 120, "120 messages dead in the last minute")
+    assert (plc.dead_lately, plc.text) == (0, "")
+    clock.now += 50
+    live.take(dying(121), 3)
+    assert pictures.overview(live).dead_lately == 121
+    clock.now += 10
+    assert pictures.overview(live).state_text == "1 message dead in the last minute"
+    clock.now += 50
+    assert pictures.overview(live).dead_lately == 0
+    assert pictures.detail(live, LIBRARY).nodes[1].text == ""
+
+
+def test_what_holds_a_flow_up_is_told_before_what_died(live: LiveFlow, clock: SimpleNamespace) -> None:
+    made = dying(2)
+    made.connections["plc"] = ConnectionSnapshot(type="opcua.client", text="down since 10:15:29")
+    live.take(made, 1)
+    flow = pictures.overview(live)
+    assert flow.ails
+    assert flow.state_text == "plc: down since 10:15:29; 2 messages dead in the last minute"
+
+
+def test_a_flow_that_stands_still_and_one_that_begins_anew_tell_of_none(live: LiveFlow, clock: SimpleNamespace) -> None:
+    live.take(dying(5), 1)
+    live.finish("stopped", "", None)
+    assert pictures.overview(live).dead_lately == 0
+    assert [node.dead_lately for node in pictures.detail(live, LIBRARY).nodes] == [0, 0, 0]
+    run: Any = SimpleNamespace(id=2, started_at=datetime.now(UTC))
+    live.begin(run)
+    clock.now += 1
+    live.take(dying(1), 2)
+    assert pictures.overview(live).dead_lately == 1
+
+
 def test_it_is_known_when_a_node_failed_last(live: LiveFlow) -> None:
     before = datetime.now(UTC)
     live.take(snapshot(named=NodeSnapshot(state="running", errors=1, last_error="is text")), 1)

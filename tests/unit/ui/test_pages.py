@@ -102,6 +102,25 @@ async def test_a_flow_that_tries_again_is_retrying_on_every_page(user: User, hos
         await user.should_see("1,204 polls failed")
 
 
+async def test_a_flow_whose_messages_die_runs_but_does_not_look_well(user: User, host: Any) -> None:
+    host.flows.dead_lately["line-telemetry"] = 1204
+    for path, marker in (("/", "flow-row"), ("/flows/line-telemetry", "flow-head")):
+        await user.open(path)
+        place = next(e for e in user.find(marker=marker).elements if e.props["data-flow"] == "line-telemetry")
+        mark = below(place, "flow-state")
+        assert mark.props["data-state"] == "running", path
+        assert [e.text for e in mark.descendants()] == ["", "Running"]
+        dot = next(iter(mark.descendants()))
+        assert "fh-dot-warn" in dot.classes
+        await user.should_see("1,204 messages dead in the last minute")
+        trouble = next(e for e in place.descendants() if "fh-trouble" in e.classes)
+        assert "fh-warn" in trouble.classes
+        host.flows.dead_lately["line-telemetry"] = 0
+        await until(lambda: "fh-dot-ok" in dot.classes)  # noqa: B023 - asked before the next turn
+        assert "messages dead" not in trouble.text
+        host.flows.dead_lately["line-telemetry"] = 1204
+
+
 async def test_running_in_trouble_and_not_running_add_up(user: User, host: Any) -> None:
     host.flows.troubles["energy"] = "meter: down"
     await user.open("/")

@@ -3,6 +3,7 @@ import { el, icon, iconButton, write } from "./dom.js";
 import { count as counted, rate } from "./numbers.js";
 import { colourOf } from "./people.js";
 import { UNREAD, nodeOf } from "./problems.js";
+import { toneOf } from "./tones.js";
 import { Trouble } from "./trouble.js";
 
 export class Bar {
@@ -89,9 +90,8 @@ export class Bar {
   #showFlow(flow) {
     const { words } = this.editor;
     this.running = ["running", "starting", "draining"].includes(flow.state);
-    const shown = flow.state === "running" && flow.text ? "retrying" : flow.state;
-    const tone = { running: "ok", retrying: "warn", starting: "busy", draining: "busy", failed: "bad", ended: "done" }[shown] ?? "off";
-    this.state.replaceChildren(el("span", `fh-dot fh-dot-${tone}`), words[`state_${shown}`] ?? shown);
+    const shown = flow.ails ? "retrying" : flow.state;
+    this.state.replaceChildren(el("span", `fh-dot fh-dot-${toneOf({ ...flow, state: shown })}`), words[`state_${shown}`] ?? shown);
     this.state.title = flow.text;
     write(this.rates, this.running ? `${rate(flow.rate)}${words.per_s}` : "");
     this.power.hidden = !this.editor.mayOperate;

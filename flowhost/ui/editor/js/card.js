@@ -2,11 +2,9 @@
 import { el, icon, write } from "./dom.js";
 import { rate, short } from "./numbers.js";
 import { portY } from "./geometry.js";
+import { toneOf } from "./tones.js";
 
 const FAULT_SHOWN_MS = 60_000;
-const TONES = {
-  running: "ok", starting: "busy", retrying: "warn", draining: "busy", failed: "bad", ended: "done", stopped: "off", idle: "off",
-};
 
 export class Card {
   /** `hands`: makes the buttons of sources that can be told to send. */
@@ -75,7 +73,7 @@ export class Card {
   status(figures) {
     if (this.shown === figures) return;
     this.shown = figures;
-    this.dot.className = `fh-dot fh-dot-${TONES[figures.state] ?? "off"}`;
+    this.dot.className = `fh-dot fh-dot-${toneOf(figures)}`;
     this.dot.title = figures.text ? `${figures.state}: ${figures.text}` : figures.state;
     write(this.rate, rate(figures.rate));
     write(this.total, short(figures.total));

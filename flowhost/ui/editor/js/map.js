@@ -1,4 +1,5 @@
 // The scene from far away, on a canvas: also the small map in the corner.
+import { toneOf } from "./tones.js";
 
 /** Draw all nodes and wires as the camera sees them. */
 export function drawMap(canvas, scene, camera, marks, figures) {
@@ -9,7 +10,7 @@ export function drawMap(canvas, scene, camera, marks, figures) {
   pen.scale(camera.k, camera.k);
   extras(pen, scene, colours, 1.6 / camera.k, marks.extras);
   wires(pen, scene, colours, 1.6 / camera.k);
-  for (const item of scene.nodes.values()) node(pen, item, colours, toneOf(item.id, marks, figures), marks.selected.has(item.id));
+  for (const item of scene.nodes.values()) node(pen, item, colours, fillOf(item.id, marks, figures), marks.selected.has(item.id));
   if (camera.k > 0.18) titles(pen, scene, colours);
 }
 
@@ -27,7 +28,7 @@ export function drawMinimap(canvas, scene, camera, marks, figures) {
   pen.scale(k, k);
   extras(pen, scene, colours, 1 / k, marks.extras);
   wires(pen, scene, colours, 1 / k);
-  for (const item of scene.nodes.values()) node(pen, item, colours, toneOf(item.id, marks, figures), marks.selected.has(item.id));
+  for (const item of scene.nodes.values()) node(pen, item, colours, fillOf(item.id, marks, figures), marks.selected.has(item.id));
   pen.strokeStyle = colours.accent;
   pen.lineWidth = 1.5 / k;
   pen.strokeRect(...camera.sight());
@@ -90,11 +91,11 @@ function titles(pen, scene, colours) {
   for (const { name, x, y, w } of scene.groups.values()) pen.fillText(name, x + 10, y + 20, w - 20);
 }
 
-function toneOf(id, marks, figures) {
+function fillOf(id, marks, figures) {
   const found = marks.problems.get(id);
   const now = figures.get(`n:${id}`);
   if (now?.state === "failed" || found?.some((one) => one.severity === "error")) return "bad";
-  return now?.state === "retrying" ? "warn" : "";
+  return now && toneOf(now) === "warn" ? "warn" : "";
 }
 
 let kept = { theme: null };
