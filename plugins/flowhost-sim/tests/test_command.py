@@ -6,12 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
 pytestmark = pytest.mark.slow
 
+ENDS_WITHIN_S = 2.5
 ANY_PORTS = ["--opcua-port", "0", "--modbus-port", "0", "--mqtt-port", "0"]
 
 
@@ -43,10 +45,13 @@ def ready(process: subprocess.Popen[str]) -> dict:
 
 
 def ends_cleanly(process: subprocess.Popen[str]) -> None:
+    began = time.monotonic()
     assert process.wait(10) == 0
+    assert time.monotonic() - began < ENDS_WITHIN_S
     assert process.stderr.read() == ""
 
 
+@pytest.mark.alone
 def test_the_ready_line_names_servers_that_answer(start) -> None:
     process = start(*ANY_PORTS, "--json")
     line = ready(process)
@@ -62,6 +67,7 @@ def test_the_ready_line_names_servers_that_answer(start) -> None:
     ends_cleanly(process)
 
 
+@pytest.mark.alone
 def test_people_get_addresses_they_can_paste(start) -> None:
     process = start(*ANY_PORTS)
     text = ""
@@ -75,6 +81,7 @@ def test_people_get_addresses_they_can_paste(start) -> None:
     ends_cleanly(process)
 
 
+@pytest.mark.alone
 def test_it_ends_with_its_parent(start) -> None:
     process = start(*ANY_PORTS, "--json", "--until-stdin-closes")
     ready(process)
@@ -89,6 +96,7 @@ def test_it_can_be_ended_while_it_starts(start) -> None:
     assert process.stderr.read() == ""
 
 
+@pytest.mark.alone
 def test_clients_that_stay_connected_do_not_keep_it(start) -> None:
     process = start(*ANY_PORTS, "--json")
     line = ready(process)
