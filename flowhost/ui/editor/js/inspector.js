@@ -6,10 +6,10 @@ import { afterPress } from "./press.js";
 import { UNREAD, nodeOf } from "./problems.js";
 import { prose, titlesOf } from "./prose.js";
 import { pickFor } from "./picks.js";
+import { redrawn } from "./redrawn.js";
 import { linkField } from "./linkfield.js";
 import { Secrets } from "./secrets.js";
 import { LastValues } from "./values.js";
-import { keptFocus, onceLeft, typedIn } from "./typing.js";
 
 const OUTBOX = { name: "outbox", title: "Outbox", type: "true or false", default: true, docs: "", fields: [], unit: "" };
 
@@ -41,7 +41,7 @@ export class Inspector {
     if (type && JSON.stringify(type.fields).includes('"secret":true')) this.secrets.learn();
   }
 
-  /** Another edit may follow at once: draw when nobody types here, and keep the focus. */
+  /** Another edit may follow at once. */
   #later() {
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => afterPress(() => this.#build()), 30);
@@ -50,17 +50,9 @@ export class Inspector {
   #build() {
     const { editor } = this;
     if (!editor.draft.ready) return;
-    const typed = this.shown === editor.opened && typedIn(this.root);
-    if (typed) return onceLeft(typed, () => this.#later());
-    const refocus = keptFocus(this.root);
-    const scroll = this.shown === editor.opened ? this.root.scrollTop : 0;
-    const opened = this.root.querySelectorAll("details[open]").length ? [...this.root.querySelectorAll("details")].map((one) => one.open) : null;
-    const again = this.shown === editor.opened;
+    const same = this.shown === editor.opened;
     this.shown = editor.opened;
-    this.root.replaceChildren(...(editor.opened ? this.#node(editor.opened) : this.#flow()));
-    if (again && opened) this.root.querySelectorAll("details").forEach((one, index) => (one.open = opened[index] ?? one.open));
-    this.root.scrollTop = scroll;
-    refocus();
+    redrawn(this.root, () => (editor.opened ? this.#node(editor.opened) : this.#flow()), () => this.#later(), { same });
   }
 
   // -- the open node
@@ -191,7 +183,7 @@ export class Inspector {
     const { words, mayEdit, draft } = editor;
     const set = (path, value) => editor.commit([value === undefined ? { op: "unset", path } : { op: "set", path, value }], "edit");
     const problemsAt = () => [];
-    const facts = ["name", "area", "description"].map((name) => ({ name, title: words[`field_${name}`], grows: name === "description", type: "text", docs: words[`flow_${name}_help`] ?? "", fields: [], unit: "", default: null }));
+    const facts = ["name", "area", "description"].map((name) => ({ name, title: words[`field_${name}`], widget: name === "description" ? "lines" : "", type: "text", docs: words[`flow_${name}_help`] ?? "", fields: [], unit: "", default: null }));
     const fields = facts.map((fact) => field(fact, { path: [fact.name], value: draft.doc[fact.name], set, problemsAt, words, mayEdit }));
     const list = editor.problems.map((one) => {
       const { node } = nodeOf(one.place);

@@ -6,9 +6,9 @@ import { fieldTitle, valueAt } from "./problems.js";
 import { changedAt } from "./paths.js";
 import { afterPress } from "./press.js";
 import { titlesOf } from "./prose.js";
+import { redrawn } from "./redrawn.js";
 import { Secrets } from "./secrets.js";
 import { holdHeight } from "./steady.js";
-import { keptFocus, onceLeft, typedIn } from "./typing.js";
 import { Unread } from "./unread.js";
 
 const CHECK_AFTER_MS = 200;
@@ -134,20 +134,16 @@ export class LinkDialog {
 
   #drawForm() {
     const { words, link } = this;
-    const typed = typedIn(this.form);
-    if (typed) return onceLeft(typed, () => this.#draw());
-    const refocus = keptFocus(this.form);
-    const opened = this.form.querySelector("details.fe-more")?.open ?? false;
-    const scroll = this.form.scrollTop;
-    this.form.replaceChildren(...(this.types ? this.#form(opened) : [el("p", "fh-sub", {}, words.link_loading)]));
-    this.form.scrollTop = scroll;
-    if (!refocus() && link.type && this.types && !this.touched) this.form.querySelector("input")?.focus();
+    const make = () => (this.types ? this.#form() : [el("p", "fh-sub", {}, words.link_loading)]);
+    const { typing, back } = redrawn(this.form, make, () => this.#draw());
+    if (typing) return;
+    if (!back && link.type && this.types && !this.touched) this.form.querySelector("input")?.focus();
     this.touched ||= Boolean(this.types);
     if (this.#kind && this.heldFor !== link.type) holdHeight(this.box);
     this.heldFor = this.#kind && link.type;
   }
 
-  #form(opened) {
+  #form() {
     const { words, link, mayEdit } = this;
     const kind = this.#kind;
     const made = [this.isNew ? this.#chooseType() : null, kind ? el("p", "fh-panel-summary", {}, kind.summary) : null];
@@ -167,7 +163,7 @@ export class LinkDialog {
     made.push(...facts.filter((fact) => !fact.advanced).map(of));
     const advanced = facts.filter((fact) => fact.advanced);
     const changed = advanced.some((fact) => fact.name in link.config || problemsAt(`config.${fact.name}`).length);
-    if (advanced.length) made.push(el("details", "fe-more", { open: opened || changed }, el("summary", "", {}, words.advanced), ...advanced.map(of)));
+    if (advanced.length) made.push(el("details", "fe-more", { open: changed }, el("summary", "", {}, words.advanced), ...advanced.map(of)));
     return made.filter(Boolean);
   }
 
@@ -235,6 +231,7 @@ export class LinkDialog {
     clearTimeout(this.waiting);
     if (!this.link.type) return;
     this.waiting = setTimeout(async () => {
+      const before = JSON.stringify(this.problems);
       try {
         this.problems = await this.ask("connection.check", { type: this.link.type, config: this.link.config });
       } catch {
@@ -242,7 +239,7 @@ export class LinkDialog {
       }
       // what nobody has filled in yet is no fault of theirs
       if (this.isNew && !this.tried) this.problems = this.problems.filter((one) => one.severity === "error" && this.#filledIn(one.place));
-      this.#draw();
+      if (JSON.stringify(this.problems) !== before) this.#draw();
     }, CHECK_AFTER_MS);
   }
 

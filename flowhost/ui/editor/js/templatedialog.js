@@ -6,9 +6,9 @@ import { pick } from "./pickdialog.js";
 import { afterPress } from "./press.js";
 import { stepsOf, valueAt } from "./problems.js";
 import { titlesOf } from "./prose.js";
+import { redrawn } from "./redrawn.js";
 import { Secrets } from "./secrets.js";
 import { holdHeight } from "./steady.js";
-import { keptFocus, onceLeft, typedIn } from "./typing.js";
 import { Unread } from "./unread.js";
 
 export class TemplateDialog {
@@ -72,22 +72,20 @@ export class TemplateDialog {
   }
 
   #drawNow() {
-    const typed = typedIn(this.form);
-    if (typed) return onceLeft(typed, () => this.#draw());
+    if (redrawn(this.form, () => this.#form(), () => this.#draw()).typing) return;
+    const placed = !this.refused && this.form.querySelector(".fe-problem:not([hidden])") !== null;
+    this.warning.replaceChildren(...(this.fault && !placed ? [el("div", "fe-problem fe-problem-error", { role: "alert", "data-testid": "template-fault" }, icon("error_outline"), el("span", "", {}, this.fault))] : []));
+  }
+
+  #form() {
     const { template, words } = this;
-    const refocus = keptFocus(this.form);
-    const scroll = this.form.scrollTop;
     const labelled = (id, label, input) => el("div", "fe-field", {}, el("div", "fe-field-head", {}, el("label", "fe-label", { for: id }, label)), input);
-    this.form.replaceChildren(
+    return [
       el("p", "fh-panel-summary", {}, template.summary),
       ...template.connections.map((one) => this.#slot(one)),
       ...template.fields.map((one) => this.#field(one)),
       labelled("ft-name", words.template_name, this.name), labelled("ft-area", words.template_area, this.area),
-    );
-    this.form.scrollTop = scroll;
-    const placed = !this.refused && this.form.querySelector(".fe-problem:not([hidden])") !== null;
-    this.warning.replaceChildren(...(this.fault && !placed ? [el("div", "fe-problem fe-problem-error", { role: "alert", "data-testid": "template-fault" }, icon("error_outline"), el("span", "", {}, this.fault))] : []));
-    refocus();
+    ];
   }
 
   #problemsAt(place) {
