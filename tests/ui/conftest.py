@@ -53,6 +53,28 @@ def served(tmp_path: Path) -> Iterator[Served]:
     host.stop()
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the host that a module shares."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def host_options() -> dict[str, str]:
+    """What `Served` is told of the host that a module shares; for modules to say otherwise."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def shared_host(tmp_path_factory: pytest.TempPathFactory, data: Path, host_options: dict[str, str]) -> Iterator[str]:
+    """Where a real host for all tests of a module answers; those that want it make it their `address`."""
+    host = Served(tmp_path_factory.mktemp("host"), data=data, **host_options)
+    try:
+        yield host.start()
+    finally:
+        host.stop()
+
+
 @pytest.fixture
 def address() -> Iterator[str]:
     """Where the pages over the fake host answer."""

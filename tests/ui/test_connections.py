@@ -12,23 +12,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing.editing import PATIENCE_MS, Served, eventually, field, fill
+from browsing.editing import PATIENCE_MS, eventually, field, fill
 from playwright.sync_api import Locator, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
+def host_options() -> dict[str, str]:
+    return {"FLOWHOST_SECRET_DB": "hunter2"}
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[str]:
-    """A host for all tests of this module."""
-    host = Served(tmp_path_factory.mktemp("host"), data=data, FLOWHOST_SECRET_DB="hunter2")
-    yield host.start()
-    host.stop()
+@pytest.fixture
+def address(shared_host: str) -> str:
+    return shared_host
 
 
 def row(page: Page, name: str) -> Locator:

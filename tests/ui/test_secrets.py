@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing.editing import PATIENCE_MS, Canvas, Served, begin, eventually, field, fill
+from browsing.editing import PATIENCE_MS, Canvas, begin, eventually, field, fill
 from playwright.sync_api import Locator, Page, expect
 from servers.postgres import PostgresPeek, PostgresServer, postgres_server
 
@@ -42,11 +41,6 @@ class Tell(Source[Settings]):
 def flowhost_node_types():
     return [Tell]
 '''
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +80,14 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, data: Path, plugin: Path, templates: str) -> Iterator[str]:
-    """A host for all tests of this module."""
+def host_options(plugin: Path, templates: str) -> dict[str, str]:
     paths = os.pathsep.join(filter(None, [str(plugin), os.environ.get("PYTHONPATH", "")]))
-    folder = tmp_path_factory.mktemp("host")
-    host = Served(folder, data=data, first=templates, PYTHONPATH=paths, FLOWHOST_SECRET_OUTSIDE="set outside")
-    yield host.start()
-    host.stop()
+    return {"first": templates, "PYTHONPATH": paths, "FLOWHOST_SECRET_OUTSIDE": "set outside"}
+
+
+@pytest.fixture
+def address(shared_host: str) -> str:
+    return shared_host
 
 
 @pytest.fixture(scope="module")

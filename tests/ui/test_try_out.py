@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing.editing import Served
+from browsing.editing import PATIENCE_MS
 from playwright.sync_api import Locator, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-PATIENCE_MS = 30_000
 FLOW = """
 flowhost: 1
 id: line
@@ -25,17 +23,9 @@ wires: [gen -> warm, warm -> big, big -> end]
 """
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[str]:
-    """A host for all tests of this module."""
-    host = Served(tmp_path_factory.mktemp("host"), data=data)
-    yield host.start()
-    host.stop()
+@pytest.fixture
+def address(shared_host: str) -> str:
+    return shared_host
 
 
 @pytest.fixture

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browsing.editing import Canvas, Served, begin, field
+from browsing.editing import PATIENCE_MS, Canvas, begin, field
 from playwright.sync_api import Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-PATIENCE_MS = 30_000
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A host for all tests of this module."""
-    host = Served(tmp_path_factory.mktemp("host"))
-    yield host.start()
-    host.stop()
+@pytest.fixture
+def address(shared_host: str) -> str:
+    return shared_host
 
 
 def deploy_says(page: Page) -> Any:

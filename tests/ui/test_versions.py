@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing.editing import Served, Watched
+from browsing.editing import PATIENCE_MS, Served, Watched
 from playwright.sync_api import Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.expects_error_log, pytest.mark.timeout(180)]
 
-WAIT_MS = 30_000
 # port 9 (discard) answers nowhere: the targets are away
 ONE = """\
 flowhost: 1
@@ -46,22 +45,22 @@ def bring_in(page: Page, text: str, *, again: bool = False) -> None:
 
 def test_back_to_an_older_version_and_away(watched: Watched, tmp_path: Path) -> None:
     page = watched.open("/")
-    page.set_default_timeout(WAIT_MS)
+    page.set_default_timeout(PATIENCE_MS)
     bring_in(page, ONE)
     bring_in(page, TWO, again=True)
     page = watched.open("/flows/line")
     head = page.get_by_test_id("flow-head")
     head.get_by_test_id("flow-start").click()
-    expect(head).to_contain_text("40", timeout=WAIT_MS)  # twenty wait before each target
+    expect(head).to_contain_text("40", timeout=PATIENCE_MS)  # twenty wait before each target
     page.get_by_test_id("flow-delete").click()
     expect(page.get_by_test_id("delete-lead")).to_contain_text("has to be stopped first")
     expect(page.get_by_test_id("delete-do")).to_be_hidden()
     page.get_by_test_id("delete-stop").click()
-    expect(page.get_by_test_id("delete-lead")).to_contain_text("The flow is stopped", timeout=WAIT_MS)
+    expect(page.get_by_test_id("delete-lead")).to_contain_text("The flow is stopped", timeout=PATIENCE_MS)
     expect(page.get_by_test_id("delete-stop")).to_be_hidden()
     expect(page.get_by_test_id("delete-do")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
-    expect(head.get_by_test_id("flow-state")).to_have_text("Stopped", timeout=WAIT_MS)
+    expect(head.get_by_test_id("flow-state")).to_have_text("Stopped", timeout=PATIENCE_MS)
     go_back(page)
     expect(head).to_contain_text("Revision 1")
     delete(page, tmp_path / "data" / "outbox" / "deleted")
