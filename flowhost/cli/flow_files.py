@@ -134,7 +134,7 @@ def _sources(files: Sequence[Path]) -> list[FlowSource]:
 
 
 def _line(item: ImportItem) -> str:
-    """What is to be known of a file, in one line and what follows from it."""
+    """What is to be known of a file, and below it what is wrong where."""
     if item.refused:
         return f"{item.source}: cannot be imported: {item.refused}"
     states = {"new": "new", "same": "there already, the same", "exists": "there already with other content"}
@@ -150,8 +150,8 @@ def _line(item: ImportItem) -> str:
     if item.comments and item.state != "same":
         parts.append("its comments are not kept")
     if item.errors:
-        parts.append(f"cannot start yet: {item.errors[0]}")
-    return f"{item.source}: {'; '.join(parts)}"
+        parts.append("cannot start yet:")
+    return "\n  ".join([f"{item.source}: {'; '.join(parts)}", *item.errors])
 
 
 def _undecided(items: Sequence[ImportItem], conflicts: Conflicts, missing_ok: bool) -> bool:

@@ -16,7 +16,7 @@ from flowhost.graph.jsonform import from_json, same, to_json
 from flowhost.graph.library import NodeLibrary
 from flowhost.graph.lint import examine
 from flowhost.graph.shared import against_host, with_shared, without
-from flowhost.graph.text import read_flow
+from flowhost.graph.text import FlowFile, read_flow
 from flowhost.services.access import Principal, demand
 from flowhost.services.drafts import DraftService
 from flowhost.services.flows import FlowService
@@ -69,8 +69,9 @@ class ImportItem:
         edited: the flow that is here has edits that were not deployed; replaced, they stay among its versions.
         differing: connections it brings that this host has under the same name with another type or settings.
         missing: types no installed plugin brings; their nodes keep their settings and cannot run.
+        missing_at: where each of them stands first in the file, such as `line 7, column 12`.
         comments: it has comments; a host keeps none.
-        errors: what keeps it from being started, in words with line numbers; it can be imported all the same.
+        errors: what keeps it from being started, in words with line and column; it can be imported all the same.
         refused: why it cannot be imported at all; empty if it can.
     """
 
@@ -83,6 +84,7 @@ class ImportItem:
     edited: bool = False
     differing: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    missing_at: tuple[str, ...] = ()
     comments: bool = False
     errors: tuple[str, ...] = ()
     refused: str = ""
@@ -268,7 +270,7 @@ def _read(
     )  # fmt: skip
     if file.problems:
         first, more = file.problems[0], len(file.problems) - 1
-        text = f"line {first.line}, column {first.column}: {first.message}{f' (and {more} more)' if more else ''}"
+        text = f"{_at(first.line, first.column)}: {first.message}{f' (and {more} more)' if more else ''}"
         return replace(item, refused=text), None
     types = {name: entry.type for name, entry in shared.items()}
     errors = [problem for problem in examine(file, library, os.environ, types).problems if problem.severity == "error"]
@@ -280,14 +282,27 @@ def _read(
         state: Literal["same", "exists"] = "same" if same(to_json(document), here.document) else "exists"
         edited = here.draft is not None and not same(here.draft, here.document)
         item = replace(item, state=state, running=here.running, edited=edited)
-    said = tuple(f"line {problem.line}: {problem.place}: {problem.message}" for problem in errors)
-    return replace(item, errors=said, missing=_missing(document, library)), document
+    said = tuple(f"{_at(one.line, one.column)}: {one.place}: {one.message}" for one in errors)
+    missing = _missing(file, library)
+    return replace(item, errors=said, missing=tuple(missing), missing_at=tuple(missing.values())), document
 
 
-def _missing(document: FlowDocument, library: NodeLibrary) -> tuple[str, ...]:
-    types = {node.type for node in document.nodes.values()} - set(library.nodes)
-    links = {entry.type for entry in document.connections.values()} - set(library.connections)
-    return tuple(sorted(types | links))
+def _at(line: int | None, column: int | None) -> str:
+    return f"line {line}, column {column}"
+
+
+def _missing(file: FlowFile, library: NodeLibrary) -> dict[str, str]:
+    """Types nobody brings, in order, and where each stands first."""
+    found: dict[str, str] = {}
+    document = file.document
+    for root, entries, known in (
+        ("connections", document.connections, library.connections),
+        ("nodes", document.nodes, library.nodes),
+    ):
+        for name, entry in entries.items():
+            if entry.type not in known:
+                found.setdefault(entry.type, _at(*file.nearest((root, name, "type"))))
+    return dict(sorted(found.items()))
 
 
 def _refuse(items: Sequence[ImportItem], conflicts: Conflicts, *, missing_ok: bool) -> None:
@@ -301,7 +316,11 @@ def _refuse(items: Sequence[ImportItem], conflicts: Conflicts, *, missing_ok: bo
             f"nothing was imported: {', '.join(there)} {'is' if len(there) == 1 else 'are'} here already with other "
             "content: replace, import as a copy, or leave out"
         )
-    missing = sorted({kind for item in items for kind in item.missing})
+    missing = [
+        f"{kind} ({item.source}, {where})"
+        for item in items
+        for kind, where in zip(item.missing, item.missing_at, strict=True)
+    ]
     if missing and not missing_ok:
         raise ConfigError(f"nothing was imported: no installed plugin brings {', '.join(missing)}")
 

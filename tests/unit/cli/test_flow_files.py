@@ -98,13 +98,15 @@ def test_what_cannot_be_imported_is_named_and_nothing_changes(command: Any, tmp_
     lacking = command("import", files, "--data", data)
     assert lacking.code == 1
     assert "missing plugins for acme.send" in lacking.out
+    assert "\n  line 6, column 15: nodes.end.type: node type 'acme.send' is not installed" in lacking.out
+    assert f"no installed plugin brings acme.send ({missing}, line 6, column 15)" in lacking.err
     assert "--missing-ok" in lacking.err
     (files / "bad").mkdir()
     bad = files / "bad" / "flow.yaml"
     bad.write_text("flowhost: 1\nid: bad\nnodes: [\n", encoding="utf-8")
     broken = command("import", files, "--data", data, "--missing-ok")
     assert broken.code == 2
-    assert f"{bad}: cannot be imported: line" in broken.out
+    assert f"{bad}: cannot be imported: line 4, column 1: " in broken.out
     bad.unlink()
     taken = command("import", good, missing, "--data", data, "--missing-ok")
     assert taken.code == 0, taken.err

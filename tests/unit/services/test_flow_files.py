@@ -34,7 +34,8 @@ async def test_what_an_import_would_meet_is_listed_first(host: Host, flow: Any) 
     ]  # fmt: skip
     assert items[1].refused.startswith("the flow 'line' stands in 0.yaml too")
     assert items[3].missing == ("acme.send",)
-    assert "acme.send" in items[3].errors[0]
+    assert items[3].missing_at == ("line 8, column 15",)
+    assert items[3].errors[0].startswith("line 8, column 15: nodes.end.type: node type 'acme.send'")
     assert items[4].refused.startswith("line 1, column")
 
 
@@ -45,6 +46,15 @@ async def test_all_that_keeps_a_file_from_starting_is_listed(host: Host, flow: A
     assert "did you mean 'discard'?" in said
     assert "nowhere" in said
     assert len(item.errors) == 2
+
+
+async def test_a_fault_in_json_is_found_where_it_stands(host: Host) -> None:
+    unfinished = '{\n  "flowhost": 1,\n  "id": "line",\n  "nodes": {]\n}\n'
+    unknown = '{\n  "flowhost": 1,\n  "id": "line",\n  "nodes": {\n    "end": {"type": "discrad"}\n  }\n}\n'
+    items = await host.files.plan(LOCAL_USER, files(unfinished, unknown))
+    assert items[0].refused.startswith("line 4, column 13: ")
+    assert items[1].missing_at == ("line 5, column 21",)
+    assert "line 5, column 21: nodes.end.type: unknown node type 'discrad'" in items[1].errors[0]
 
 
 async def test_running_flow_goes_on_with_what_came_and_editors_see_it(host: Host, flow: Any, until: Any) -> None:
@@ -120,7 +130,7 @@ async def test_one_that_cannot_be_taken_keeps_all_out(host: Host, flow: Any) -> 
     await host.files.take(LOCAL_USER, files(flow()))
     await host.flows.start(LOCAL_USER, "line")
     faulty = flow().replace("type: filter", "type: fillter")
-    with pytest.raises(ConfigError, match="no installed plugin brings fillter"):
+    with pytest.raises(ConfigError, match=r"no installed plugin brings fillter \(1\.yaml, line 7, column 16\)"):
         await host.files.take(LOCAL_USER, files(flow("two"), faulty), REPLACE)
     with pytest.raises(ConfigError, match="the running revision goes on"):
         await host.files.take(
