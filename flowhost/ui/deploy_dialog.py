@@ -16,7 +16,7 @@ from flowhost.ui.caller import caller
 from flowhost.ui.change_words import ChangeWords, change_words, spread
 from flowhost.ui.live import Live
 from flowhost.ui.shell import Alert
-from flowhost.ui.tags import Button, Tag, icon
+from flowhost.ui.tags import Button, Labelled, Tag, icon
 from flowhost.ui.texts import t
 
 SHOWN = 60
@@ -39,14 +39,17 @@ class DeployDialog:
         self._starts = False
         self._rev = -1
         self._said: list[Mapping[str, Any]] = []
+        self._reason = ""
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("deploy.title")):
             Tag("h2", t("deploy.title"))
             self._why = Tag("p", "", "fe-deploy-why", data_testid="deploy-why")
             self._lead = Tag("p", "", "fh-sub")
             self._problems = Tag("div", "", "fe-problem-list")
             self._changes = Tag("div", "", "fe-changes", data_testid="deploy-changes")
-            self._note = ui.textarea(t("deploy.note"), on_change=self._keep_note)
-            self._note.props("outlined dense autofocus autogrow").classes("fe-note-field").mark("deploy-note")
+            self._note = Labelled(
+                t("deploy.note"), "textarea", self._keep_note, t("deploy.note_help"),
+                rows=3, classes="fe-prose", data_autofocus=True, data_testid="deploy-note",
+            )  # fmt: skip
             self._note.on("keydown.ctrl.enter.prevent", self._on_key)
             self._note.on("keydown.meta.enter.prevent", self._on_key)
             with Tag("div", "", "fh-dialog-buttons fh-says"):
@@ -76,7 +79,8 @@ class DeployDialog:
         self._starts = False  # until there is a plan
         self._anyway.show_if(condition=False)
         self._why.set_text(why).show_if(why)
-        self._note.value = ""
+        self._note.fresh()
+        self._keep_note("")
         try:
             plan = await self._drafts.plan(caller(), self._flow_id)
             self._words = await change_words(self._host, caller(), self._flow_id)
@@ -103,7 +107,7 @@ class DeployDialog:
         self._do.look(f"fh-button {'' if self._starts else 'fh-primary'}")
         self._run.show_if(self._starts)
         self._run.put("disabled", True if idle else None)
-        self._note.set_visibility(not idle)
+        self._note.show_if(not idle)
         self._problems.clear()
         self._changes.clear()
         with self._problems:
@@ -127,9 +131,10 @@ class DeployDialog:
         thing = problem.place.removeprefix("nodes.").partition(".")[0]
         return f"{self._words.node(thing)}: {problem.message}"
 
-    def _keep_note(self) -> None:
+    def _keep_note(self, text: str) -> None:
         """While a note is typed, a click beside the dialog does not throw it away."""
-        self._dialog.props["no-backdrop-dismiss"] = bool(self._note.value)
+        self._reason = text.strip()
+        self._dialog.props["no-backdrop-dismiss"] = bool(text)
 
     async def _on_key(self) -> None:
         button = self._run if self._starts else self._do
@@ -149,9 +154,8 @@ class DeployDialog:
         self._alert.take_back()
         button = self._run if start else self._do
         button.busy(t("deploy.busy"))
-        note = str(self._note.value or "").strip()
         try:
-            number = await self._drafts.deploy(caller(), self._flow_id, self._rev, note, confirm=confirm)
+            number = await self._drafts.deploy(caller(), self._flow_id, self._rev, self._reason, confirm=confirm)
         except FlowHostError as error:
             self._alert.say(str(error))
             self._anyway.show_if(isinstance(error, ConfirmationError))

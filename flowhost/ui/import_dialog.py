@@ -50,14 +50,14 @@ class ImportDialog:
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("import.title")):
             Tag("h2", t("import.title"))
             Tag("p", t("import.text"), "fh-sub")
-            self._alert = Alert()
             self._text = FlowText(self._on_sources, self._on_too_big)
             self._found = Tag("div", "", "fh-import-found", data_testid="import-found")
             with Tag("label", "", "fh-choice") as self._links:
                 self._use_host = Tag("input", "", "fh-check", type="checkbox", data_testid="import-use-host")
                 Tag("span", t("import.use_host"))
             self._use_host.on("change", self._on_use_host, js_handler="(e) => emit(e.target.checked)")
-            with Tag("div", "", "fh-dialog-buttons"):
+            with Tag("div", "", "fh-dialog-buttons fh-says"):
+                self._alert = Alert()
                 Button(t("import.cancel"), "close", self._close, "fh-quiet")
                 self._skip = Button(t("import.skip"), "redo", self._on_skip, data_testid="import-skip")
                 self._copy = Button(t("import.copy"), "content_copy", self._on_copy, data_testid="import-copy")

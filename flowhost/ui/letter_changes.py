@@ -170,10 +170,10 @@ class Question:
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog fh-ask", role="dialog", aria_label=title):
             Tag("h2", title)
             self._text = Tag("p", "", "fh-sub")
-            self._alert = Alert()
             self._why = Field("textarea", self._typed, "fh-code fh-ask-why", rows=3, data_testid="reason")
             self._why.put("placeholder", t("ask.why")).put("aria-label", t("ask.why")).show_if(asks_why)
-            with Tag("div", "", "fh-dialog-buttons"):
+            with Tag("div", "", "fh-dialog-buttons fh-says"):
+                self._alert = Alert()
                 Button(t("ask.cancel"), "close", self._close, "fh-quiet")
                 look = "fh-danger" if verb == "discard" else "fh-primary"
                 Button(t(f"ask.{verb}.do"), "check", self._on_do, look, data_testid=f"{verb}-do")

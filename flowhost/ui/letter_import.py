@@ -89,9 +89,9 @@ class TakeDialog:
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("take.title")):
             Tag("h2", t("take.title"))
             Tag("p", t("take.text"), "fh-sub")
-            self._alert = Alert()
             self._said = Tag("p", "", "fh-take-said", role="status", data_testid="take-said")
-            with Tag("div", "", "fh-dialog-buttons"):
+            with Tag("div", "", "fh-dialog-buttons fh-says"):
+                self._alert = Alert()
                 Button(t("take.close"), "close", self._close, "fh-quiet", data_testid="take-close")
                 with Tag("label", "", "fh-button fh-primary fh-file") as self._choose:
                     icon("folder_open")

@@ -60,7 +60,6 @@ class LetterPanel(Tag):
         self.visible = False
         with self:
             self._head()
-            self._alert = Alert()
             self._story = Tag("div", "", "fh-panel-part fh-letter-story")
             self._payload_part()
             self._more = Tag("div")
@@ -80,6 +79,7 @@ class LetterPanel(Tag):
         typed = bool(self.opened) and self._saving.visible
         if typed:
             self._alert.say(t("letter.unsaved"))
+            _ = self._alert.run_method("scrollIntoView", {"block": "nearest"})
         return not typed
 
     async def find(self) -> DeadLetterDetail | None:
@@ -115,6 +115,7 @@ class LetterPanel(Tag):
             self._payload_title = Tag("h3")
             self._bytes = Tag("div")
             self._editor = PayloadEditor(self._edited)
+            self._alert = Alert()
             with Tag("div", "", "fh-letter-does") as self._saving:
                 self._save = Button(t("letter.save"), "save", self._on_save, data_testid="save")
                 self._save_retry = Button(

@@ -11,7 +11,7 @@ from nicegui.events import GenericEventArguments
 
 from flowhost.services.letter_views import PayloadView
 from flowhost.services.typed_json import PayloadError, read
-from flowhost.ui.tags import Tag
+from flowhost.ui.tags import Tag, icon
 from flowhost.ui.texts import t
 
 LARGEST = 500_000
@@ -64,7 +64,9 @@ class PayloadEditor(Tag):
         self._on_change = on_change
         with self:
             self._area = PayloadText(self._typed)
-            self._said = Tag("p", "", "fh-payload-said", role="status", data_testid="payload-fault")
+            with Tag("div", "", "fe-problem fe-problem-error", role="alert") as self._wrong:
+                icon("error_outline")
+                self._said = Tag("span", data_testid="payload-fault")
             self._hint = Tag("p", t("letter.types"), "fh-sub")
 
     @property
@@ -81,7 +83,7 @@ class PayloadEditor(Tag):
         self._hint.show_if(not locked)
         self._judge()
         if too_large:
-            self._said.set_text(t("letter.too_large")).show_if(condition=True)
+            self._say(t("letter.too_large"))
 
     def show_fault(self) -> None:
         """Put the cursor where the fault is."""
@@ -101,4 +103,8 @@ class PayloadEditor(Tag):
             except PayloadError as error:
                 self.fault = error
         self._area.mark_line(self.fault.line if self.fault is not None else None)
-        self._said.set_text(str(self.fault) if self.fault is not None else "").show_if(self.fault)
+        self._say(str(self.fault) if self.fault is not None else "")
+
+    def _say(self, text: str) -> None:
+        self._said.set_text(text)
+        self._wrong.show_if(text)

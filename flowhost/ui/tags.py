@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
 from nicegui.elements.mixins.text_element import TextElement
@@ -75,6 +76,38 @@ class Field(Tag):
         super().__init__(tag, "", f"fh-input {classes}".strip(), **attributes)
         later = f"(e) => window.flowhostTyping.later(e.target, () => emit(e.target.value), {round(rest_s * 1000)})"
         self.on("input", lambda event: tell(str(event.args or "")), js_handler=later)
+
+
+class Labelled(Tag):
+    """A text field with its label above, as in the forms of the editor; it begins empty.
+
+    Args:
+        label: what is to be typed.
+        tag: `input` or `textarea`.
+        tell: told the whole text.
+        text: help below the field.
+        **attributes: of the field, as of `Tag`.
+    """
+
+    def __init__(self, label: str, tag: str, tell: Callable[[str], Any], text: str = "", **attributes: Any) -> None:
+        super().__init__("div", "", "fe-field")
+        with self, Tag("div", "", "fe-field-head"):
+            self._label = Tag("label", label, "fe-label")
+        with self:
+            self._place = Tag("div")
+            if text:
+                Tag("div", text, "fe-help")
+        attributes |= {"spellcheck": "false", "autocomplete": "off"}
+        self._make: Callable[[], Field] = partial(Field, tag, tell, **attributes)
+        self.fresh()
+
+    def fresh(self) -> Field:
+        """Another, empty field in its place: what was typed before stays nowhere."""
+        self._place.clear()
+        with self._place:
+            made = self._make()
+        self._label.put("for", made.html_id)
+        return made
 
 
 class Button(Tag):

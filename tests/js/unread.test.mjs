@@ -27,6 +27,11 @@ test("a text that cannot be read counts until its field is another or put back",
   assert.deepEqual(findings.of([], doc(3), types, {}), []);
 });
 
+test("a text to be read by people has lines of its own", () => {
+  assert.deepEqual(kindOf({ type: "text", widget: "lines" }), { shape: "line", long: true, prose: true });
+  assert.deepEqual(kindOf({ type: "text", widget: "" }), { shape: "line" });
+});
+
 test("half a row waits whatever becomes of the other rows", () => {
   const unread = new Unread();
   unread.put(["config", "columns"], null, ["", "payload.a"], "no name");

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browsing.editing import Canvas, Served, begin, eventually, middle
+from browsing.editing import PATIENCE_MS, Canvas, begin, eventually, middle
 from playwright.sync_api import Locator, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-PATIENCE_MS = 30_000
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A host for all tests of this module."""
-    host = Served(tmp_path_factory.mktemp("host"))
-    yield host.start()
-    host.stop()
+@pytest.fixture
+def address(shared_host: str) -> str:
+    return shared_host
 
 
 def area(canvas: Canvas, name: str) -> Locator:
@@ -38,6 +33,24 @@ def test_nothing_in_a_form_sticks_out_of_it(watched: Any) -> None:
         return [...panel.querySelectorAll("input, select, textarea")].filter(out).map((one) => one.id);
     }""")
     assert wide == []
+
+
+def test_a_description_has_lines_and_room_for_them(watched: Any) -> None:
+    canvas = begin(watched, "Told")
+    box = area(canvas, "description")
+
+    def tall() -> float:
+        return float(canvas.page.evaluate("document.querySelector('#fe-description').offsetHeight"))
+
+    short = tall()
+    assert short >= 50, "three lines stand there from the start"
+    box.press_sequentially("Filler to historian.\nAsk the shift lead.\n\nNot before\nthe line\nis clean.")
+    assert tall() > short + 30
+    box.blur()
+    canvas.saved()
+    assert canvas.doc()["description"].splitlines() == [
+        "Filler to historian.", "Ask the shift lead.", "", "Not before", "the line", "is clean."
+    ]  # fmt: skip
 
 
 def test_a_new_node_asks_calmly_and_is_told_off_only_at_deploy(watched: Any) -> None:
@@ -132,7 +145,7 @@ def test_deploying_by_keyboard_starts_a_flow_that_stood(watched: Any) -> None:
     expect(page.get_by_test_id("problems")).to_have_text(re.compile("Flow is valid"), timeout=PATIENCE_MS)
     canvas.saved()
     page.get_by_test_id("deploy").click()
-    note = page.locator(".fe-note-field textarea")
+    note = page.get_by_test_id("deploy-note")
     expect(note).to_be_focused(timeout=PATIENCE_MS)
     page.keyboard.type("first")
     expect(page.locator(".q-dialog__backdrop")).to_be_visible()

@@ -4,7 +4,7 @@
  * @param {{type: string, widget: string, fields: object[]}} fact
  * @returns {{shape: string, options?: unknown[], item?: object, number?: boolean, whole?: boolean, mono?: boolean, long?: boolean, expression?: boolean}}
  */
-export function kindOf({ type, widget, fields = [], default: fallback, required, grows }) {
+export function kindOf({ type, widget, fields = [], default: fallback, required }) {
   const options = optionsOf(type);
   if (options) return { shape: "choice", options };
   if (type === "object or true or false" && fields.length) return { shape: "optional" };
@@ -20,7 +20,7 @@ export function kindOf({ type, widget, fields = [], default: fallback, required,
   if (pairs && ["text", "expression", "template", "number", "whole number"].includes(pairs[1])) return { shape: "pairs", item: kindOf({ type: pairs[1] }) };
   if (type === "object") return { shape: fields.length ? "nested" : "json" };
   const simple = scalar(type);
-  if (simple && grows) return { ...simple, grows };
+  if (simple && widget === "lines") return { ...simple, long: true, prose: true };
   if (simple && widget === "condition") return { ...simple, condition: true };
   return simple && widget === "unit" ? { ...simple, unit: true } : simple ?? { shape: "json" };
 }

@@ -91,8 +91,8 @@ export function line(kind, fact, context) {
 
 /** The input of a value of one line, or of several where its kind is long; what is computed grows while it is typed. */
 export function inputOf(kind, attributes) {
-  const classes = `fh-input${kind.mono ? " fe-mono" : ""}`;
-  if (kind.grows || kind.expression || kind.template) return growing(classes, attributes);
+  const classes = `fh-input${kind.mono ? " fe-mono" : ""}${kind.prose ? " fe-prose" : ""}`;
+  if (kind.expression || kind.template) return growing(classes, attributes);
   return el(kind.long ? "textarea" : "input", classes, attributes);
 }
 
