@@ -106,6 +106,7 @@ def nodes(
         by_node.setdefault(value.node, []).append(value)
     ledger = live.ledger if live is not None else None
     dead_lately = live.dead_lately() if live is not None else {}
+    waiting = _waiting(snapshot)
     views = []
     for node_id, entry in document.nodes.items():
         known = snapshot.nodes.get(node_id) if snapshot else None
@@ -120,6 +121,7 @@ def nodes(
                 values=tuple(by_node.get(node_id, ())),
                 totals=_totals(ledger.nodes.get(node_id)) if ledger is not None else None,
                 last_error_at=live.erred_at.get(node_id) if live else None,
+                waiting=waiting[node_id],
                 **(
                     _counters(known, snapshot, entry.connection, dead_lately.get(node_id, 0))
                     if known and snapshot
@@ -395,9 +397,7 @@ def _wires(live: LiveFlow) -> tuple[WireView, ...]:
     """Only nodes are counted: what a target takes in is the wire's where it has no other."""
     wires, snapshot = live.document.wires, live.snapshot
     into = Counter(wire.target for wire in wires)
-    waiting: Counter[str] = Counter()
-    for edge in snapshot.edges if snapshot else ():
-        waiting[edge.node] += edge.pending
+    waiting = _waiting(snapshot)
     rates = {
         (node, counter): live.rate(frozenset([node]), counter)
         for wire in wires
@@ -415,6 +415,15 @@ def _wires(live: LiveFlow) -> tuple[WireView, ...]:
         )
         for wire in wires
     )
+
+
+def _waiting(snapshot: FlowSnapshot | None) -> Counter[str]:
+    """Messages that wait before each node; those it has done a moment ago, whose rows are still to go, do not wait."""
+    waiting: Counter[str] = Counter()
+    for edge in snapshot.edges if snapshot else ():
+        waiting[edge.node] += edge.pending
+    nodes = snapshot.nodes if snapshot else {}
+    return Counter({name: min(count, nodes[name].pending) for name, count in waiting.items() if name in nodes})
 
 
 def _connections(snapshot: FlowSnapshot) -> tuple[ConnectionView, ...]:

@@ -162,6 +162,9 @@ class NodeView:
     Counters are those of `flowhost.engine.snapshot.NodeSnapshot`: `in + made = out + used + filtered + dead +
     dropped + pending`. `dead_lately` is how many messages died here within the last minute, while the flow runs. Its
     title is its name, as on the canvas; its id where it has none.
+
+    Attributes:
+        waiting: of those pending: in the queue before the node; it holds the others itself.
     """
 
     id: str
@@ -180,6 +183,7 @@ class NodeView:
     dead_lately: int = 0
     dropped: int = 0
     pending: int = 0
+    waiting: int = 0
     repeated: int = 0
     attempts: int = 0
     gone: int = 0
@@ -199,7 +203,7 @@ class WireView:
         port: output it leaves by.
         target: node it enters.
         rate_per_s: messages per second; exact where the output has one wire, else the target's share is the same.
-        pending: messages waiting before the target.
+        pending: messages waiting before the target, in the one queue that all wires into it share.
     """
 
     source: str

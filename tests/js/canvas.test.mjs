@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { copyText, pasteOps } from "../../flowhost/ui/editor/js/clipboard.js";
-import { moveOps, removal, roomFor, spliceInto } from "../../flowhost/ui/editor/js/edits.js";
+import { moveOps, pinned, removal, roomFor, spliceInto } from "../../flowhost/ui/editor/js/edits.js";
 import { freshId, groupOps, groupsOf, joinGroupOps, leaveOps, notesOf } from "../../flowhost/ui/editor/js/extras.js";
 import { align, distribute } from "../../flowhost/ui/editor/js/geometry.js";
 import { reasonsAgainst, wireTo } from "../../flowhost/ui/editor/js/legal.js";
@@ -174,4 +174,41 @@ test("what lies behind a wire gives way to a node put into it, and only that", (
   assert.deepEqual(roomFor(it, "b -> c", "new", [440, 300]), { at: [440, 300], places: {} });
   // the dragged node is not pushed by itself
   assert.deepEqual(Object.keys(roomFor(it, "a -> b", "c", [240, 0]).places), ["b"]);
+});
+
+const seen = (it) => Object.fromEntries([...it.nodes.values()].map(({ id, x, y }) => [id, [x, y]]));
+
+test("undo of the first move in a flow without places brings back what was seen, redo what was done", () => {
+  const { layout, ...bare } = made();
+  const it = scene(bare);
+  const before = seen(it);
+  const move = apply(bare, pinned(it, moveOps({ b: [304, 504] })));
+  it.take(move.draft);
+  assert.deepEqual(seen(it), { ...before, b: [304, 504] }, "the others stay where they are");
+  assert.deepEqual(move.draft.layout.nodes, seen(it), "another browser sees the same");
+  const back = apply(move.draft, move.inverse);
+  it.take(back.draft);
+  assert.deepEqual([back.draft, seen(it)], [bare, before]);
+  it.take(apply(back.draft, back.inverse).draft);
+  assert.deepEqual(seen(it), { ...before, b: [304, 504] });
+});
+
+test("nodes without places stay where they were seen while the flow is edited", () => {
+  const { layout, ...bare } = made({ wires: ["a -> b"] });
+  const it = scene(bare);
+  const before = seen(it);
+  it.take(apply(bare, [{ op: "add_wire", wire: "b -> c" }]).draft);
+  assert.deepEqual(seen(it), before);
+  const { draft } = apply(bare, pinned(it, [{ op: "add_node", id: "e", node: { type: "log" }, at: [0, 0] }]));
+  it.take(draft);
+  assert.deepEqual(seen(it), { ...before, e: [0, 0] });
+  assert.deepEqual(pinned(it, [{ op: "add_wire", wire: "b -> c" }]).length, 1, "an edit that places nothing leaves the file's layout alone");
+});
+
+test("what waits before a node is told by one wire into it, or by the node if it has none", () => {
+  const it = scene(made({ wires: ["a -> d", "b -> d", "b -> c"] }));
+  assert.deepEqual([...it.wires.values()].map(({ text, first }) => [text, first]), [["a -> d", true], ["b -> d", false], ["b -> c", true]]);
+  assert.deepEqual([...it.nodes.values()].filter(({ fed }) => fed).map(({ id }) => id), ["c", "d"]);
+  it.take(made({ wires: ["b -> d", "b -> c"] }));
+  assert.equal(it.wires.get("b -> d").first, true);
 });

@@ -324,6 +324,7 @@ class FakeFlows:
             text="waiting for the broker, next try in 4 s" if entry.id == "out" and on else "",
             rate_per_s=flow.rate_per_s, in_total=0 if source else total, made=total if source else 0,
             out=total - 37 if entry.id == "out" else total, pending=37 if entry.id == "out" else 0,
+            waiting=34 if entry.id == "out" and on else 0,
             errors=5 if entry.id == "fahren" else 0, dead=0,
             last_error="payload.value is text, not a number: 'n/a' (plant/filler/temp)" if entry.id == "fahren" else "",
             values=flow.last_values,

@@ -79,7 +79,7 @@ def picture_of(detail: FlowDetail) -> Picture:
         link = entry.connection if entry is not None else None
         picture[f"n:{node.id}"] = _node(node, f"{link}: {down[link]}" if link in down else "")
     for wire in detail.wires:
-        picture[f"w:{_wire_text(wire)}"] = {"rate": round(wire.rate_per_s, 1), "pending": wire.pending}
+        picture[f"w:{_wire_text(wire)}"] = {"rate": round(wire.rate_per_s, 1)}
     return picture
 
 
@@ -106,8 +106,9 @@ def _node(node: NodeView, waits_for: str) -> dict[str, Any]:
     came = node.made if node.kind == "source" else node.in_total
     return {
         "state": node.state, "text": node.text or waits_for, "rate": round(node.rate_per_s, 1), "total": came,
-        "out": node.out, "pending": node.pending, "errors": node.errors, "dead": node.dead, "dropped": node.dropped,
-        "error": node.last_error if node.errors else "", "down": bool(waits_for), "dying": bool(node.dead_lately),
+        "out": node.out, "waiting": node.waiting, "held": node.pending - node.waiting, "errors": node.errors,
+        "dead": node.dead, "dropped": node.dropped, "error": node.last_error if node.errors else "",
+        "down": bool(waits_for), "dying": bool(node.dead_lately),
     }  # fmt: skip
 
 

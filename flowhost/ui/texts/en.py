@@ -195,11 +195,13 @@ TEXTS: dict[str, str] = OTHERS | {
     "graph.empty": "This flow has no nodes.",
     "graph.per_s": "/s",
     "graph.waiting": "{count} waiting",
+    "graph.waiting_hint": "in the queue before the node, which all wires into it share",
     "graph.errors.one": "{count} error",
     "graph.errors": "{count} errors",
     "graph.dead": "{count} dead",
     "graph.dropped": "{count} dropped",
-    "graph.pending": "{count} inside",
+    "graph.held": "{count} held",
+    "graph.held_hint": "taken in by this node: for what it makes of them, such as a window, or being worked on",
     # node panel
     "node.close": "Close",
     "node.last_error": "Last error",
@@ -268,7 +270,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "ledger.hint.filtered": "Messages left out on purpose",
     "ledger.hint.dead": "Messages that failed for good, with no error port wired",
     "ledger.hint.dropped": "Messages lost because a limit said so",
-    "ledger.hint.pending": "Messages waiting or being worked on",
+    "ledger.hint.pending": "Messages in the queue before the node, and those it has taken in",
     "ledger.hint.repeated": (
         "Part of what was delivered: the target had these messages already, because they were sent or read twice, and "
         "kept them once. A source that reads again after a reconnect says so under “What happened”"

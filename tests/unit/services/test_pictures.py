@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flowhost.engine.snapshot import ConnectionSnapshot, FlowSnapshot, NodeSnapshot
+from flowhost.engine.snapshot import ConnectionSnapshot, EdgeSnapshot, FlowSnapshot, NodeSnapshot
 from flowhost.graph.document import FlowDocument, NodeEntry
 from flowhost.services import pictures
 from flowhost.services.live import LiveFlow
@@ -122,3 +122,11 @@ def test_it_is_known_when_a_node_failed_last(live: LiveFlow) -> None:
     live.take(snapshot(**both), 3)
     assert pictures.overview(live).last_error == "out: refused"
     assert pictures.overview(live).last_error_at == live.erred_at["out"] > first.last_error_at
+
+
+def test_a_message_waits_before_a_node_or_is_held_by_it_and_is_said_once() -> None:
+    now = snapshot(named=NodeSnapshot(state="running", pending=7), out=NodeSnapshot(state="running", pending=40))
+    now.edges = [EdgeSnapshot(node="named", pending=5), EdgeSnapshot(node="out", pending=44, durable=True)]
+    seen = {node.id: (node.waiting, node.pending) for node in pictures.nodes(DOCUMENT, LIBRARY, now)}
+    # rows of four delivered messages are still to go
+    assert seen == {"plc": (0, 0), "named": (5, 7), "out": (40, 40)}

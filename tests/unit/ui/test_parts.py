@@ -7,13 +7,16 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from flowhost import ui as package
 from flowhost.graph.document import FlowDocument, NodeEntry, Wire
 from flowhost.services.host_views import NodeTypeView
-from flowhost.services.views import ValueView
+from flowhost.services.views import NodeView, ValueView, WireView
 from flowhost.ui import config_view
 from flowhost.ui.graph_view import describe
+from flowhost.ui.graph_view.figures import figures_text
 from flowhost.ui.icons import bundled
 from flowhost.ui.overview_row import keep_places
 from flowhost.ui.overview_sums import added
@@ -111,6 +114,23 @@ def test_the_picture_has_ports_and_wires_but_no_config() -> None:
     assert picture["nodes"][0]["input"] is None
     assert picture["nodes"][1]["kind"] == "unknown"
     assert [wire["id"] for wire in picture["wires"]] == ["a.out>b", "a.error>b"]
+
+
+def test_what_waits_before_a_node_is_said_on_one_wire_and_what_it_holds_on_its_card() -> None:
+    def node(name: str, pending: int, waiting: int) -> NodeView:
+        return NodeView(id=name, type="map", title=name, kind="transform", pending=pending, waiting=waiting)
+
+    wires = (
+        WireView(source="a", port="out", target="b", pending=5),
+        WireView(source="a", port="error", target="b", pending=5),
+    )
+    overview: Any = SimpleNamespace(id="f")
+    detail: Any = SimpleNamespace(overview=overview, nodes=(node("a", 2, 2), node("b", 8, 5)), wires=wires)
+    figures = json.loads(figures_text(detail))
+    said = {name: [words for _, words, _ in facts["notes"]] for name, facts in figures["nodes"].items()}
+    assert said == {"a": ["2 waiting"], "b": ["3 held"]}, "without a wire the card says what waits"
+    assert [facts["waiting"] for facts in figures["wires"].values()] == ["5 waiting", ""]
+    assert all(facts["waits"] for facts in figures["wires"].values())
 
 
 def test_pages_never_hand_data_to_html_or_javascript() -> None:

@@ -82,14 +82,14 @@ export class Card {
     this.#fault(figures);
     const notes = [
       ["bad", "dead", figures.dead], ["bad", "dropped", figures.dropped],
-      ["warn", "errors", figures.errors], ["busy", "pending", figures.pending],
+      ["warn", "errors", figures.errors], ["busy", "waiting", this.item.fed ? 0 : figures.waiting], ["busy", "held", figures.held],
     ].filter(([, , count]) => count).slice(0, 2);
     const text = notes.map(([, word, count]) => `${word}${count}`).join();
     if (text === this.figures) return;
     this.figures = text;
     this.notes.replaceChildren(
       ...notes.map(([tone, word, count]) =>
-        el("span", `fh-note fh-note-${tone}`, { title: figures.error || null }, this.words[word].replace("{count}", short(count))),
+        el("span", `fh-note fh-note-${tone}`, { title: this.words[`${word}_hint`] ?? (figures.error || null) }, this.words[word].replace("{count}", short(count))),
       ),
     );
   }

@@ -3,7 +3,7 @@ import { keepWriting } from "./annotate.js";
 import { ByHand } from "./byhand.js";
 import { copyText, pasteOps } from "./clipboard.js";
 import { Draft } from "./draft.js";
-import { addNode, removal } from "./edits.js";
+import { addNode, pinned, removal } from "./edits.js";
 import { Gestures } from "./gestures.js";
 import { HostLink } from "./hostlink.js";
 import { Memory } from "./memory.js";
@@ -67,7 +67,7 @@ export class Editor extends EventTarget {
   /** Do operations; `label` is a key of words for undo. False if they do not fit. */
   commit(ops, label = "", merge = "") {
     if (!this.mayEdit || !this.draft.ready || !ops.length) return false;
-    const done = this.draft.commit(ops, { label, merge });
+    const done = this.draft.commit(pinned(this.scene, ops), { label, merge });
     this.emit("undo", this.draft);
     return done;
   }
@@ -207,6 +207,8 @@ export class Editor extends EventTarget {
   takeProblems({ problems, ports = {}, guarantees = [] }) {
     this.linted = problems;
     this.guarantees = guarantees;
+    // until lint has told the outputs, cards may be too low; later nothing seen is moved any more
+    if (!this.scene.knownPorts && !this.draft.undoStack.length) this.scene.forgetGiven();
     this.scene.knownPorts = ports;
     if (this.draft.ready) this.scene.take(this.draft.doc);
     this.showProblems();

@@ -45,6 +45,16 @@ export function moveOps(places) {
   ];
 }
 
+/**
+ * Before the first thing gets a place by hand, those the canvas gave are written down: others see the same, and nothing
+ * jumps. One step of undo takes all of it back.
+ */
+export function pinned(scene, ops) {
+  const places = ops.some((op) => (op.op === "move" && Object.values(op.at).some(Boolean)) || (op.op === "add_node" && op.at));
+  const at = places ? scene.unplaced() : {};
+  return Object.keys(at).length ? [{ op: "move", at }, ...ops] : ops;
+}
+
 /** Operations that connect what was before deleted nodes with what was behind them. */
 function joinOps(scene, ids) {
   const gone = new Set(ids);

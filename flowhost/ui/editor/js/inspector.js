@@ -164,7 +164,8 @@ export class Inspector {
     const figures = of[`n:${this.shown}`];
     if (!figures || !this.figures) return;
     const { words } = this.editor;
-    const parts = [`${words[`node_${figures.state}`] ?? figures.state}`, figures.text, `${short(figures.total)} ${words.seen}`, figures.dead ? words.dead.replace("{count}", short(figures.dead)) : "", figures.pending ? words.pending.replace("{count}", short(figures.pending)) : ""];
+    const parts = [`${words[`node_${figures.state}`] ?? figures.state}`, figures.text, `${short(figures.total)} ${words.seen}`];
+    for (const word of ["dead", "waiting", "held"]) if (figures[word]) parts.push(words[word].replace("{count}", short(figures[word])));
     write(this.figures, parts.filter(Boolean).join(" · "));
     this.figures.dataset.state = figures.state;
     write(this.fault, figures.error || "");

@@ -137,7 +137,7 @@ export class Samples {
     const kind = scene.kindOf(node.node);
     const facts = [
       kind === "source" ? "" : words.sample_in.replace("{count}", short(node.in)), node.filtered ? words.sample_filtered.replace("{count}", short(node.filtered)) : "",
-      node.pending ? words.pending.replace("{count}", short(node.pending)) : "", node.dead ? words.dead.replace("{count}", short(node.dead)) : "",
+      node.pending ? words.held.replace("{count}", short(node.pending)) : "", node.dead ? words.dead.replace("{count}", short(node.dead)) : "",
     ];
     const head = el("button", "fs-node", { type: "button", title: words.sample_jump, onclick: () => editor.jump(node.node) }, el("span", "fs-title", {}, scene.titleOf(node.node)), el("span", "fh-sub", {}, facts.filter(Boolean).join(" · ")));
     const parts = node.outputs.map(({ port, count, messages }) => this.#messages(port === "out" ? "" : port, count, messages));

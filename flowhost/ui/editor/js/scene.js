@@ -10,12 +10,13 @@ export class Scene {
   /** @param {Record<string, object>} types node types by id */
   constructor(types) {
     this.types = types;
-    this.nodes = new Map(); // id -> {id, node, x, y, w, h, ports, wired}
-    this.wires = new Map(); // text -> {text, source, port, target, from, to}
+    this.nodes = new Map(); // id -> {id, node, x, y, w, h, ports, wired, fed}
+    this.wires = new Map(); // text -> {text, source, port, target, from, to, first}
     this.notes = new Map(); // id -> {id, text, x, y, w, h}
     this.groups = new Map(); // id -> {id, name, nodes, x, y, w, h}
-    this.knownPorts = {}; // outputs by node, worked out by the host from each config
+    this.knownPorts = null; // outputs by node, once the host has worked them out from each config
     this.shifted = new Map(); // places while a drag is under way
+    this.given = {}; // places the canvas itself gave to nodes that have none: kept, so that nothing jumps
   }
 
   /** Take a draft; gives the ids and wires that look different now. */
@@ -24,6 +25,7 @@ export class Scene {
     const places = this.#places(doc);
     const ends = doc.wires.map((text) => [text, wireEnds(text)]);
     const outputs = new Map();
+    const fed = new Set(ends.map(([, [, , target]]) => target));
     for (const [, [source, port]] of ends) {
       if (!outputs.has(source)) outputs.set(source, new Set());
       outputs.get(source).add(port);
@@ -36,8 +38,8 @@ export class Scene {
       const wired = [...(outputs.get(id) ?? [])].sort().join();
       const before = old.get(id);
       const same =
-        before && before.node === node && before.x === x && before.y === y && before.wired === wired && String(before.ports) === String(ports);
-      this.nodes.set(id, same ? before : { id, node, x, y, w: WIDTH, h: heightOf(ports), ports, wired });
+        before && before.node === node && before.x === x && before.y === y && before.wired === wired && before.fed === fed.has(id) && String(before.ports) === String(ports);
+      this.nodes.set(id, same ? before : { id, node, x, y, w: WIDTH, h: heightOf(ports), ports, wired, fed: fed.has(id) });
     }
     this.#takeWires(ends);
     this.notes = notesOf(doc);
@@ -49,7 +51,7 @@ export class Scene {
   /** Outputs besides `error`: those of the type, as configured, and those that have wires. */
   portsOf(id, node, wired = new Set()) {
     const type = this.types[node.type];
-    const known = this.knownPorts[id] ?? type?.ports.map((port) => port.name) ?? [];
+    const known = this.knownPorts?.[id] ?? type?.ports.map((port) => port.name) ?? [];
     const sink = type?.kind === "sink";
     const shown = sink ? known.filter((port) => wired.has(port)) : known;
     return [...new Set([...shown, ...wired])].filter((port) => port !== "error");
@@ -155,17 +157,31 @@ export class Scene {
     this.take(this.doc);
   }
 
+  /** Places of nodes that the draft has none for, as they are seen. */
+  unplaced() {
+    const given = placesOf(this.doc);
+    return Object.fromEntries([...this.nodes.values()].filter(({ id }) => !isSpot(given[id])).map(({ id, x, y }) => [id, [x, y]]));
+  }
+
+  /** Arrange nodes without places anew. */
+  forgetGiven() {
+    this.given = {};
+  }
+
   #takeWires(ends) {
     const old = this.wires;
     this.wires = new Map();
+    const entered = new Set();
     for (const [text, [source, port, target]] of ends) {
       const [a, b] = [this.nodes.get(source), this.nodes.get(target)];
       if (!a || !b) continue;
       const from = outputSpot([a.x, a.y], a.ports, port);
       const to = inputSpot([b.x, b.y]);
+      const first = !entered.has(target); // the one that tells what waits before the target
+      entered.add(target);
       const before = old.get(text);
-      const same = before && String(before.from) === String(from) && String(before.to) === String(to);
-      this.wires.set(text, same ? before : { text, source, port, target, from, to });
+      const same = before && before.first === first && String(before.from) === String(from) && String(before.to) === String(to);
+      this.wires.set(text, same ? before : { text, source, port, target, from, to, first });
     }
   }
 
@@ -174,12 +190,18 @@ export class Scene {
     const ids = Object.keys(doc.nodes);
     const missing = ids.filter((id) => !isSpot(given[id]));
     if (!missing.length) return given;
+    if (missing.some((id) => !this.given[id])) this.given = { ...this.#arranged(doc, ids, given, missing), ...this.given };
+    return { ...given, ...Object.fromEntries(missing.map((id) => [id, this.given[id]])) };
+  }
+
+  /** Places for nodes that have none. */
+  #arranged(doc, ids, given, missing) {
     const links = doc.wires.map(wireEnds).map(([source, , target]) => [source, target]);
     const made = arrange(ids, links, (id) => heightOf(this.portsOf(id, doc.nodes[id])));
     if (missing.length === ids.length) return made;
     // some have a place: the others go below them, in the arrangement's own order
     const lowest = Math.max(...ids.filter((id) => isSpot(given[id])).map((id) => given[id][1])) + 160;
-    return Object.fromEntries(ids.map((id) => [id, isSpot(given[id]) ? given[id] : [made[id][0], made[id][1] + lowest]]));
+    return Object.fromEntries(missing.map((id) => [id, [made[id][0], made[id][1] + lowest]]));
   }
 }
 

@@ -171,8 +171,9 @@ export class View {
       if (figures && card.shown !== figures && overlap(near, [x, y, w, h])) card.status(figures);
     }
     for (const [text, path] of this.paths) {
-      const figures = this.figures.get(`w:${text}`);
-      if (figures && path.shown !== figures && overlap(near, reach(path.wire))) this.#label(path, figures);
+      const [figures, target] = [this.figures.get(`w:${text}`), this.figures.get(`n:${path.wire.target}`)];
+      const news = path.shown !== figures || path.waiting !== target?.waiting;
+      if (news && overlap(near, reach(path.wire))) this.#label(path, figures, target?.waiting);
     }
   }
 
@@ -248,20 +249,22 @@ export class View {
   }
 
   #bend(path, wire) {
+    if (path.wire?.first !== wire.first) path.waiting = null; // to be told on another wire
     path.wire = wire;
     path.line.setAttribute("d", wirePath(wire.from, wire.to));
     if (path.label) this.#placeLabel(path);
   }
 
-  #label(path, figures) {
-    path.shown = figures;
-    path.root.classList.toggle("fh-wire-flows", figures.rate > 0);
-    path.root.classList.toggle("fh-wire-waits", figures.pending > 0);
-    const text = figures.rate > 0 ? `${rate(figures.rate)}${this.words.per_s}` : "";
-    const waiting = figures.pending ? this.words.waiting.replace("{count}", short(figures.pending)) : "";
+  /** `number`: what waits before the target, in the queue that all its wires share; the first of them says it. */
+  #label(path, figures, number) {
+    Object.assign(path, { shown: figures, waiting: number });
+    path.root.classList.toggle("fh-wire-flows", figures?.rate > 0);
+    path.root.classList.toggle("fh-wire-waits", number > 0);
+    const text = figures?.rate > 0 ? `${rate(figures.rate)}${this.words.per_s}` : "";
+    const waiting = number && path.wire.first ? this.words.waiting.replace("{count}", short(number)) : "";
     if (!text && !waiting && !path.label) return;
     if (!path.label) {
-      path.label = el("div", "fh-wire-label", {}, el("span", "fh-wire-rate"), el("span", "fh-wire-waiting"));
+      path.label = el("div", "fh-wire-label", {}, el("span", "fh-wire-rate"), el("span", "fh-wire-waiting", { title: this.words.waiting_hint }));
       this.plane.append(path.label);
       this.#placeLabel(path);
     }

@@ -79,7 +79,7 @@ function showNode(card, facts) {
   if (notes === card.shownNotes) return;
   card.shownNotes = notes;
   card.notes.replaceChildren();
-  card.notes.title = facts.notes.map(([, words]) => words).join(", ");
+  card.notes.title = facts.notes.map(([, words, meaning]) => (meaning ? `${words}: ${meaning}` : words)).join("\n");
   for (const [tone, words] of facts.notes) element(card.notes, "span", `fh-note fh-note-${tone}`, words);
 }
 
@@ -87,8 +87,9 @@ function showWire(wire, facts) {
   if (!wire) return;
   write(wire.rate, facts.rate);
   write(wire.waiting, facts.waiting);
+  if (facts.waiting && !wire.waiting.title) wire.waiting.title = facts.hint;
   wire.root.classList.toggle("fh-wire-flows", facts.flows);
-  wire.root.classList.toggle("fh-wire-waits", facts.waiting !== "");
+  wire.root.classList.toggle("fh-wire-waits", facts.waits);
 }
 
 function write(target, text) {
