@@ -212,3 +212,12 @@ test("what waits before a node is told by one wire into it, or by the node if it
   it.take(made({ wires: ["b -> d", "b -> c"] }));
   assert.equal(it.wires.get("b -> d").first, true);
 });
+
+test("what is pasted twice at one spot does not lie on itself", () => {
+  const it = scene();
+  const text = copyText(it.doc, it, new Set(["a", "b"]));
+  const first = apply(it.doc, pasteOps(text, it.doc, [400, 400]).ops).draft;
+  const second = apply(first, pasteOps(text, first, [400, 400]).ops).draft;
+  const [a, again] = [first.layout.nodes.a_2, second.layout.nodes.a_3];
+  assert.deepEqual(again, [a[0] + 32, a[1] + 32]);
+});

@@ -17,6 +17,7 @@ WORDS: dict[str, str] = {
     "read_only_why": "Your role lets you look at flows, not change them. Ask for the role engineer.",
     # palette
     "palette_search": "Search node types",
+    "palette_how": "Drag it onto the canvas, or double-click.",
     "palette_nothing": "No node type fits “{words}”. More come with plugins.",
     "quick_placeholder": "Add a node: type what it does",
     "category_recent": "Recent",
@@ -58,6 +59,8 @@ WORDS: dict[str, str] = {
     "copied_nodes": "{count} nodes copied",
     "copied_node": "1 node copied",
     "copied_notes": "Copied",
+    "paste_by_key": "The browser does not let this page into the clipboard: press Ctrl+V.",
+    "copy_by_key": "The browser does not let this page into the clipboard: press Ctrl+C.",
     "paste_nothing": "The clipboard holds no nodes. Copy some in a flow first.",
     "paste_connections": "This flow has {names} already, with other settings; the pasted nodes use those.",
     "replaced_here": "The whole draft was replaced.",
@@ -206,7 +209,23 @@ WORDS: dict[str, str] = {
     "Lead a wire elsewhere: Click it, then drag one of its ends\n"
     "Put into a frame: Drop nodes in it\n"
     "Take out of a frame: Hold Ctrl while dropping\n"
-    "Write into a note or a frame's name: Double-click it",
+    "Write into a note or a frame's name: Double-click it\n"
+    "All actions for what is there: Right click, long press, or the menu key",
+    # menu of the canvas, where a shorter word will do
+    "menu": "Actions",
+    "menu_quick_add": "Add a node here",
+    "menu_note": "Add a note here",
+    "menu_insert": "Put a node into this wire",
+    "menu_wire": "Draw a wire from here",
+    "menu_wire_wire": "Lead it elsewhere",
+    "menu_note_rename": "Write into it",
+    "menu_keys": "Keyboard and mouse",
+    "menu_frame": "Frame around it",
+    "menu_leave_frame": "Out of the frame",
+    "menu_disable": "Switch off or on",
+    "menu_copy": "Copy",
+    "menu_delete_join": "Delete and join",
+    "menu_send_now": "Send now",
     "do_quick_add": "Add a node behind the selected one",
     "do_wire": "Draw a wire from the selected node, or lead the selected wire elsewhere",
     "do_next_wire": "Select a wire of the node, then its next",

@@ -1,10 +1,11 @@
 // Nodes as text: copied between flows, tabs, browsers and files.
 import { freshId, groupsOf, notesOf } from "./extras.js";
 import { around } from "./geometry.js";
-import { wireEnds, wireText } from "./ops.js";
+import { placesOf, wireEnds, wireText } from "./ops.js";
 
 const MARK = "flowhost-nodes";
 const LIMIT = 2_000_000;
+const BESIDE = 32; // from one paste to the next at the same spot
 
 /** Text of some nodes with the wires between them and the connections they name, of notes, and of frames around them. */
 export function copyText(doc, scene, ids, extras = new Set()) {
@@ -44,6 +45,9 @@ export function pasteOps(text, doc, spot) {
   const boxes = [...Object.values(copied.at ?? {}).map(([x, y]) => [x, y, 200, 82]), ...notes.map(({ x, y, w, h }) => [x, y, w, h])];
   const [x, y, w, h] = around(boxes) ?? [0, 0, 0, 0];
   const shift = [spot[0] - x - w / 2, spot[1] - y - h / 2].map((value) => Math.round(value / 8) * 8);
+  // the same pasted again does not lie exactly on itself
+  const used = new Set(Object.values(placesOf(doc)).map(String));
+  while (Object.values(copied.at ?? {}).some(([left, top]) => used.has(String([left + shift[0], top + shift[1]])))) shift.forEach((_, axis) => (shift[axis] += BESIDE));
   const ops = [];
   const missing = [];
   for (const [name, connection] of Object.entries(copied.connections ?? {})) {

@@ -1,6 +1,6 @@
 // Everything the keyboard and the menus can do, by name; the sheet of keys is made from this list.
+import { bindClipboard } from "./copying.js";
 import { inField } from "./dom.js";
-import { count } from "./numbers.js";
 import { around } from "./geometry.js";
 import { aligned, arrangeAll, distributed, nudge, travel } from "./arranging.js";
 import { addNote, frameSelected, leaveFrames, writeSelected } from "./annotate.js";
@@ -59,18 +59,19 @@ export const COMMANDS = [
   { name: "fit_selected", keys: ["Shift+f"], group: "look", run: (e) => e.selected.size && e.view.fit(e.selected), look: true },
   { name: "search", keys: ["Mod+f", "/"], group: "look", run: (e) => e.emit("search"), look: true },
   { name: "yaml", keys: ["y"], group: "look", run: (e) => e.emit("yaml"), look: true },
-  { name: "deploy", keys: ["Mod+Enter", "Mod+s"], group: "flow", run: (e) => e.emit("deploy") },
+  { name: "deploy", keys: ["Mod+Enter"], group: "flow", run: (e) => e.emit("deploy") },
   { name: "send_now", keys: ["s"], group: "flow", run: sendSelected, look: true },
   { name: "keys", keys: ["?"], group: "look", run: (e) => e.emit("keys"), look: true },
 ];
 
-/** Let keys run commands while the person is not typing in a field. */
+/** Let keys run commands while the person is not typing in a field, also when nothing has the focus. */
 export function bindKeys(editor, root) {
   const byKey = new Map(COMMANDS.flatMap((command) => command.keys.map((key) => [key, command])));
   const listeners = new AbortController();
-  root.addEventListener(
+  document.addEventListener(
     "keydown",
     (event) => {
+      if (event.defaultPrevented || busyElsewhere() || !(root.contains(event.target) || event.target.contains(root))) return;
       if (inField(event.target) || event.target.closest?.("dialog, [role=menu], [role=listbox]")) return;
       if (event.target.closest?.("button, a") && ["Enter", "Tab"].includes(event.key)) return;
       const command = byKey.get(keyOf(event));
@@ -82,8 +83,22 @@ export function bindKeys(editor, root) {
     },
     { signal: listeners.signal },
   );
+  document.addEventListener("keydown", (event) => save(editor, event), { signal: listeners.signal, capture: true });
   bindClipboard(editor, listeners.signal);
   return () => listeners.abort();
+}
+
+/** Never the browser's own dialog, also while a field is typed in; the YAML applies its text by it. */
+function save(editor, event) {
+  if (keyOf(event) !== "Mod+s") return;
+  event.preventDefault();
+  if (busyElsewhere() || event.target.closest?.(".fe-yaml") || !editor.mayEdit || !editor.draft.ready) return;
+  event.stopPropagation();
+  editor.emit("deploy");
+}
+
+function busyElsewhere() {
+  return Boolean(document.querySelector("dialog[open], .q-dialog"));
 }
 
 /** A key press as written in the list: `Mod` is Ctrl, on a Mac the command key. */
@@ -95,33 +110,6 @@ export function keyOf(event) {
   if (event.altKey) parts.push("Alt");
   if (event.shiftKey && (letter || key.length > 1)) parts.push("Shift");
   return [...parts, key].join("+");
-}
-
-function bindClipboard(editor, signal) {
-  const mine = (event) => !inField(event.target) && editor.draft.ready && !document.querySelector("dialog[open]") && !String(getSelection());
-  const copy = (event) => {
-    if (!mine(event)) return false;
-    const text = editor.copy();
-    if (!text) return false;
-    event.clipboardData.setData("text/plain", text);
-    event.preventDefault();
-    const { words, selected } = editor;
-    const said = selected.size > 1 ? words.copied_nodes : selected.size ? words.copied_node : words.copied_notes;
-    editor.tell(said.replace("{count}", count(selected.size)));
-    return true;
-  };
-  document.addEventListener("copy", copy, { signal });
-  document.addEventListener("cut", (event) => copy(event) && editor.remove(), { signal });
-  document.addEventListener(
-    "paste",
-    (event) => {
-      if (!mine(event) || !editor.mayEdit) return;
-      const text = event.clipboardData.getData("text/plain");
-      if (editor.paste(text)) event.preventDefault();
-      else if (text.trim()) editor.tell(editor.words.paste_nothing);
-    },
-    { signal },
-  );
 }
 
 function first(editor) {

@@ -168,7 +168,7 @@ export class Editor extends EventTarget {
   }
 
   /** Bring in copied nodes; false if the text holds none. */
-  paste(text, spot = this.view.camera.toPlane(this.view.camera.middle())) {
+  paste(text, spot = this.view.camera.toPlane(this.gestures.pointer ?? this.view.camera.middle())) {
     const pasted = pasteOps(text, this.draft.doc, spot);
     if (!pasted) return false;
     if (this.commit(pasted.ops, "paste")) {
@@ -193,8 +193,9 @@ export class Editor extends EventTarget {
     this.emit("hint", text);
   }
 
-  quickAdd(spot, wired = null) {
-    if (this.mayEdit) this.emit("quickadd", { spot, wired });
+  /** `wired`: the loose end the node is for; `splice`: the wire it goes into. */
+  quickAdd(spot, wired = null, splice = null) {
+    if (this.mayEdit) this.emit("quickadd", { spot, wired, splice });
   }
 
   /** Values of these nodes are wanted by a part of the page; each part speaks for itself. */

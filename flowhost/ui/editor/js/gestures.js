@@ -6,6 +6,7 @@ import { inField } from "./dom.js";
 const CLICK = 4; // pixels a press may wander and still be a click
 const EDGE = 36; // pixels from the frame's edge where a drag begins to pan
 const GRAB = 11; // pixels around an end of the selected wire that take hold of it
+const LONG_PRESS_MS = 500;
 const PINCH_SLACK = 0.0015;
 
 export class Gestures {
@@ -21,7 +22,9 @@ export class Gestures {
     on(this.frame, "pointerdown", this.#down);
     on(this.frame, "dblclick", this.#double);
     on(this.frame, "wheel", this.#wheel, { passive: false });
-    on(this.frame, "contextmenu", (event) => event.preventDefault());
+    on(this.frame, "contextmenu", this.#menu);
+    on(this.frame, "pointermove", (event) => (this.pointer = this.view.spot(event)), { passive: true });
+    on(this.frame, "pointerleave", () => (this.pointer = null));
     on(window, "keydown", this.#space);
     on(window, "keyup", this.#space);
     on(window, "blur", () => this.#panning(false));
@@ -56,9 +59,9 @@ export class Gestures {
     const extra = event.target.closest("[data-extra]");
     if (extra) return this.#pressExtra(event, extra.dataset.extra);
     const port = event.target.closest(".fh-port");
-    const card = event.target.closest(".fh-node");
-    if (port && this.editor.mayEdit) this.#start(event, pullWire(this.editor, card.dataset.node, port.dataset));
-    else if (card) this.#pressNode(event, card.dataset.node);
+    const node = this.#nodeAt(event);
+    if (port && this.editor.mayEdit) this.#start(event, pullWire(this.editor, node, port.dataset));
+    else if (node) this.#pressNode(event, node);
     else this.#pressGround(event);
   }
 
@@ -112,10 +115,15 @@ export class Gestures {
 
   #pressGround(event) {
     const { editor, view } = this;
-    if (event.pointerType === "touch") return this.#pan(event);
     const from = view.spot(event);
     const more = event.shiftKey || event.ctrlKey || event.metaKey;
     const [kept, keptExtras] = more ? [[...editor.selected], [...editor.extras]] : [[], []];
+    const click = (spot) => {
+      const wire = view.scene.wireAt(spot, view.camera.k);
+      if (wire) editor.selectWire(wire.text);
+      else editor.select(kept, keptExtras);
+    };
+    if (event.pointerType === "touch") return this.#pan(event, click);
     this.#start(event, {
       move: (spot, now) => {
         const to = view.spot(now);
@@ -128,15 +136,12 @@ export class Gestures {
         view.drawBand(null);
         editor.select(kept, keptExtras);
       },
-      click: (spot) => {
-        const wire = view.scene.wireAt(spot, view.camera.k);
-        if (wire) editor.selectWire(wire.text);
-        else editor.select(kept, keptExtras);
-      },
+      click,
     });
   }
 
-  #pan(event) {
+  /** `click`: what a press does that does not wander; of the right button it asks for the menu. */
+  #pan(event, click = null) {
     let last = [event.clientX, event.clientY];
     this.frame.classList.add("fe-panning");
     this.#start(event, {
@@ -149,7 +154,8 @@ export class Gestures {
       cancel: () => this.frame.classList.remove("fe-panning"),
       click: (spot) => {
         this.frame.classList.remove("fe-panning");
-        if (event.button === 2) this.editor.quickAdd(spot);
+        if (event.button === 2) this.#askMenu(event, spot);
+        else click?.(spot);
       },
     });
   }
@@ -165,6 +171,7 @@ export class Gestures {
     const end = (cancelled) => {
       listening.abort();
       clearInterval(pulling);
+      clearTimeout(held);
       this.drag = null;
       this.view.draw();
       if (cancelled) drag.cancel();
@@ -173,6 +180,7 @@ export class Gestures {
     };
     // at the edge the canvas moves on by itself, as long as the pointer stays there
     const pulling = setInterval(() => moved && !drag.still && this.#atEdge(latest) && step(), 16);
+    const held = event.pointerType === "touch" ? setTimeout(() => moved || this.#held(event), LONG_PRESS_MS) : 0;
     const on = (name, handler) => window.addEventListener(name, handler, { signal: listening.signal });
     on("pointermove", (now) => {
       if (now.pointerId !== pointerId) return;
@@ -210,7 +218,7 @@ export class Gestures {
   #double(event) {
     const extra = event.target.closest("[data-extra]");
     if (extra && this.editor.mayEdit) return this.view.extras.write(extra.dataset.extra);
-    if (event.target.closest(".fe-over, .fh-node") || !this.editor.mayEdit) return;
+    if (event.target.closest(".fe-over") || this.#nodeAt(event) || !this.editor.mayEdit) return;
     this.editor.quickAdd(this.#plane(event));
   }
 
@@ -241,6 +249,35 @@ export class Gestures {
     const [from, to] = [middle(before), middle(after)];
     this.view.camera.pan(to[0] - from[0], to[1] - from[1]);
     this.view.camera.zoom(apart(after) / Math.max(1, apart(before)), this.view.spot({ clientX: to[0], clientY: to[1] }));
+  }
+
+  /** The node under the pointer; from far away there are no cards. */
+  #nodeAt(event) {
+    const card = event.target.closest(".fh-node");
+    return card?.dataset.node ?? (this.view.wasFar ? this.view.scene.nodeAt(this.#plane(event)) : null);
+  }
+
+  /** Right clicks and long presses come as presses, as they may also drag; the menu key and ctrl with a click come here. */
+  #menu(event) {
+    if (inField(event.target)) return;
+    event.preventDefault();
+    if (event.pointerType === "touch" || (event.button === 2 && event.pointerType === "mouse")) return;
+    this.cancel();
+    const byKey = event.button === -1 || !event.pointerType; // as browsers differ
+    if (!byKey) this.#askMenu(event, this.#plane(event));
+    else this.editor.emit("menu", null);
+  }
+
+  /** A long press. The release that follows is no click: it would close the menu again. */
+  #held(event) {
+    this.cancel();
+    window.addEventListener("touchend", (released) => released.preventDefault(), { once: true, passive: false });
+    this.#askMenu(event, this.#plane(event));
+  }
+
+  #askMenu(event, spot) {
+    if (event.target.closest(".fe-over")) return;
+    this.editor.emit("menu", { spot, node: this.#nodeAt(event), extra: event.target.closest("[data-extra]")?.dataset.extra });
   }
 
   #space(event) {

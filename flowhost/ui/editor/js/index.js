@@ -1,6 +1,7 @@
 // The editor as an element of the page: palette, canvas, panel, and the bar above.
 import { addNote } from "./annotate.js";
 import { bindKeys } from "./commands.js";
+import { ContextMenu } from "./contextmenu.js";
 import { Editor } from "./editor.js";
 import { icon, el, iconButton } from "./dom.js";
 import { Bar } from "./bar.js";
@@ -42,7 +43,7 @@ export default {
     this.parts = [
       new Palette(palette, editor, facts.categories), new Bar(bar, editor, (name, detail) => this.$emit(name, detail)),
       new Inspector(panel, editor), new QuickAdd(editor), new Minimap(editor), new KeySheet(editor), new Search(editor),
-      new WirePick(editor), new SelectBar(editor), new YamlView(yaml, editor),
+      new WirePick(editor), new SelectBar(editor), new ContextMenu(editor), new YamlView(yaml, editor),
     ];
     editor.dock = new Dock(dock, editor, [
       { name: "sample", icon: "science", label: facts.words.dock_sample, part: new Samples(editor) },

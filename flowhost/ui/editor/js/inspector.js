@@ -69,7 +69,7 @@ export class Inspector {
       el(
         "div", "fh-panel-head", {},
         icon(type?.icon ?? "extension_off", "fh-node-icon"),
-        el("div", "fh-grow", {}, el("h2", "", {}, node.name || id), el("div", "fh-node-type", {}, node.type)),
+        el("div", "fh-grow", {}, el("h2", "fe-clamped", { title: node.name || id }, node.name || id), el("div", "fh-node-type", {}, node.type)),
         iconButton("close", words.close, () => editor.open(null)),
       ),
       el("p", "fh-panel-summary", {}, type ? type.summary : words.missing_type.replace("{type}", node.type)),

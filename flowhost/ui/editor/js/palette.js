@@ -51,12 +51,14 @@ export class Palette {
   #item(type) {
     const item = el(
       "div", "fe-item",
-      { "data-testid": "palette-item", "data-type": type.type, "data-kind": type.kind, tabindex: "0", role: "button", draggable: "true", title: `${type.summary}\n${type.type}` },
+      { "data-testid": "palette-item", "data-type": type.type, "data-kind": type.kind, tabindex: "0", role: "button", draggable: "true", title: `${type.summary}\n${type.type}\n${this.editor.words.palette_how}` },
       icon(type.icon, "fe-item-icon"),
       el("span", "fe-item-title", {}, type.title),
       el("span", "fe-item-kind", {}, type.kind),
     );
-    item.addEventListener("dblclick", () => this.#add(type));
+    let tapped = false; // a finger cannot drag from here
+    item.addEventListener("click", ({ pointerType }) => ((tapped = pointerType === "touch"), tapped && this.#add(type)));
+    item.addEventListener("dblclick", () => tapped || this.#add(type));
     item.addEventListener("dragstart", (event) => {
       event.dataTransfer.setData(DRAG_TYPE, type.type);
       event.dataTransfer.effectAllowed = "copy";

@@ -13,10 +13,10 @@ export class QuickAdd {
     editor.on("quickadd", (asked) => this.open(asked));
   }
 
-  open({ spot, wired }) {
+  open({ spot, wired, splice }) {
     this.close();
     const { words, frame, view } = this.editor;
-    Object.assign(this, { spot, wired, at: 0 });
+    Object.assign(this, { spot, wired, splice, at: 0 });
     this.input = el("input", "fh-input fe-search", {
       type: "search", placeholder: words.quick_placeholder, "aria-label": words.quick_placeholder, role: "combobox", "aria-expanded": "true",
       "aria-controls": "fe-quick-list", "data-testid": "quick-input", oninput: () => this.#fill(), onkeydown: (event) => this.#key(event),
@@ -41,7 +41,7 @@ export class QuickAdd {
   }
 
   #fill() {
-    const types = Object.values(this.editor.types).filter((type) => fits(type, this.wired));
+    const types = Object.values(this.editor.types).filter((type) => (this.splice ? type.kind === "transform" : fits(type, this.wired)));
     const recent = recentTypes();
     const order = (type) => (recent.includes(type.type) ? recent.indexOf(type.type) : recent.length);
     const words = this.input.value.trim();
@@ -85,10 +85,10 @@ export class QuickAdd {
   }
 
   #take(type) {
-    const { spot, wired } = this;
+    const { spot, wired, splice } = this;
     this.close();
     const at = wired && !wired.forwards ? [spot[0] - 200, spot[1]] : spot;
-    if (this.editor.add(type.type, at, { wired }) !== null) noteUse(type.type);
+    if (this.editor.add(type.type, at, { wired, splice }) !== null) noteUse(type.type);
     this.editor.frame.focus();
   }
 }

@@ -207,7 +207,7 @@ export class YamlView {
 
   #key(event) {
     event.stopPropagation();
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    if (["Enter", "s"].includes(event.key) && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       this.#apply();
     } else if (event.key === "Tab" && this.editor.mayEdit) {
