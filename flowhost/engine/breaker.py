@@ -36,6 +36,7 @@ class Breaker:
         self._next_at = 0.0
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
+        self._opened = asyncio.Event()
 
     @property
     def is_open(self) -> bool:
@@ -46,6 +47,10 @@ class Breaker:
     def tries(self) -> int:
         """Failed tries since it went down."""
         return self._backoff.tries
+
+    async def opened(self) -> None:
+        """Returns once the target is known to be down."""
+        await self._opened.wait()
 
     def next_try_s(self) -> float:
         """Seconds until somebody may try again; 0 if that is now."""
@@ -96,6 +101,7 @@ class Breaker:
         if not self.is_open:
             # a try may take long to find out, such as one that waits for a lock
             self.since_ns = began_ns or time.time_ns()
+            self._opened.set()
         self.reason = reason
         pause_s = self._backoff.next_s()
         self._next_at = time.monotonic() + (pause_s if after_s is None else after_s)
@@ -104,6 +110,7 @@ class Breaker:
         """The target takes messages."""
         if self.is_open:
             self.since_ns, self.reason = 0, ""
+            self._opened.clear()
             self._backoff.reset()
             self._changed.set()
 

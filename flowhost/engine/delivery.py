@@ -266,6 +266,7 @@ class Delivery:
         self._counters.last_error = reason
         self._counters.errors += 1
         self._board.notice("error", reason)
+        self._gate.shut()
         await asyncio.Event().wait()
 
 
@@ -286,12 +287,12 @@ async def open_until_ready(
         try:
             await link_ready()
         except PermanentError as error:
-            return _cannot_open(error, counters, board)
+            return _cannot_open(error, counters, board, gate)
         turn = await gate.turn()
         try:
             await node.open()
         except (PermanentError, ConfigError) as error:
-            return _cannot_open(error, counters, board)
+            return _cannot_open(error, counters, board, gate)
         except Exception as error:  # noqa: BLE001 - a node's own bug must not take other nodes down
             halt = halt_of(error) or Halt(reason_of(error))
             turn.failed(halt)
@@ -311,7 +312,8 @@ async def open_until_ready(
             turn.end()
 
 
-def _cannot_open(error: Exception, counters: NodeCounters, board: NoticeBoard) -> bool:
+def _cannot_open(error: Exception, counters: NodeCounters, board: NoticeBoard, gate: Gate) -> bool:
+    gate.shut()
     counters.ail("failed", str(error))
     counters.last_error = str(error)
     counters.errors += 1

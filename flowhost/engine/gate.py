@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from flowhost.engine.attempt import Halt
 from flowhost.engine.breaker import Breaker, Turn
+from flowhost.engine.tasks import first_of
 
 
 class Gate:
@@ -17,6 +20,15 @@ class Gate:
     def __init__(self, own: Breaker, link: Breaker) -> None:
         self._own = own
         self._link = link
+        self._shut = asyncio.Event()
+
+    def shut(self) -> None:
+        """Nobody tries any more: only a person can mend it."""
+        self._shut.set()
+
+    async def down(self) -> None:
+        """Returns once it is known that the target takes nothing for now."""
+        await first_of(self._own.opened(), self._link.opened(), self._shut.wait())
 
     async def turn(self) -> GateTurn:
         """Wait until the node may try."""

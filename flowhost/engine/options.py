@@ -31,6 +31,8 @@ class RunOptions:
         revision: of the flow, kept with its dead letters; 0 where there is none.
         flush_on_stop: a soft stop gives out what nodes hold, marked as partial. If not, that happens only when all
             sources have ended by themselves; else what is held stays in the outbox for the next run.
+        leave_on_disk: a stop does not wait for targets that are down: what waits for them on disk is left to the next
+            run. A flow that has come to its end waits for them until it is stopped.
         by_hand: somebody may have sources send by hand: those that can do not end when they have nothing more to do
             by themselves.
     """
@@ -47,4 +49,5 @@ class RunOptions:
     outbox: Outbox | None = None
     revision: int = 0
     flush_on_stop: bool = True
+    leave_on_disk: bool = False
     by_hand: bool = False

@@ -39,6 +39,8 @@ class FlowRunner:
         self._text = ""
         self._failed = False
         self._tasks = TaskKeeper(self._fault)
+        self._leave_on_disk = options.leave_on_disk
+        self._may_leave = asyncio.Event()
         self._flush_on_stop = options.flush_on_stop or options.outbox is None
         self._ticker = Ticker(self._parts.timed(), self._parts.pump, self._parts.clock)
         self._hands = {
@@ -114,6 +116,7 @@ class FlowRunner:
         """Stop the sources, let everything on its way arrive, then close; firmly once `drain_s` seconds are over.
 
         What has not arrived by then stays counted as pending, and replayable sources deliver it again next time.
+        With `leave_on_disk` a target that is down is not waited for where its messages are on disk.
         None sets no limit: the run goes on until all has arrived, or until `hurry` sets one.
         """
         if self._state in ("stopped", "ended"):
@@ -123,6 +126,7 @@ class FlowRunner:
             self._text = "its sources have ended; what waits is still delivered"
         else:
             self._state = "draining"
+            self._let_leave()
         text = ""
         begun = asyncio.get_running_loop().time()
         if self._failed:
@@ -148,6 +152,7 @@ class FlowRunner:
     def hurry(self, within_s: float = 0.0) -> None:
         """Give a stop under way no more than this, seconds."""
         if self._deadline is not None and not self._deadline.expired():
+            self._let_leave()
             self._state = "failed" if self._failed else "draining"
             self._deadline.reschedule(asyncio.get_running_loop().time() + within_s)
 
@@ -216,6 +221,10 @@ class FlowRunner:
 
     # -- stopping
 
+    def _let_leave(self) -> None:
+        if self._leave_on_disk:
+            self._may_leave.set()
+
     async def _stop_sources(self) -> None:
         for source in self._parts.sources:
             source.request_stop()
@@ -226,18 +235,20 @@ class FlowRunner:
     async def _drain(self) -> None:
         """Let messages arrive, upstream first; transforms that hold messages give them out in their turn."""
         parts = self._parts
+        left = False
         if parts.letters is not None:
             await parts.letters.replays.idle()
         for node_id in topological_order(parts.flow):
             if (queued := parts.queued.get(node_id)) is not None:
-                await queued.edge.idle()
+                left = not await queued.drained(self._may_leave) or left
             if (holding := parts.holding.get(node_id)) is not None:
                 await holding.edge.idle()
             if (stateful := parts.stateful.get(node_id)) is not None and self._gives_out():
                 await self._ticker.flush(stateful)
         for source in parts.sources:
             await source.settled()
-        if parts.memories is not None:
+        # what was taken from a queue and is left there for the next run never becomes saved
+        if parts.memories is not None and not left:
             await parts.memories.saved()
 
     def _gives_out(self) -> bool:

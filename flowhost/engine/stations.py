@@ -19,6 +19,7 @@ from flowhost.engine.outbox.durable_edge import DurableEdge
 from flowhost.engine.outbox.parking import ParkingLot
 from flowhost.engine.pump import Deliveries, Pump
 from flowhost.engine.segment import Ported, by_port
+from flowhost.engine.tasks import first_of
 from flowhost.engine.token import JointToken, Token
 from flowhost.graph.delivery import DeliveryPolicy, Order
 from flowhost.sdk import AsyncTransform, Message, QueryOutcome, Sink, WriteOutcome
@@ -108,6 +109,10 @@ class WaitingNode:
             await self._pump.deliver(deliveries, joint)
             joint.done()
         return dead
+
+    async def target_down(self) -> None:
+        """Returns once it is known that the target takes nothing for now."""
+        await self._gate.down()
 
     def tell(self, parked: str) -> None:
         """Bring the node's state up to date: what it waits for, in words.
@@ -199,6 +204,25 @@ class QueuedStation:
         self.edge = edge
         self._counters = counters
         self._found: DurableEdge | None = None
+
+    async def drained(self, may_leave: asyncio.Event) -> bool:
+        """Wait until nothing waits here any more, or what waits is kept on disk and the target is down.
+
+        Args:
+            may_leave: set once messages may be left to the next run.
+
+        Returns:
+            False if some are left.
+        """
+        if isinstance(self.edge, DurableEdge):
+            await first_of(self.edge.idle(), self._left_on_disk(may_leave))
+        else:
+            await self.edge.idle()
+        return not self.edge.snapshot().pending
+
+    async def _left_on_disk(self, may_leave: asyncio.Event) -> None:
+        await may_leave.wait()
+        await self.waiting.target_down()
 
     def tell(self) -> None:
         """Bring the node's state up to date: what it waits for, in words."""

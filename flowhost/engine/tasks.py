@@ -7,6 +7,19 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 
+async def first_of(*works: Coroutine[Any, Any, Any]) -> None:
+    """Returns when one of them is done, and calls the others off; raises what that one raised."""
+    tasks = [asyncio.get_running_loop().create_task(work, name="first of several") for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class TaskKeeper:
     """Starts tasks and sees them to their end.
 

@@ -169,6 +169,7 @@ class HostedRun:
             outbox=outbox,
             revision=order.revision,
             flush_on_stop=False,
+            leave_on_disk=True,
             by_hand=True,
         )
 

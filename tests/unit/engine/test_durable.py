@@ -13,7 +13,7 @@ from flowhost.engine.outbox.outbox import Outbox
 from flowhost.engine.outbox.schema import add_function
 from flowhost.engine.outbox.seal import row_seal
 from flowhost.engine.token import Token
-from flowhost.errors import NotConnectedError
+from flowhost.errors import AuthenticationError, NotConnectedError
 from flowhost.sdk import Message, Meta, Ok, Reject, Rejected, Settlement
 
 
@@ -45,6 +45,73 @@ async def test_source_is_confirmed_while_the_target_is_away_and_all_arrives_afte
     assert [m.payload for m in control.written] == list(range(21)), "all, once, in order"
     assert (snapshot.nodes["end"].in_, snapshot.nodes["end"].pending) == (21, 0)
     assert snapshot.edges[0].durable
+
+
+async def test_a_stop_does_not_wait_for_a_target_that_is_down(rig, control, node, open_box, eventually) -> None:
+    control.batches, control.write, control.stay_open = [[n] for n in range(20)], refuse, True
+    box = await open_box()
+    runner = await rig.runner(straight(rig, node), outbox=box, leave_on_disk=True)
+    await runner.start()
+    await eventually(lambda: runner.snapshot().nodes["end"].state == "retrying")
+    async with asyncio.timeout(5):
+        await runner.stop(60)
+    made = runner.snapshot().nodes["src"].made
+    assert [s for _, s in control.positions] == [Settlement.CONFIRMED] * made, "all of it is on disk"
+    assert runner.snapshot().nodes["end"].pending == made > 0
+    await box.close()
+
+    control.batches, control.write, control.stay_open = [[20]], None, False
+    await rig.run(straight(rig, node), outbox=await open_box())
+    assert [m.payload for m in control.written] == [*range(made), 20], "all, once, in order"
+
+
+@pytest.mark.expects_error_log
+async def test_a_stop_does_not_wait_for_what_only_a_person_can_mend(rig, control, node, open_box, eventually) -> None:
+    async def no_right(_messages):
+        raise AuthenticationError("the password is wrong")
+
+    control.batches, control.write, control.stay_open = [[1]], no_right, True
+    runner = await rig.runner(straight(rig, node), outbox=await open_box(), leave_on_disk=True)
+    await runner.start()
+    await eventually(lambda: runner.snapshot().nodes["end"].state == "failed")
+    async with asyncio.timeout(5):
+        await runner.stop(60)
+    assert runner.snapshot().nodes["end"].pending == 1
+
+
+async def test_a_stop_gives_a_target_that_answers_its_time(rig, control, node, open_box, eventually) -> None:
+    gate = asyncio.Event()
+
+    async def write(messages):
+        await gate.wait()
+        control.written.extend(messages)
+
+    control.batches, control.write, control.stay_open = [[1], [2]], write, True
+    runner = await rig.runner(straight(rig, node), outbox=await open_box(), leave_on_disk=True)
+    await runner.start()
+    await eventually(lambda: len(control.positions) == 2)
+    stopping = asyncio.create_task(runner.stop(60))
+    await eventually(lambda: runner.snapshot().state == "draining")
+    gate.set()
+    async with asyncio.timeout(5):
+        await stopping
+    assert [m.payload for m in control.written] == [1, 2]
+
+
+async def test_a_flow_at_its_end_waits_for_a_target_that_is_down_until_it_is_stopped(
+    rig, control, node, open_box, eventually
+) -> None:
+    control.batches, control.write = [[1]], refuse
+    runner = await rig.runner(straight(rig, node), outbox=await open_box(), leave_on_disk=True)
+    await runner.start()
+    await runner.wait()
+    ending = asyncio.create_task(runner.stop(None))
+    await eventually(lambda: runner.snapshot().nodes["end"].attempts > 3)
+    assert not ending.done()
+    runner.hurry(60)
+    async with asyncio.timeout(5):
+        await ending
+    assert runner.snapshot().nodes["end"].pending == 1
 
 
 async def test_what_was_in_flight_is_given_out_again(rig, control, node, open_box, eventually) -> None:
