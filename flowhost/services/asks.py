@@ -79,12 +79,13 @@ class Asks:
 
     async def _change(self, who: Principal, args: Args) -> Any:
         name, config, version = take(args, "name", str), take(args, "config", dict), take(args, "version", int)
-        return self._told(asdict(await self._host.connections.change(who, name, config, version, _typed(args))))
+        return self._told(asdict(await self._host.connections.change_soon(who, name, config, version, _typed(args))))
 
     def _told(self, changed: dict[str, Any]) -> dict[str, Any]:
         """With the flows that started anew as people call them: a page says them, nothing else."""
         names = {live.id: called(live.document.name, live.id) for live in self._host.flows.all_live()}
-        return {**changed, "restarted": [names.get(flow, flow) for flow in changed["restarted"]]}
+        told = ("restarted", "restarting")
+        return {**changed, **{key: [names.get(flow, flow) for flow in changed[key]] for key in told if key in changed}}
 
     async def _delete(self, who: Principal, args: Args) -> Any:
         await self._host.connections.delete(who, take(args, "name", str))

@@ -36,6 +36,8 @@ class ConnectionView:
         ailing: nodes of these, `flow/node`, that try again although the connection itself is up.
         cause: why the first of them does.
         tested: what the last test since the host's start found.
+        restarting: flows that are still to start anew with its last change.
+        fault: what went wrong with its last change after it was kept; the version before is in force again.
     """
 
     name: str
@@ -53,6 +55,8 @@ class ConnectionView:
     ailing: tuple[str, ...] = ()
     cause: str = ""
     tested: TestView | None = None
+    restarting: tuple[str, ...] = ()
+    fault: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +96,9 @@ class ConnectionChanged:
 
     Attributes:
         restarted: flows that have started anew with it.
+        restarting: flows that do so now.
     """
 
     connection: ConnectionView
     restarted: tuple[str, ...] = field(default=())
+    restarting: tuple[str, ...] = field(default=())

@@ -9,12 +9,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from flowhost.catalog import Catalog
 from flowhost.catalog.describe import describe_connection
+from flowhost.engine.tasks import first_of
 from flowhost.errors import ConfigError, ConflictError, FlowHostError, NotFoundError
 from flowhost.graph.config_check import check_config
 from flowhost.graph.document import ConnectionEntry
@@ -22,6 +24,7 @@ from flowhost.graph.jsonform import same
 from flowhost.graph.report import Report
 from flowhost.graph.shared import shared_names
 from flowhost.services.access import Principal, demand
+from flowhost.services.connection_restarts import ConnectionRestarts
 from flowhost.services.connection_views import ConnectionChanged, ConnectionView, LinkState, OwnConnectionView, TestView
 from flowhost.services.drafts import DraftService
 from flowhost.services.flow_names import called
@@ -41,6 +44,8 @@ TEST_S = 20.0
 """How long a test may take, seconds."""
 BROWSE_S = 10.0
 """How long a look around may take, seconds."""
+QUICK_S = 1.0
+"""How long somebody who saved a connection is kept waiting for flows to start anew with it, seconds."""
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 NOTHING_TYPED: Mapping[str, str] = MappingProxyType({})
 
@@ -75,6 +80,9 @@ class ConnectionService:
         self._data_dir = data_dir
         self._known = known
         self._secrets = secrets
+        self._restarts = ConnectionRestarts(flows)
+        self._under_way: set[asyncio.Task[ConnectionChanged]] = set()
+        self._faults: dict[str, str] = {}
         self._tested: dict[str, TestView] = {}
         self._changing = asyncio.Lock()
 
@@ -140,7 +148,7 @@ class ConnectionService:
         self, principal: Principal, name: str, config: Mapping[str, Any], version: int,
         typed: Mapping[str, str] = NOTHING_TYPED,
     ) -> ConnectionChanged:  # fmt: skip
-        """Give a connection another config; running flows that use it start anew, one after the other.
+        """Give a connection another config; running flows that use it start anew: one, then all others together.
 
         Args:
             principal: the caller.
@@ -155,11 +163,33 @@ class ConnectionService:
             ConflictError: somebody else changed it meanwhile.
         """
         demand(principal, "connection.edit")
-        async with self._changing:
-            async with self._secrets.kept(principal, typed) as stored:
-                changed = await self._change(principal, name, config, version)
-            others = await self._secrets.restart_users(stored, principal, changed.restarted)
-            return replace(changed, restarted=(*changed.restarted, *others.restarted))
+        return await self._change_all(principal, name, config, version, typed, asyncio.Event())
+
+    async def change_soon(
+        self, principal: Principal, name: str, config: Mapping[str, Any], version: int,
+        typed: Mapping[str, str] = NOTHING_TYPED,
+    ) -> ConnectionChanged:  # fmt: skip
+        """As `change`, for somebody who waits before a screen: returns once it is kept and flows had `QUICK_S`.
+
+        Flows that need longer start anew all the same; the connection's view says which, and what went wrong.
+        """
+        demand(principal, "connection.edit")
+        saved = asyncio.Event()
+        work = self._change_all(principal, name, config, version, typed, saved)
+        change = asyncio.create_task(work, name=f"change of connection {name}")
+        self._under_way.add(change)
+        change.add_done_callback(partial(self._changed_late, name))
+        await asyncio.wait({change}, timeout=QUICK_S)
+        await first_of(saved.wait(), asyncio.wait({change}))
+        if change.done():
+            self._faults.pop(name, None)
+            return change.result()
+        left = self._restarts.going_on.get(name, ())
+        return ConnectionChanged(connection=await self.show(principal, name), restarting=left)
+
+    async def close(self) -> None:
+        """Returns when every change has come to its end: half of one would be worse than a late stop."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def delete(self, principal: Principal, name: str) -> None:
         """Forget a connection.
@@ -178,6 +208,7 @@ class ConnectionService:
             await self._store.delete(record.name)
             self._shared.drop(name)
             self._tested.pop(name, None)
+            self._faults.pop(name, None)
             log.info("connection %s was deleted by %s", name, principal.name)
 
     # -- try
@@ -268,8 +299,28 @@ class ConnectionService:
             return TestView(ok=False, text=str(error), at=datetime.now(UTC))
         return TestView(ok=True, text=str(text), at=datetime.now(UTC))
 
+    async def _change_all(
+        self, principal: Principal, name: str, config: Mapping[str, Any], version: int, typed: Mapping[str, str],
+        saved: asyncio.Event,
+    ) -> ConnectionChanged:  # fmt: skip
+        """The connection, the secrets typed with it, and the flows that use either; tells once it is kept."""
+        async with self._changing:
+            self._faults.pop(name, None)
+            async with self._secrets.kept(principal, typed) as stored:
+                changed = await self._change(principal, name, config, version, saved)
+            others = await self._secrets.restart_users(stored, principal, changed.restarted)
+            return replace(changed, restarted=(*changed.restarted, *others.restarted))
+
+    def _changed_late(self, name: str, change: asyncio.Task[ConnectionChanged]) -> None:
+        self._under_way.discard(change)
+        error = None if change.cancelled() else change.exception()
+        if isinstance(error, FlowHostError):
+            self._faults[name] = str(error)
+        elif error is not None:
+            log.error("change of connection %s failed", name, exc_info=error)
+
     async def _change(
-        self, principal: Principal, name: str, config: Mapping[str, Any], version: int
+        self, principal: Principal, name: str, config: Mapping[str, Any], version: int, saved: asyncio.Event
     ) -> ConnectionChanged:
         before = await self._record(name)
         await self._demand_sound(before.type, config)
@@ -279,28 +330,13 @@ class ConnectionService:
         self._shared.put(record)
         self._tested.pop(name, None)
         log.info("connection %s was changed by %s", name, principal.name)
-        restarted: list[str] = []
-        for live in self._running(name):
-            try:
-                await self._flows.restart(live, principal.name)
-            except ConfigError as error:
-                await self._take_back(before, record.version, restarted, live, principal)
-                text = f"flow {live.id} does not start with it, the version before is in force again"
-                raise ConfigError(f"{text}: {error.message}", error.place) from error
-            restarted.append(live.id)
-        return ConnectionChanged(connection=await self._view(record), restarted=tuple(restarted))
+        saved.set()
 
-    async def _take_back(
-        self, before: ConnectionRecord, version: int, restarted: Sequence[str], failed: LiveFlow, principal: Principal
-    ) -> None:
-        """The config before is in force again, also for the flows that run with the new one."""
-        record = await self._store.change(before.name, before.config, version, principal.name)
-        self._shared.put(record)
-        for live in (*(self._keeper.flows[flow_id] for flow_id in restarted), failed):
-            try:
-                await self._flows.restart(live, principal.name, start=True)
-            except FlowHostError as error:
-                log.warning("flow %s does not start again with connection %s: %s", live.id, before.name, error)
+        async def take_back() -> None:
+            self._shared.put(await self._store.change(name, before.config, record.version, principal.name))
+
+        restarted = await self._restarts(name, principal.name, self._running(name), take_back)
+        return ConnectionChanged(connection=await self._view(record), restarted=restarted)
 
     async def _record(self, name: str) -> ConnectionRecord:
         for record in await self._store.all():
@@ -338,7 +374,8 @@ class ConnectionService:
             used_by=used_by, running=tuple(live.id for live in running),
             called={flow: self._called(flow) for flow in {*used_by, *(live.id for live in running)}},
             ailing=tuple(ailing), cause=next(iter(ailing.values()), ""),
-            tested=self._tested.get(record.name),
+            tested=self._tested.get(record.name), restarting=self._restarts.going_on.get(record.name, ()),
+            fault=self._faults.get(record.name, ""),
         )  # fmt: skip
 
     def _own(self, live: LiveFlow, entry: ConnectionEntry) -> OwnConnectionView:

@@ -146,6 +146,7 @@ class Host:
         if keeper is not None:
             await self.alarms.close()
             await self.drafts.close()
+            await self.connections.close()
             await keeper.close(self.settings.shutdown_drain_s)
         history, self._history = self._history, None
         if history is not None:

@@ -26,7 +26,7 @@ class LinkDialog(Element, component=Path(__file__).parent / "link_dialog.js"):
     Args:
         asks: answers its questions.
         may_edit: without it everything can be looked at and tested where that is allowed, and nothing changed.
-        on_saved: told the flows that were started anew when a connection was saved.
+        on_saved: told when a connection was saved: the flows that started anew, and those that do so now.
         on_stored: told what became of flows when a secret was stored, see `flowhost.services.secret_views.Restarts`.
         on_made: told what became of a template, see `flowhost.services.flow_templates.MadeFlow`.
     """
@@ -36,7 +36,7 @@ class LinkDialog(Element, component=Path(__file__).parent / "link_dialog.js"):
         asks: Asks,
         *,
         may_edit: bool,
-        on_saved: Callable[[list[str]], Any] | None = None,
+        on_saved: Callable[[list[str], list[str]], Any] | None = None,
         on_stored: Callable[[Mapping[str, Any]], Any] | None = None,
         on_made: Callable[[Mapping[str, Any]], Any] | None = None,
     ) -> None:
@@ -45,7 +45,7 @@ class LinkDialog(Element, component=Path(__file__).parent / "link_dialog.js"):
         self.props["facts"] = json.dumps({"words": {**WORDS, **BENCH_WORDS, **SECRET_FORM_WORDS}, "mayEdit": may_edit})
         self.on("ask", lambda event: self._on_ask(event.args))
         if on_saved is not None:
-            self.on("saved", lambda event: on_saved([str(name) for name in event.args or []]))
+            self.on("saved", lambda event: on_saved(*_restarts(event.args)))
         if on_stored is not None:
             self.on("stored", lambda event: on_stored(event.args) if isinstance(event.args, dict) else None)
         if on_made is not None:
@@ -77,3 +77,8 @@ class LinkDialog(Element, component=Path(__file__).parent / "link_dialog.js"):
         plain = json.loads(json.dumps({"n": frame.get("n"), **answer}, default=str))
         if not self.is_deleted:
             _ = self.run_method("answer", plain)
+
+
+def _restarts(args: Any) -> tuple[list[str], list[str]]:
+    told = args if isinstance(args, dict) else {}
+    return [str(name) for name in told.get("restarted") or ()], [str(name) for name in told.get("restarting") or ()]

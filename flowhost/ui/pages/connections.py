@@ -102,7 +102,9 @@ class Connections(Tag):
         self.alert.take_back()
         self.dialog.create()
 
-    async def _saved(self, restarted: list[str]) -> None:
+    async def _saved(self, restarted: list[str], restarting: list[str]) -> None:
+        if restarting:
+            ui.notify(t("connections.restarting", flows=", ".join(restarting)), type="info", timeout=6000)
         if restarted:
             ui.notify(t("connections.restarted", flows=", ".join(restarted)), type="positive", timeout=6000)
         await self.refresh()
@@ -138,6 +140,7 @@ class Row(Tag):
                 self._delete.show_if(page.may_edit)
                 self._test.show_if(may(caller(), "connection.test"))
             self._state = Tag("p", "", "fh-link-state", data_testid="connection-state")
+            self._change = Tag("p", "", "fh-link-result", role="status", data_testid="connection-change")
             self._result = Tag("p", "", "fh-link-result", role="status", data_testid="connection-tested")
             with Tag("p", "", "fh-sub"):
                 self._settings = Tag("span", "", "fh-mono")
@@ -159,6 +162,7 @@ class Row(Tag):
             "title", fmt.exact(view.changed_at)
         )
         self._show_result(view.tested)
+        self._show_change(view)
         if before is None or (before.used_by, before.called) != (view.used_by, view.called):
             self._show_users(view)
 
@@ -168,6 +172,13 @@ class Row(Tag):
             Tag("span", t("connections.used_by") if view.used_by else t("connections.unused"))
             for flow_id in view.used_by:
                 link(view.called.get(flow_id, flow_id), f"/flows/{flow_id}", "fh-link fh-user")
+
+    def _show_change(self, view: ConnectionView) -> None:
+        """What its last change does, or why it is not in force."""
+        flows = ", ".join(view.called.get(flow_id, flow_id) for flow_id in view.restarting)
+        words = t("connections.restarting", flows=flows) if flows else view.fault
+        self._change.set_text(words).show_if(words)
+        self._change.look("fh-link-result" if flows else "fh-link-result fh-link-bad")
 
     def _show_result(self, tested: TestView | None) -> None:
         self._result.show_if(tested)

@@ -23,6 +23,7 @@ BENCH_WORDS: dict[str, str] = {
     "link_cancel": "Cancel",
     "link_unsaved": "Not saved yet. Save it, or press Cancel again to give it up.",
     "link_restarts": "Saving starts these flows anew: {flows}. What waits in them stays on disk.",
+    "link_restarting": "Saved. These flows start anew with it now: {flows}",
     "link_restarted": "Started anew with the changed connection: {flows}",
     "link_not_kept": "The flow could not take it; look at the message at the bottom of the canvas.",
     "link_of_flow": "This flow's own",

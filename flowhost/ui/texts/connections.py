@@ -44,5 +44,6 @@ CONNECTION_WORDS: dict[str, str] = {
     "connections.used_by": "Used by",
     "connections.unused": "No flow uses it.",
     "connections.changed": "Changed by {name} at {time}",
+    "connections.restarting": "Saved. These flows start anew with it now: {flows}",
     "connections.restarted": "Started anew with the changed connection: {flows}",
 }

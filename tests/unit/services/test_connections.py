@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flowhost.errors import ConfigError, ConflictError, ForbiddenError, HostError, NotFoundError
+from flowhost.services import connections
 from flowhost.services.access import LOCAL_USER, Principal
 from flowhost.services.host import Host
 from flowhost.services.workbench import Workbench, bench
@@ -152,6 +154,86 @@ async def test_what_a_flow_cannot_start_with_is_taken_back(host: Host, until, tm
     before = rows_in(one)
     await until(lambda: rows_in(one) > before)
     assert (await host.flows.detail(ME, "a")).overview.desired == "running"
+
+
+async def test_whoever_saves_does_not_wait_for_the_flows(host: Host, until, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(connections, "QUICK_S", 0.0)
+    one, two = tmp_path / "one.db", tmp_path / "two.db"
+    made = await host.connections.create(ME, "plantdb", "sql.database", url(one))
+    for flow_id in ("a", "b"):
+        await host.flows.import_file(ME, FLOW.format(id=flow_id))
+        await host.flows.start(ME, flow_id)
+    await until(lambda: rows_in(one) > 0)
+    asked = {"name": "plantdb", "config": url(two), "version": made.version}
+    answer = await host.asks.answer(ME, "connection.change", asked)
+    assert (answer["value"]["restarting"], answer["value"]["restarted"]) == (["a", "b"], [])
+    seen = await host.connections.show(ME, "plantdb")
+    assert (dict(seen.config), seen.restarting) == (url(two), ("a", "b"))
+
+    async def all_did() -> bool:
+        return not (await host.connections.show(ME, "plantdb")).restarting
+
+    await until(all_did)
+    await until(lambda: rows_in(two) > 0)
+    assert all(host.flows.is_running(flow_id) for flow_id in ("a", "b"))
+
+
+async def test_what_goes_wrong_after_the_answer_is_said_and_taken_back(host, until, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(connections, "QUICK_S", 0.0)
+    one = tmp_path / "one.db"
+    made = await host.connections.create(ME, "plantdb", "sql.database", url(one))
+    await host.flows.import_file(ME, FLOW.format(id="a"))
+    await host.flows.start(ME, "a")
+    await until(lambda: rows_in(one) > 0)
+    broken = {"url": "postgresql://db.example/plant", "password": {"secret": "nobody_set_it"}}
+    changed = await host.connections.change_soon(ME, "plantdb", broken, made.version)
+    assert changed.restarting == ("a",)
+
+    async def is_said() -> bool:
+        return (
+            "a does not start with it, the version before is in force"
+            in (await host.connections.show(ME, "plantdb")).fault
+        )
+
+    await until(is_said)
+    seen = await host.connections.show(ME, "plantdb")
+    assert (dict(seen.config), seen.restarting) == (url(one), ())
+    before = rows_in(one)
+    await until(lambda: rows_in(one) > before)
+    await host.connections.change(ME, "plantdb", {**url(one), "busy_timeout_s": 2}, seen.version)
+    assert not (await host.connections.show(ME, "plantdb")).fault
+
+
+async def test_a_stop_of_the_host_does_not_cut_a_change_in_two(host: Host, until, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(connections, "QUICK_S", 0.0)
+    one, two = tmp_path / "one.db", tmp_path / "two.db"
+    made = await host.connections.create(ME, "plantdb", "sql.database", url(one))
+    await host.flows.import_file(ME, FLOW.format(id="a"))
+    await host.flows.start(ME, "a")
+    await until(lambda: rows_in(one) > 0)
+    assert (await host.connections.change_soon(ME, "plantdb", url(two), made.version)).restarting == ("a",)
+    changes = host.connections
+    await host.stop()
+    assert not changes._under_way
+    assert not changes._restarts.going_on
+
+
+async def test_a_connection_whose_target_is_down_is_changed_without_waiting(host: Host, until, tmp_path, monkeypatch):
+    monkeypatch.setattr(host.flows, "_drain_s", 60.0)
+    gone, there = {"url": "sqlite:////nowhere/at/all.db"}, url(tmp_path / "there.db")
+    made = await host.connections.create(ME, "plantdb", "sql.database", gone)
+    await host.flows.import_file(ME, FLOW.format(id="a"))
+    await host.flows.start(ME, "a")
+
+    async def waits() -> bool:
+        rows = next(node for node in (await host.flows.detail(ME, "a")).nodes if node.id == "rows")
+        return rows.state == "retrying" and rows.pending > 5
+
+    await until(waits)
+    async with asyncio.timeout(20):
+        changed = await host.connections.change(ME, "plantdb", there, made.version)
+    assert changed.restarted == ("a",)
+    await until(lambda: rows_in(tmp_path / "there.db") > 5)
 
 
 async def test_names_types_and_configs_are_checked(host: Host) -> None:

@@ -31,7 +31,7 @@ export default {
     create() {
       this.dialog.open({ name: "", type: "", config: {} }, this.mayEdit, async ({ name, type, config, secrets }) => {
         await this.asks.ask("connection.create", { name, type, config, secrets });
-        this.$emit("saved", []);
+        this.$emit("saved", {});
       });
     },
     /** Make a flow of a template. */
@@ -45,8 +45,8 @@ export default {
     /** Look at one, or change it. */
     edit(link) {
       this.dialog.open(link, this.mayEdit, async ({ config, secrets }) => {
-        const { restarted } = await this.asks.ask("connection.change", { name: link.name, config, version: link.version, secrets });
-        this.$emit("saved", restarted);
+        const { restarted, restarting } = await this.asks.ask("connection.change", { name: link.name, config, version: link.version, secrets });
+        this.$emit("saved", { restarted, restarting });
       });
     },
   },

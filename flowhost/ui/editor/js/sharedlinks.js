@@ -64,7 +64,8 @@ export class SharedLinks {
     const link = this.all.find((one) => one.name === name);
     if (!link) return editor.emit("newconnection", { node: editor.opened, type: editor.types[editor.draft.doc.nodes[editor.opened].type].connection });
     this.dialog.open(link, editor.mayEdit, async ({ config, secrets }) => {
-      const { restarted } = await editor.link.ask("connection.change", { name, config, version: link.version, secrets });
+      const { restarted, restarting } = await editor.link.ask("connection.change", { name, config, version: link.version, secrets });
+      if (restarting.length) editor.tell(editor.words.link_restarting.replace("{flows}", restarting.join(", ")));
       if (restarted.length) editor.tell(editor.words.link_restarted.replace("{flows}", restarted.join(", ")));
       await this.refresh();
     });
