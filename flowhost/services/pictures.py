@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -68,7 +68,7 @@ def overview(live: LiveFlow) -> FlowOverview:
         on_disk=_on_disk(snapshot) if snapshot else 0,
         sums=_sums(figures, _counted(snapshot)),
         spark=tuple(live.spark),
-        last_values=_values(snapshot, VALUES_SHOWN) if snapshot else (),
+        last_values=_values_at_ends(snapshot, live.sinks, live.sources) if snapshot else (),
         last_error=last_error,
         last_error_at=last_error_at,
         drain_until=live.drain_until,
@@ -339,9 +339,15 @@ def _last_error(live: LiveFlow) -> tuple[str, datetime | None]:
     return (live.text if live.state == "failed" else ""), None
 
 
-def _values(snapshot: FlowSnapshot, most: int | None = None) -> tuple[ValueView, ...]:
-    newest_first = sorted(snapshot.values, key=lambda value: value.time_ns, reverse=True)
-    return tuple(_value(value) for value in newest_first[:most])
+def _values(snapshot: FlowSnapshot) -> tuple[ValueView, ...]:
+    return tuple(_value(value) for value in sorted(snapshot.values, key=lambda value: value.time_ns, reverse=True))
+
+
+def _values_at_ends(snapshot: FlowSnapshot, sinks: Collection[str], sources: Collection[str]) -> tuple[ValueView, ...]:
+    """Those of one end only: beside each other, a value as it came in and as it went out look like two."""
+    values = _values(snapshot)
+    delivered = tuple(value for value in values if value.node in sinks)
+    return (delivered or tuple(value for value in values if value.node in sources))[:VALUES_SHOWN]
 
 
 def _value(value: ValueSnapshot) -> ValueView:

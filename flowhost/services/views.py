@@ -98,7 +98,8 @@ class FlowOverview:
         on_disk: those of them that wait in a queue on disk before a node.
         sums: where all messages of the run are.
         spark: the last `SPARK_POINTS` rates, oldest first, one per second.
-        last_values: a few of the newest values, newest first; filled while somebody watches the flow.
+        last_values: what its targets took last, the newest first; before they have taken anything, what its sources
+            brought; filled while somebody watches the flow.
         last_error: the newest failure of the run, empty if none.
         last_error_at: when a failure was seen last, UTC; None if none was.
         drain_until: while it is being stopped: when it ends even if messages are still inside, UTC.

@@ -9,10 +9,11 @@ from flowhost.ui.texts import t
 
 CAME = ("in_total", "before", "made")
 WENT = ("out_total", "used", "filtered", "pending", "held", "dead", "dropped")
+ALWAYS = ("in_total", "out_total")
 
 
 def sums_line(sums: FlowSums) -> str:
-    """`133 in + 2 waiting from before = 130 delivered + 5 waiting`; what is zero is left out, never a whole side."""
+    """`133 in + 2 left by the last run = 130 delivered + 5 waiting`; what is zero is left out, never a whole side."""
     return f"{_side(sums, CAME)} = {_side(sums, WENT)}"
 
 
@@ -22,22 +23,14 @@ class FlowTotals(Tag):
     def __init__(self) -> None:
         super().__init__("div", "", "fh-totals")
         with self:
-            self._in = _Total("flow-in")
-            self._inside = _Total("flow-inside")
-            self._out = _Total("flow-out")
-            self._else = _Total("flow-else")
-            self._waiting = _Total("flow-waiting")
-            self._lost = _Total("flow-lost")
+            self._lines = {name: _Total(f"flow-{name.removesuffix('_total')}") for name in (*CAME, *WENT)}
 
     def show(self, sums: FlowSums) -> None:
         """Bring it up to date."""
-        self._in.show(sums.in_total, t("total.in"))
-        self._inside.show_any(sums.before + sums.made, t("total.inside"))
-        self._out.show(sums.out_total, t("total.out"))
-        kinds = [name for name in ("used", "filtered") if getattr(sums, name)]
-        self._else.show_any(sums.used + sums.filtered, t(f"total.{'_'.join(kinds) or 'used'}"))
-        self._waiting.show_any(sums.pending + sums.held, t("total.waiting"))
-        self._lost.show_any(sums.dead + sums.dropped, t("total.lost"))
+        for name, line in self._lines.items():
+            number = getattr(sums, name)
+            line.show(number, t(f"total.{name}"))
+            line.show_if(number or name in ALWAYS)
         self.put("title", f"{sums_line(sums)}\n{t('hint.totals')}")
 
 
@@ -54,11 +47,6 @@ class _Total(Tag):
         """Bring it up to date."""
         self._number.set_text(fmt.count(number))
         self._word.set_text(word)
-
-    def show_any(self, number: int, word: str) -> None:
-        """The same, but nothing where there are none."""
-        self.show(number, word)
-        self.show_if(number)
 
 
 def _side(sums: FlowSums, names: tuple[str, ...]) -> str:

@@ -97,14 +97,17 @@ class ValueLines(Tag):
         super().__init__("div", "", "fh-values")
         self._topics: list[str] = []
         self._recent = RecentValues()
+        self._nodes: set[str] = set()
         with self:
             self._none = Tag("div", "", "fh-sub")
             self._lines = [_ValueLine() for _ in range(VALUES_SHOWN)]
 
     def show(self, values: Sequence[ValueView], *, running: bool) -> None:
         """Show the newest values."""
-        if not running:
-            self._recent.forget()
+        nodes = {value.node for value in values}
+        if not running or (nodes and not nodes & self._nodes):
+            self._recent.forget()  # those of sources do not stay once targets have taken something
+        self._nodes = nodes or self._nodes
         now = datetime.now(UTC)
         by_topic = self._recent.take(values if running else (), now)
         self._topics = keep_places(self._topics, list(by_topic), VALUES_SHOWN)

@@ -75,30 +75,36 @@ TEXTS: dict[str, str] = OTHERS | {
     "column.state": "State",
     "column.flow": "Flow",
     "column.rate": "Messages/s",
-    "column.totals": "Messages",
+    "column.totals": "Messages, this run",
     "column.waiting": "Waiting",
     "column.errors": "Errors",
     "column.dead": "Open letters",
-    "column.values": "Last values",
+    "column.values": "Last delivered",
     "column.actions": "Start and stop",
     "hint.rate": "Messages brought in per second, over the last 5 s; the curve is the last minute",
     "hint.totals": (
-        "All messages of this run; the sum always adds up. Made by nodes: windows that closed, copies for further "
-        "branches, dead letters sent again. Held: taken in by a node for something it makes later, such as the samples "
-        "of an open window. Ended dead: also those seen to since."
+        "All messages of this run; the sum always adds up. From the last run: they waited in the flow when this run "
+        "began. Made by nodes: windows that closed, copies for further branches, dead letters sent again. Went into "
+        "others: such as samples into a window. Held: taken in by a node for something it makes later, such as the "
+        "samples of an open window. Ended dead: also those seen to since."
     ),
-    "total.in": "in",
-    "total.inside": "from before, made",
-    "total.out": "delivered",
-    "total.waiting": "waiting",
-    "total.lost": "ended dead, dropped",
-    "total.used": "used",
-    "total.filtered": "filtered",
-    "total.used_filtered": "used, filtered",
+    "total.in_total": "came in",
+    "total.before": "from the last run",
+    "total.made": "made by nodes",
+    "total.out_total": "delivered",
+    "total.used": "went into others",
+    "total.filtered": "filtered out",
+    "total.pending": "waiting",
+    "total.held": "held by nodes",
+    "total.dead": "ended dead",
+    "total.dropped": "dropped",
     "hint.waiting": "Messages inside the flow that are not delivered yet",
     "hint.errors": "Failures of messages in this run, also those tried again; tries to connect do not count",
     "hint.dead": "Dead letters: messages that failed for good and wait on the work list for somebody",
-    "hint.values": "The newest values that passed, while this page is open",
+    "hint.values": (
+        "What the flow's targets took last, by topic, while this page is open. Before they have taken anything: what "
+        "its sources brought. The hover text of a topic names the node."
+    ),
     "flow.start": "Start",
     "flow.stop": "Stop",
     "flow.starting": "Starting…",
@@ -131,7 +137,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "sum.workers_hover": "{name}: {state}, {flows} flows, {restarts} restarts",
     "sum.per_s": "/s",
     "sums.in_total": "{count} in",
-    "sums.before": "{count} waiting from before",
+    "sums.before": "{count} left by the last run",
     "sums.made": "{count} made by nodes",
     "sums.out_total": "{count} delivered",
     "sums.repeated": "{count} of them already there",
@@ -226,7 +232,7 @@ TEXTS: dict[str, str] = OTHERS | {
     ),
     "totals.since": "Since it first ran, {time}",
     "totals.in_total": "Came in",
-    "totals.before": "Waiting from before",
+    "totals.before": "Left by the last run",
     "totals.made": "Made by nodes",
     "totals.out_total": "Delivered",
     "totals.repeated": "of them already there",

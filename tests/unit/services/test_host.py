@@ -82,6 +82,7 @@ async def test_last_values_show_while_somebody_looks(host: Host, flow, until) ->
             await until(lambda: _has_values(host))
         row = await overview(host)
         assert row.last_values[0].topic.startswith("sim/tag")
+        assert {value.node for value in row.last_values} == {"end"}, "not mixed with what came in"
         assert '"seq"' in row.last_values[0].text
         page = await host.flows.detail(LOCAL_USER, "line")
         assert page.nodes[0].values

@@ -15,6 +15,8 @@ import pytest
 from nicegui import ui
 from nicegui.testing import User
 
+from flowhost.services.views import FlowSums
+from flowhost.ui.flow_sums import FlowTotals
 from flowhost.ui.format import clock
 from flowhost.ui.texts import t
 
@@ -145,6 +147,18 @@ async def test_an_old_error_keeps_its_words_but_not_its_colour(user: User, host:
     host.flows.erred_at = datetime.now(UTC) - timedelta(minutes=4)
     await until(lambda: "fh-past" in trouble.classes)
     assert trouble.text == f"{clock(host.flows.erred_at)}: fahren: is text"
+
+
+async def test_each_kind_of_message_has_a_line_of_its_own(user: User) -> None:
+    await user.open("/")
+    with user:
+        totals = FlowTotals()
+    totals.show(FlowSums(in_total=1213, before=2, made=3, out_total=1210, used=4, pending=4))
+    assert {handle: below(totals, handle).text for handle in ("flow-in", "flow-before", "flow-made", "flow-used")} == {
+        "flow-in": "1,213", "flow-before": "2", "flow-made": "3", "flow-used": "4",
+    }  # fmt: skip
+    words = [e.text for line in totals.default_slot.children if line.visible for e in line.default_slot.children]
+    assert words[1::2] == ["came in", "from the last run", "made by nodes", "delivered", "went into others", "waiting"]
 
 
 async def test_rows_are_changed_in_place(user: User) -> None:
