@@ -27,8 +27,8 @@ class LogConfig(sdk.Config):
 class Log(Sink[LogConfig]):
     """Writes one line per message to the log of the host: the terminal it runs in, or the log of its service.
 
-    No page shows these lines. Values are seen in the editor: under "Last messages out" of the node before it, and in
-    Messages. Does not leave the machine.
+    The messages it takes are seen on the flow's page, with the node picked, and in the editor in Messages, as samples
+    and without the text set here: the lines themselves are in the log alone. Does not leave the machine.
     """
 
     spec = NodeSpec(

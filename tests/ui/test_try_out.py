@@ -19,7 +19,8 @@ nodes:
   warm: {type: map, config: {set: {double: "payload.value * 2"}}}
   big: {type: filter, config: {where: "payload.double > 10"}}
   end: {type: discard}
-wires: [gen -> warm, warm -> big, big -> end]
+  note: {type: log}
+wires: [gen -> warm, warm -> big, big -> end, big -> note]
 """
 
 
@@ -103,6 +104,9 @@ def test_messages_are_watched_filtered_and_looked_into(editor: Page) -> None:
     page.get_by_test_id("dock-debug").click()
     lines = page.get_by_test_id("debug-line")
     expect(lines.filter(has_text="double").first).to_be_visible(timeout=PATIENCE_MS)
+    # who adds a log node to look at messages finds them here, those of other targets are not doubled
+    expect(lines.filter(has=page.get_by_test_id("debug-node").filter(has_text="note")).first).to_be_visible()
+    expect(lines.filter(has=page.get_by_test_id("debug-node").filter(has_text="end"))).to_have_count(0)
     # the zone stands where the pointer rests: it is the plant's, not the browser's
     expect(lines.first.locator(".fg-time")).to_have_attribute("title", re.compile(r" UTC([+-]\d\d:\d\d)?$"))
     page.get_by_test_id("debug-filter").fill("double")

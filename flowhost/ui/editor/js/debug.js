@@ -37,7 +37,7 @@ export class DebugPanel {
 
   #nodes() {
     const { scene, selected } = this.editor;
-    return this.scope.value === "selected" ? [...selected] : [...scene.nodes.keys()].filter((id) => scene.kindOf(id) !== "sink");
+    return this.scope.value === "selected" ? [...selected] : [...scene.nodes.keys()].filter((id) => scene.kindOf(id) !== "sink" || scene.nodes.get(id).node.type === "log");
   }
 
   #watch() {
