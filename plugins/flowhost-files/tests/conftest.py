@@ -33,6 +33,11 @@ class Board:
 
 
 @pytest.fixture
+def clock() -> SystemClock:
+    return SystemClock()
+
+
+@pytest.fixture
 def board() -> Board:
     return Board()
 
@@ -46,13 +51,13 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def sink(data: Path, board: Board) -> AsyncIterator[Callable[..., Any]]:
+async def sink(data: Path, board: Board, clock: SystemClock) -> AsyncIterator[Callable[..., Any]]:
     made: list[FileWrite] = []
 
     async def build(**config: Any) -> FileWrite:
         context = NodeContext(
             flow="line", node="files", host_id="test", base_dir=data, log=logging.getLogger("test.node"),
-            clock=SystemClock(), board=board,
+            clock=clock, board=board,
         )  # fmt: skip
         made.append(FileWrite(WriteConfig(**config), context))
         await made[-1].open()

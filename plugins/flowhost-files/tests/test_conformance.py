@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flowhost_files.sink_write import FileWrite
+from flowhost_files.source_read import FileRead
 
 from flowhost.sdk import Message
-from flowhost.testing.conformance import SinkConformance
+from flowhost.testing.conformance import SinkConformance, SourceConformance
 
 
 class Folder:
@@ -49,3 +52,31 @@ class TestAppend(FileConformance):
     @pytest.fixture
     def config(self) -> dict[str, Any]:
         return {"path": "out/{key}.jsonl", "mode": "append", "format": "jsonl"}
+
+
+class Inbox:
+    """Numbers in files that others put there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._files = 0
+
+    async def produce(self, numbers: Sequence[int]) -> None:
+        self._files += 1
+        self.folder.mkdir(exist_ok=True)
+        beside = self.folder / ".part"
+        beside.write_text("".join(f'{{"n": {number}}}\n' for number in numbers))
+        os.utime(beside, (self._files, self._files))
+        beside.replace(self.folder / f"{self._files:06}.jsonl")
+
+
+class TestFileRead(SourceConformance):
+    node_type = FileRead
+
+    @pytest.fixture
+    def target(self, tmp_path: Path) -> Inbox:
+        return Inbox(tmp_path / "inbox")
+
+    @pytest.fixture
+    def config(self) -> dict[str, Any]:
+        return {"path": "inbox/*.jsonl", "format": "jsonl", "period_ms": 10, "settle_ms": 0}
