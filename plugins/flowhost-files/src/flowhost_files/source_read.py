@@ -68,7 +68,7 @@ class FileRead(Source[ReadConfig]):
         id="file.read",
         title="File read",
         summary="Reads files that another system puts into a folder.",
-        category="business",
+        category="files",
         icon="folder_open",
         keywords=("file", "folder", "watch", "csv", "excel", "xlsx", "xml", "json", "jsonl", "import", "hot folder"),
     )
