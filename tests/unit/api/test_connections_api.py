@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 
 
+@pytest.mark.slow
 def test_connections_are_made_changed_tested_and_deleted(serve, tmp_path) -> None:
     server = serve()
     server.wait_ready()

@@ -47,6 +47,7 @@ def ask(
     return Client(serve_data(make_letter_folder(tmp_path_factory.mktemp("letters"), -1).data))
 
 
+@pytest.mark.slow
 def test_letters_are_listed_repaired_and_closed(letters) -> None:
     ask = letters(-1, -2, -3)
     page = ask("GET").json()

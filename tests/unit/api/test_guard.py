@@ -101,6 +101,7 @@ def test_unknown_api_path_answers_json(server) -> None:
     assert (answer.status_code, answer.json()["error"]) == (404, "not found")
 
 
+@pytest.mark.slow
 def test_public_url_is_taken_behind_a_proxy(serve) -> None:
     server = serve(FLOWHOST_PUBLIC_URL="https://flows.plant.example")
     polling = "/_nicegui_ws/socket.io/?EIO=4&transport=polling"

@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 
+pytestmark = pytest.mark.slow
 MARK = "hunter2-5c1f"
 
 

@@ -16,7 +16,7 @@ from flowhost.services.access import LOCAL_USER
 from flowhost.services.host import HOST_LOST, Host
 from flowhost.services.settings import load_settings
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses Unix signals")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="uses Unix signals")]
 
 FLOW = """\
 flowhost: 1

@@ -47,7 +47,7 @@ def running_host() -> Any:
         process.communicate()
 
 
-@pytest.mark.parametrize("hosted", [False, True])
+@pytest.mark.parametrize("hosted", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_letters_are_worked_off_with_and_without_a_host(
     hosted: bool, letter_folder: Callable[..., Any], running_host: Any, command: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:

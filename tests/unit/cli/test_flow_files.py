@@ -57,7 +57,7 @@ def begin() -> Any:
         process.communicate()
 
 
-@pytest.mark.parametrize("hosted", [False, True])
+@pytest.mark.parametrize("hosted", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_flows_go_in_and_out_as_files(hosted: bool, begin: Any, command: Any, tmp_path: Path) -> None:
     data, files, out = tmp_path / "data", tmp_path / "files", tmp_path / "out"
     one, two = put(files, "one"), put(files, "two")

@@ -196,6 +196,7 @@ def test_a_data_folder_in_use_is_refused_at_once_to_a_second_run_and_to_a_host(s
     assert command("run", flow(COUNTED), "--data", tmp_path).code == 0, "free again after a kill"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_under_full_load_ends_in_order(start, flow, tmp_path, number) -> None:
@@ -213,6 +214,7 @@ def test_ctrl_c_under_full_load_ends_in_order(start, flow, tmp_path, number) -> 
     assert rows_in(tmp_path / "rows.db") == figures["nodes"]["rows"]["out"] == figures["nodes"]["gen"]["made"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 def test_a_second_ctrl_c_is_firm(start, flow, closed_port) -> None:
     process = start("run", flow(TO_NOWHERE % closed_port), "--drain", "1h", "--json")

@@ -80,6 +80,7 @@ def test_at_a_terminal_the_value_is_asked_for_and_not_echoed(tmp_path: Path) -> 
     assert MARK.encode() not in shown
 
 
+@pytest.mark.slow
 def test_a_running_host_is_asked(command, typed, start, tmp_path: Path) -> None:
     data = tmp_path / "data"
     host = start("serve", "--port", "0", "--data-dir", data, FLOWHOST_SECRET_OTHER="from outside")

@@ -62,6 +62,7 @@ async def test_last_values_come_only_while_somebody_watches(fleet, notebook, ord
 
 
 @unix_only
+@pytest.mark.slow
 @pytest.mark.expects_error_log
 async def test_killed_worker_is_replaced_and_its_runs_are_lost_once(fleet, notebook, order, until) -> None:
     await fleet.start(order(1))
@@ -78,6 +79,7 @@ async def test_killed_worker_is_replaced_and_its_runs_are_lost_once(fleet, noteb
 
 
 @unix_only
+@pytest.mark.slow
 @pytest.mark.expects_error_log
 async def test_worker_that_hangs_is_killed_and_replaced(fleet, notebook, order, until, monkeypatch) -> None:
     monkeypatch.setattr(slot, "HEARTBEAT_TIMEOUT_S", 1.5)
@@ -90,6 +92,7 @@ async def test_worker_that_hangs_is_killed_and_replaced(fleet, notebook, order, 
     assert not psutil.pid_exists(before.pid)
 
 
+@pytest.mark.slow
 async def test_host_that_was_held_up_itself_does_not_kill_its_workers(fleet, order, until, monkeypatch) -> None:
     monkeypatch.setattr(slot, "HEARTBEAT_TIMEOUT_S", 1.5)
     await fleet.start(order(1))
@@ -159,6 +162,7 @@ def waiting(fleet: LocalFleet) -> set[int]:
 
 
 @unix_only
+@pytest.mark.slow
 @pytest.mark.expects_error_log
 async def test_spare_process_takes_the_place_of_a_dead_worker_and_the_next_one_is_made(
     reserved, notebook, order, until
@@ -175,6 +179,7 @@ async def test_spare_process_takes_the_place_of_a_dead_worker_and_the_next_one_i
 
 
 @unix_only
+@pytest.mark.slow
 @pytest.mark.expects_error_log
 async def test_spare_process_that_died_is_no_hindrance(reserved, notebook, order, until) -> None:
     await reserved.start(order(1))

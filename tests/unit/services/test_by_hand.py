@@ -93,6 +93,7 @@ async def test_refusals_are_said_in_words(host: Host, until) -> None:
     assert answer == {"ok": True, "value": {"messages": 2, "waiting": False, "differs": False}}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="uses Unix signals to hurt a worker")
 @pytest.mark.expects_error_log
 async def test_a_worker_killed_in_between_is_said_and_the_next_press_works(host: Host, until) -> None:

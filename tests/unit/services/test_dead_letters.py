@@ -407,6 +407,7 @@ async def test_every_call_checks_the_caller(with_letters) -> None:
     assert (await letters.retry(operator, query)).done == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is a Unix test")
 @pytest.mark.expects_error_log
 async def test_worker_killed_while_letters_are_retried_loses_and_doubles_nothing(with_letters, database, until) -> None:

@@ -160,6 +160,7 @@ async def test_totals_go_on_over_restarts_and_are_shown_while_a_flow_stands(open
     assert even.totals.in_total == before.messages_in + even.in_total
 
 
+@pytest.mark.slow
 @unix_only
 @pytest.mark.expects_error_log
 async def test_killed_worker_is_replaced_and_flows_run_again_as_new_runs(host: Host, flow, until) -> None:

@@ -84,6 +84,7 @@ async def test_a_flow_runs_with_a_stored_password_and_starts_anew_when_it_change
         await host.secrets.delete(ME, "plant_password")
 
 
+@pytest.mark.slow
 async def test_what_is_typed_into_a_form_is_kept_with_it_or_not_at_all(
     host: Host, until, guarded: tuple[PostgresPeek, str]
 ) -> None:
@@ -204,6 +205,7 @@ async def test_a_secret_that_nothing_sets_is_listed_and_starts_what_waits_for_it
         await host.secrets.delete(ME, "later")
 
 
+@pytest.mark.slow
 async def test_no_value_is_found_anywhere(
     open_host, until, tmp_path: Path, caplog: pytest.LogCaptureFixture, guarded: tuple[PostgresPeek, str]
 ) -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from flowhost.errors import ConflictError, NotFoundError
 from flowhost.store import Store
-from flowhost.store.drafts import KEPT_BATCHES
 
 DOCUMENT = {"flowhost": 1, "id": "line", "nodes": {"a": {"type": "inject"}}, "wires": []}
 RENAME = [{"op": "set", "path": ["name"], "value": "x"}]
@@ -56,12 +55,13 @@ async def test_edits_since_a_number_or_the_whole_draft(store: Store) -> None:
     assert await store.drafts.since("line", 99) is None, "a number from another life"
 
 
-async def test_edits_older_than_the_last_thousand_go(store: Store) -> None:
+async def test_edits_older_than_those_that_are_kept_go(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowhost.store.drafts.KEPT_BATCHES", 20)
     draft = await store.drafts.open("line")
-    for number in range(KEPT_BATCHES + 5):
+    for number in range(25):
         draft = await store.drafts.append(draft, f"b{number}", RENAME, DOCUMENT, "ben")
     assert await store.drafts.since("line", 0) is None
-    assert len(await store.drafts.since("line", 5) or ()) == KEPT_BATCHES
+    assert len(await store.drafts.since("line", 5) or ()) == 20
 
 
 async def test_a_draft_goes_with_its_flow(store: Store) -> None:
