@@ -270,6 +270,7 @@ async def test_a_join_keeps_fields_that_mean_what_they_meant(site) -> None:
         ("deadband", {"value": "payload.a", "absolute": 5}, {"value": "payload.b", "absolute": 5}, {"a": 1, "b": 1},
          {"a": 1, "b": 1}),
         ("throttle", {"every_s": 60}, {"every_s": 60, "by": "'x'"}, {"a": 1}, {"a": 1}),
+        ("counter", {"add": "payload.a"}, {"add": "payload.b"}, {"a": 100, "b": 1}, {"a": 101, "b": 3}),
         ("dedupe", {"id": "payload.a"}, {"id": "payload.b"}, {"a": 1, "b": 1}, {"a": 2, "b": 1}),
     ],
 )  # fmt: skip
@@ -280,7 +281,7 @@ async def test_what_was_remembered_of_something_else_is_not_taken_for_this(
     kept = await site.run(kind, before, [at(2, second)])
     assert site.told("warning") == []
     afresh = await site.run(kind, now, [at(3, second)])
-    assert (len(kept), len(afresh)) == {"delta": (1, 0), "dedupe": (1, 1)}.get(kind, (0, 1))
+    assert (len(kept), len(afresh)) == {"delta": (1, 0), "dedupe": (1, 1), "counter": (1, 1)}.get(kind, (0, 1))
     keys = "2 keys" if kind == "dedupe" else "1 key"
     text = f"the node is configured in another way now; what it remembered of {keys} was given up"
     assert site.told("warning") == [text]

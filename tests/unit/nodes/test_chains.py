@@ -146,6 +146,16 @@ class Delta(Keeping):
         return [replace(item, payload={**item.payload, "d": value - last})]
 
 
+class Counter(Keeping):
+    type, config = "counter", {"add": "payload.a", "into": "sum", "reset": "topic == 'r'"}
+
+    def take(self, item: Item) -> list[Item]:
+        value = number_in(item, empty=True)
+        total = 0 if item.topic == "r" else self.kept.get(item.state_key, 0)
+        self.kept[item.state_key] = total = total if value is None else total + value
+        return [replace(item, payload={**item.payload, "sum": total})]
+
+
 class Deadband(Keeping):
     type, config = "deadband", {"value": "payload.a", "absolute": 2}
 
@@ -168,6 +178,13 @@ class Throttle(Keeping):
             return []
         self.kept[item.topic] = item.at
         return [item]
+
+
+class Split(Reference):
+    type, config = "split", {"items": "[1, payload.a]", "into": "a"}
+
+    def take(self, item: Item) -> list[Item]:
+        return [replace(item, payload={**item.payload, "a": value}) for value in (1, any_in(item))]
 
 
 class Switch(Reference):
@@ -225,7 +242,8 @@ class Window(Keeping):
 
 
 KINDS: list[Callable[[], Any]] = [
-    Filter, DisabledPass, MapKeep, MapNew, Convert, Template, Changed, Delta, Deadband, Throttle, Switch, Join, Window,
+    Filter, DisabledPass, MapKeep, MapNew, Convert, Template, Changed, Delta, Counter, Deadband, Throttle, Split,
+    Switch, Join, Window,
 ]  # fmt: skip
 
 
