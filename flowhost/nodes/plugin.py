@@ -25,6 +25,7 @@ from flowhost.nodes.transform_split import Split
 from flowhost.nodes.transform_switch import Switch
 from flowhost.nodes.transform_template import TemplateNode
 from flowhost.nodes.transform_throttle import Throttle
+from flowhost.nodes.transform_validate import Validate
 from flowhost.nodes.transform_window import Window
 from flowhost.sdk import Node, hookimpl
 
@@ -34,7 +35,7 @@ def flowhost_node_types() -> Sequence[type[Node[Any]]]:
     """All built-in node types, in palette order."""
     return [
         Inject, Schedule, Generate,
-        Filter, Switch, Map, Join, Split, Batch, Convert, TemplateNode,
+        Filter, Switch, Validate, Map, Join, Split, Batch, Convert, TemplateNode,
         Changed, Dedupe, Delta, Counter, Deadband, Throttle, Delay, Window,
         Log, Discard,
     ]  # fmt: skip
