@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Asks } from "../../flowhost/ui/editor/js/asks.js";
-import { completions, pathsOf, wordAt } from "../../flowhost/ui/editor/js/complete.js";
+import { bareKind, completions, partsOf, pathsOf, wordAt } from "../../flowhost/ui/editor/js/complete.js";
 import { asMessages } from "../../flowhost/ui/editor/js/samples.js";
 import { changedAt } from "../../flowhost/ui/editor/js/paths.js";
 
@@ -66,4 +66,11 @@ test("what was typed as a sample becomes messages", () => {
   assert.deepEqual(asMessages('[{"payload": 1}, {"payload": 2}]'), [{ payload: 1 }, { payload: 2 }]);
   assert.deepEqual(asMessages("[1, 2]"), [{ payload: [1, 2] }]);
   assert.throws(() => asMessages("{"));
+});
+
+test("a payload without fields is called what it is, and the message's own parts are offered", () => {
+  assert.deepEqual([4, "on", false, [1], null, { a: 1 }].map(bareKind), ["number", "text", "truth", "list", "nothing", ""]);
+  const parts = partsOf({ payload: 21.5, topic: "line1/temp", quality: "good", time: "2026-01-01T00:00:00Z" });
+  assert.deepEqual(parts.map(({ text }) => text), ["payload", "topic", "unit", "quality", "time", "key"]);
+  assert.deepEqual(parts[0], { text: "payload", detail: "21.5" });
 });

@@ -73,6 +73,11 @@ test("nodes are in trouble while they are down, cut off, or fail", () => {
   assert.deepEqual(failing(at("idle", 8, true), seen, 70_000), []);
 });
 
+test("what the host saw dying is trouble at the first look, however often the page is opened", () => {
+  const figures = new Map([["n:a", { state: "running", errors: 12, dying: true }], ["n:b", { state: "running", errors: 12, dying: false }]]);
+  assert.deepEqual(failing(figures, new Map(), 0), ["a"]);
+});
+
 test("units are taken in common spellings", () => {
   const units = [{ code: "Cel", spellings: ["°C"] }, { code: "m3/h", spellings: ["m³/h"] }];
   assert.deepEqual([" °C ", "Cel", "m³/h", "furlong"].map((text) => codeOf(text, units)), ["Cel", "Cel", "m3/h", "furlong"]);

@@ -164,7 +164,11 @@ class Tab:
 
     async def _receive(self) -> dict[str, Any] | None:
         """The next frame; None for what is none."""
-        text = await self._socket.receive_text()
+        # not `receive_text`, which gives up what has come already once something could not be sent to a tab that goes
+        message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1006))
+        text = message.get("text") or ""
         if len(text) > MAX_FRAME:
             return None
         try:

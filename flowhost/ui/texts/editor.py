@@ -33,6 +33,7 @@ WORDS: dict[str, str] = {
     "per_s": "/s",
     "waiting": "{count} waiting",
     "dead": "{count} dead",
+    "dead_letters_hint": "Shows these letters on the work list, to be mended or sent again",
     "dropped": "{count} dropped",
     "errors": "{count} errors",
     "held": "{count} held",

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 import uvicorn
 import websockets
-from fastapi import FastAPI
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocketState
 from websockets.asyncio.client import ClientConnection, connect
 
 from flowhost.api import Guard, live_router
+from flowhost.api.live.room import Room
+from flowhost.api.live.route import Tab as ServedTab
 from flowhost.services.access import LOCAL_USER
 from flowhost.services.host import Host
 from flowhost.services.settings import load_settings
@@ -114,6 +117,34 @@ async def test_an_edit_reaches_every_tab_and_its_author_once(open_tab: Any) -> N
         assert (await one.next("ops"))["id"] == "b2", "the repeated batch was told nobody"
         problems = await one.next("problems", lambda frame: frame["rev"] == 2)
         assert [problem["place"] for problem in problems["problems"]] == ["nodes.gen"]
+
+
+async def test_what_a_tab_sent_as_it_went_is_done_though_nothing_can_be_sent_to_it(host: Host) -> None:
+    unreachable = asyncio.Event()
+    edits = [{"t": "ops", "id": f"b{number}", "ops": NAME} for number in (1, 2)]
+    frames = iter([{"t": "hello", "tab": "t1", "rev": -1}, *edits])
+
+    async def receive() -> dict[str, Any]:
+        if socket.client_state == WebSocketState.CONNECTING:
+            return {"type": "websocket.connect"}
+        frame = next(frames, None)
+        if frame is None:
+            return {"type": "websocket.disconnect", "code": 1001}
+        if frame["t"] == "ops":
+            await unreachable.wait()
+        return {"type": "websocket.receive", "text": json.dumps(frame)}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "websocket.send":
+            unreachable.set()
+            raise OSError
+
+    socket = WebSocket({"type": "websocket"}, receive, send)
+    await socket.accept()
+    with pytest.raises(WebSocketDisconnect):
+        await ServedTab(host, "line", socket, Room(host, "line")).serve()
+    view = await host.drafts.look(LOCAL_USER, "line")
+    assert (view.rev, view.document["name"]) == (2, "New name")
 
 
 async def test_a_refused_edit_is_told_to_its_author_alone(open_tab: Any) -> None:

@@ -1,5 +1,6 @@
 // One node as a card. Figures are written into text nodes; the rest is made anew only when the node changes.
 import { el, icon, write } from "./dom.js";
+import { lettersLink } from "./letters.js";
 import { rate, short } from "./numbers.js";
 import { portY } from "./geometry.js";
 import { toneOf } from "./tones.js";
@@ -7,9 +8,9 @@ import { toneOf } from "./tones.js";
 const FAULT_SHOWN_MS = 60_000;
 
 export class Card {
-  /** `hands`: makes the buttons of sources that can be told to send. */
-  constructor(item, type, words, hands = null) {
-    Object.assign(this, { words, hands });
+  /** `hands`: makes the buttons of sources that can be told to send; `flow`: whose letters are linked. */
+  constructor(item, type, words, { hands, flow }) {
+    Object.assign(this, { words, hands, flow });
     this.root = el("div", "fh-node", { "data-testid": "node", "data-node": item.id, role: "group", tabindex: "-1" });
     this.figures = "";
     this.show(item, type);
@@ -26,6 +27,7 @@ export class Card {
     this.total = el("span", "fh-node-total");
     this.trouble = el("span", "fe-trouble", { "aria-hidden": "true" });
     this.fault = el("div", "fe-fault", { hidden: true, "data-testid": "node-fault" });
+    this.sampled = el("div", "fe-sampled", { hidden: true, "data-testid": "node-sampled" });
     const head = el(
       "div", "fh-node-head", {},
       icon(type ? type.icon : "extension_off", "fh-node-icon"),
@@ -34,7 +36,7 @@ export class Card {
     );
     const foot = el("div", "fh-node-foot", {}, this.rate, el("span", "fh-unit", {}, this.words.per_s), this.notes, this.total);
     this.hand = type?.by_hand && this.hands ? this.hands.button(id, "fe-over fe-hand-pill") : null;
-    this.root.replaceChildren(head, foot, this.trouble, this.fault, ...(this.hand ? [this.hand] : []), ...this.#ports(item, type, ports));
+    this.root.replaceChildren(head, foot, this.trouble, this.fault, this.sampled, ...(this.hand ? [this.hand] : []), ...this.#ports(item, type, ports));
     this.root.setAttribute("aria-label", `${title}, ${type?.title ?? node.type}`);
     this.kind = type?.kind ?? "unknown";
     this.root.dataset.kind = this.kind;
@@ -43,6 +45,7 @@ export class Card {
     this.place(item);
     const shown = this.shown;
     this.shown = null;
+    this.figures = ""; // its marks are to be made anew, too
     if (this.hand) this.hand.hidden = true;
     if (shown) this.status(shown);
   }
@@ -69,6 +72,15 @@ export class Card {
     this.trouble.replaceChildren(...(worst ? [icon(worst === "error" ? "error" : "warning")] : []));
   }
 
+  /** What a sample through the draft did here; null where none is shown. */
+  sampling(sample) {
+    this.sample = sample;
+    this.sampled.hidden = !sample;
+    write(this.sampled, sample?.text ?? "");
+    this.sampled.title = sample?.title ?? "";
+    this.sampled.dataset.tone = sample?.tone ?? "";
+  }
+
   /** Figures of this moment. */
   status(figures) {
     if (this.shown === figures) return;
@@ -88,9 +100,12 @@ export class Card {
     if (text === this.figures) return;
     this.figures = text;
     this.notes.replaceChildren(
-      ...notes.map(([tone, word, count]) =>
-        el("span", `fh-note fh-note-${tone}`, { title: this.words[`${word}_hint`] ?? (figures.error || null) }, this.words[word].replace("{count}", short(count))),
-      ),
+      ...notes.map(([tone, word, count]) => {
+        const text = this.words[word].replace("{count}", short(count));
+        const title = this.words[`${word}_hint`] ?? (figures.error || null);
+        if (word === "dead") return lettersLink(this.flow, this.item.id, `fh-note fh-note-${tone} fe-over`, { title: this.words.dead_letters_hint, tabindex: "-1" }, text);
+        return el("span", `fh-note fh-note-${tone}`, { title }, text);
+      }),
     );
   }
 
@@ -112,6 +127,7 @@ export class Card {
     }
     const text = (down && figures.text) || (this.calm ? figures.error : "") || "";
     this.fault.hidden = !text;
+    this.root.classList.toggle("fe-failing", Boolean(text)); // its text lies over the neighbours
     write(this.fault, text);
     this.fault.title = text;
     this.fault.dataset.tone = figures.state === "failed" || !down ? "bad" : "warn";

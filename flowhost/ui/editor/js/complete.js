@@ -12,6 +12,19 @@ export function pathsOf(value, start = "payload", depth = DEPTH) {
   });
 }
 
+/** What a payload without fields is, as a word; empty where it has fields. */
+export function bareKind(payload) {
+  if (payload === null || payload === undefined) return "nothing";
+  if (Array.isArray(payload)) return "list";
+  return { number: "number", string: "text", boolean: "truth" }[typeof payload] ?? "";
+}
+
+/** The message itself, for payloads that have no fields to choose from. */
+export function partsOf({ payload, topic, unit, quality, time, key }) {
+  const parts = Object.entries({ payload, topic, unit, quality, time, key });
+  return parts.map(([text, value]) => ({ text, detail: shown(value ?? "") }));
+}
+
 /** A path one step longer. */
 export function joined(path, name) {
   return typeof name === "number" || !/^[A-Za-z_]\w*$/.test(name) ? `${path}[${JSON.stringify(name)}]` : `${path}.${name}`;

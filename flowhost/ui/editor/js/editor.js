@@ -22,7 +22,7 @@ export class Editor extends EventTarget {
     Object.assign(this, { frame, flow: facts.flow, words: facts.words, mayEdit: facts.mayEdit, mayOperate: facts.mayOperate, maySend: facts.maySend });
     this.types = Object.fromEntries(facts.types.map((type) => [type.type, type]));
     this.scene = new Scene(this.types);
-    this.view = new View(frame, this.scene, this.words);
+    this.view = new View(frame, this.scene, this.words, facts.flow);
     this.selected = new Set(); // ids of nodes
     this.extras = new Set(); // keys of notes and frames, as Scene.extra takes them
     this.wire = null;

@@ -1,9 +1,10 @@
 // Help at fields that hold expressions: what could come next, what is wrong and where, and what comes out.
-import { completions, pathsOf, wordAt } from "./complete.js";
+import { bareKind, completions, partsOf, pathsOf, wordAt } from "./complete.js";
 import { el, icon } from "./dom.js";
 import { reference } from "./exprhelp.js";
 import { afterPress } from "./press.js";
 import { valueAt } from "./problems.js";
+import { prose } from "./prose.js";
 
 const ASK_AFTER_MS = 150;
 const AGAIN_AFTER_MS = 3000; // messages keep coming: what they showed is not asked again for each
@@ -50,12 +51,16 @@ export class Expressions {
   /** Under the field: what the last message has, and what else may stand here; a click puts it in. */
   #strip(help) {
     const { words } = this.editor;
-    const paths = pathsOf(this.#message(help.node)?.payload).filter(({ text }) => !text.endsWith("]"));
+    const message = this.#message(help.node);
+    const fields = pathsOf(message?.payload).filter(({ text }) => !text.endsWith("]"));
+    const bare = message && bareKind(message.payload);
+    const paths = bare ? partsOf(message) : fields;
     const put = (text, at = help.input.selectionStart ?? help.input.value.length) => this.#put(help, text, at);
     const chip = ({ text, detail }) => el("button", "fx-chip", { type: "button", tabindex: "-1", title: detail, onmousedown: (event) => (event.preventDefault(), put(help.kind.template ? `{${text}}` : text)) }, text);
     const more = el("button", "fx-more", { type: "button", tabindex: "-1", "data-testid": "expression-reference", onmousedown: (event) => (event.preventDefault(), this.#sheet(help, put)) }, icon("menu_book"), words.expr_reference);
-    const none = paths.length ? null : el("span", "fh-sub", {}, words.expr_no_fields);
-    help.strip.replaceChildren(...[...paths.slice(0, FIELDS_SHOWN).map(chip), none, more].filter(Boolean));
+    const says = bare ? words[`expr_bare_${bare}`] : paths.length ? "" : words.expr_no_fields;
+    const line = says ? el("span", "fh-sub fx-says", {}, ...prose(says)) : null;
+    help.strip.replaceChildren(...[line, ...paths.slice(0, FIELDS_SHOWN).map(chip), more].filter(Boolean));
     help.strip.hidden = false;
   }
 

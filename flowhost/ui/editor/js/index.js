@@ -11,6 +11,7 @@ import { widthHandle } from "./panelwidth.js";
 import { Palette } from "./palette.js";
 import { QuickAdd } from "./quickadd.js";
 import { KeySheet } from "./keysheet.js";
+import { keepOnLeaving } from "./leaving.js";
 import { DebugPanel } from "./debug.js";
 import { Dock } from "./dock.js";
 import { Expressions } from "./expressions.js";
@@ -54,12 +55,12 @@ export default {
     editor.on("tell", ({ text, bad }) => say(text, bad));
     this.unbind = bindKeys(editor, root);
     window.__flowhost = editor;
-    window.addEventListener("beforeunload", (this.leaving = () => editor.release()));
+    this.staying = keepOnLeaving(editor, root);
   },
   unmounted() {
     this.unbind();
+    this.staying();
     this.editor.release();
-    window.removeEventListener("beforeunload", this.leaving);
   },
 };
 

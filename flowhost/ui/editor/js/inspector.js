@@ -2,6 +2,7 @@
 import { el, icon, iconButton, write } from "./dom.js";
 import { short } from "./numbers.js";
 import { field } from "./form.js";
+import { lettersLink } from "./letters.js";
 import { afterPress } from "./press.js";
 import { UNREAD, nodeOf } from "./problems.js";
 import { prose, titlesOf } from "./prose.js";
@@ -62,7 +63,8 @@ export class Inspector {
     const node = editor.draft.doc.nodes[id];
     const type = editor.types[node.type];
     const { words } = editor;
-    this.figures = el("div", "fe-figures");
+    this.letters = lettersLink(editor.flow, id, "fh-link", { title: words.dead_letters_hint }, "");
+    this.figures = el("div", "fe-figures", {}, el("span"), this.letters);
     this.fault = el("div", "fe-problem fe-problem-error fe-last-fault", { hidden: true, "data-testid": "last-fault" });
     this.#figures(Object.fromEntries([[`n:${id}`, editor.view.figures.get(`n:${id}`)]]));
     return [
@@ -165,8 +167,11 @@ export class Inspector {
     if (!figures || !this.figures) return;
     const { words } = this.editor;
     const parts = [`${words[`node_${figures.state}`] ?? figures.state}`, figures.text, `${short(figures.total)} ${words.seen}`];
-    for (const word of ["dead", "waiting", "held"]) if (figures[word]) parts.push(words[word].replace("{count}", short(figures[word])));
-    write(this.figures, parts.filter(Boolean).join(" · "));
+    for (const word of ["waiting", "held"]) if (figures[word]) parts.push(words[word].replace("{count}", short(figures[word])));
+    const text = parts.filter(Boolean).join(" · ");
+    const dead = figures.dead ? words.dead.replace("{count}", short(figures.dead)) : "";
+    write(this.figures.firstChild, dead ? `${text} · ` : text);
+    write(this.letters, dead);
     this.figures.dataset.state = figures.state;
     write(this.fault, figures.error || "");
     this.fault.hidden = !figures.error;

@@ -1,6 +1,7 @@
 // Samples: messages through the draft, with no target touched; what came out can be kept as a test.
 import { el, icon } from "./dom.js";
 import { count, short } from "./numbers.js";
+import { sampleMarks } from "./samplemarks.js";
 
 const EXAMPLE = [{ topic: "line1/temp", payload: { value: 21.5 } }];
 
@@ -40,10 +41,18 @@ export class Samples {
     this.#sources();
     // so that there are last messages to take
     this.editor.watch(this.#sourceIds(), "sample");
+    this.#mark(this.marked);
   }
 
   hidden() {
     this.editor.watch([], "sample");
+    this.editor.view.mark({ sampled: null });
+  }
+
+  /** The canvas says what the result says, as long as it is seen. */
+  #mark(marked) {
+    this.marked = marked;
+    this.editor.view.mark({ sampled: marked ?? null });
   }
 
   /** The message a node was given last by a sample; null if none. */
@@ -128,6 +137,7 @@ export class Samples {
   #show() {
     const { words } = this.editor;
     this.keep.disabled = !this.editor.mayEdit;
+    this.#mark(sampleMarks(this.found.nodes, (id) => this.editor.scene.kindOf(id), words));
     this.result.replaceChildren(...this.found.nodes.map((node) => this.#node(node)), this.found.balanced ? "" : el("p", "fe-problem fe-problem-error", {}, words.sample_unbalanced));
   }
 
@@ -181,6 +191,7 @@ export class Samples {
       const cases = await link.ask("cases", {});
       this.#say(cases.length ? "" : words.case_none);
       this.keep.disabled = true;
+      this.#mark(null);
       this.result.replaceChildren(...cases.map(({ name, failures }) => el("section", "fs-step", { "data-testid": "case", "data-passed": String(!failures.length) }, el("div", "fs-node", {}, icon(failures.length ? "error_outline" : "check", failures.length ? "fh-bad" : "fs-ok"), el("span", "fs-title", {}, name), el("span", "fh-sub", {}, failures.length ? words.case_failed : words.case_passed)), ...failures.map((line) => el("pre", "fe-json", {}, line)))));
     } catch (error) {
       this.#say(error.message, true);

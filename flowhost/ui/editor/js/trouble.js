@@ -9,19 +9,20 @@ const LOOK_MS = 5000;
 const RUNS = new Set(["running", "starting", "draining"]);
 
 /**
- * Nodes in trouble: down, cut off from their target, or with failed messages in the last minute.
+ * Nodes in trouble: down, cut off from their target, or with failed messages in the last minute; `dying` is what the host
+ * counted, also before this page was opened.
  * @param {Map<string, object>} figures by key
  * @param {Map<string, {errors: number, at: number}>} seen kept between two looks: errors, and when they grew
  */
 export function failing(figures, seen, now) {
   const found = [];
-  for (const [key, { state, down, errors }] of figures) {
+  for (const [key, { state, down, errors, dying }] of figures) {
     if (!key.startsWith("n:")) continue;
     const before = seen.get(key);
     // errors from before this page was opened are no news
     const grew = before && errors > before.errors ? now : errors < (before?.errors ?? 0) ? -Infinity : before?.at ?? -Infinity;
     seen.set(key, { errors, at: grew });
-    if (state === "failed" || state === "retrying" || (down && state !== "idle" && state !== "stopped") || now - grew < FRESH_MS) found.push(key.slice(2));
+    if (dying || state === "failed" || state === "retrying" || (down && state !== "idle" && state !== "stopped") || now - grew < FRESH_MS) found.push(key.slice(2));
   }
   return found;
 }

@@ -2,7 +2,12 @@
 
 /** The input in a form that holds what is not taken over yet. */
 export function typedIn(root) {
-  return [...root.querySelectorAll("[data-before]")].find((input) => input.value !== input.dataset.before);
+  return allTypedIn(root)[0];
+}
+
+/** All of them. */
+export function allTypedIn(root) {
+  return [...root.querySelectorAll("[data-before]")].filter((input) => input.value !== input.dataset.before);
 }
 
 /** Do something once an input is left or its text was taken over. */

@@ -17,9 +17,10 @@ export class View {
    * @param {HTMLElement} frame
    * @param {import("./scene.js").Scene} scene
    * @param {Record<string, string>} words
+   * @param {string} flow its id
    */
-  constructor(frame, scene, words) {
-    Object.assign(this, { frame, scene, words });
+  constructor(frame, scene, words, flow) {
+    Object.assign(this, { frame, scene, words, flow });
     this.svg = shape("svg", { class: "fh-wires fe-wires" });
     this.loose = shape("path", { class: "fe-loose" });
     this.top = shape("svg", { class: "fh-wires fe-wires fe-top" });
@@ -34,7 +35,7 @@ export class View {
     this.cards = new Map();
     this.paths = new Map();
     this.figures = new Map(); // key as the host sends it -> figures
-    this.marks = { selected: new Set(), extras: new Set(), frame: null, wire: null, targets: null, others: new Map(), problems: new Map() };
+    this.marks = { selected: new Set(), extras: new Set(), frame: null, wire: null, targets: null, others: new Map(), problems: new Map(), sampled: null };
     this.moved = []; // called after each drawing
     this.camera = new Camera(frame, () => this.#moved());
     this.resize = new ResizeObserver(() => this.#resized());
@@ -154,7 +155,7 @@ export class View {
         if (!overlap(sight, [item.x, item.y, item.w, item.h])) continue;
         if (made === CARDS_PER_FRAME) return this.#soon();
         made += 1;
-        card = new Card(item, types[item.node.type], this.words, this.hand);
+        card = new Card(item, types[item.node.type], this.words, { hands: this.hand, flow: this.flow });
         this.cards.set(item.id, card);
         this.plane.append(card.root);
       } else if (card.item !== item) this.#update(card, item);
@@ -186,7 +187,7 @@ export class View {
   }
 
   #markCard(card, id) {
-    const { selected, targets, others, problems } = this.marks;
+    const { selected, targets, others, problems, sampled } = this.marks;
     const target = targets === null ? "" : targets.has(id) ? "yes" : "no";
     const other = others.get(id);
     const state = `${selected.has(id)} ${target} ${other?.name} ${other?.colour} ${other?.edits}`;
@@ -199,6 +200,8 @@ export class View {
       card.found = found;
       card.problems(found);
     }
+    const sample = sampled?.get(id) ?? null;
+    if ((card.sample ?? null) !== sample || card.markedItem !== card.item) card.sampling(sample);
     card.markedItem = card.item;
   }
 
