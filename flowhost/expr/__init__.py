@@ -8,6 +8,7 @@ from flowhost.expr.scope import ROOTS, DataPath, Functions, MetaLike, Scope
 from flowhost.expr.spellings import UNITS, common_unit
 from flowhost.expr.template import CompiledTemplate, compile_template
 from flowhost.expr.times import iso_time
+from flowhost.expr.unece import ucum_unit
 from flowhost.expr.units import affine
 from flowhost.expr.values import as_text
 
@@ -31,4 +32,5 @@ __all__ = [
     "compile_expression",
     "compile_template",
     "iso_time",
+    "ucum_unit",
 ]

@@ -34,3 +34,8 @@ UNECE: Mapping[str, str] = MappingProxyType(
     dict(row.split() for line in _ROWS.split("\n") for row in line.split("|") if row.strip())
 )
 """UCUM unit by UNECE code."""
+
+
+def ucum_unit(unece: str) -> str:
+    """The UCUM unit of a UNECE Recommendation 20 code, as devices give it: `Cel` for `CEL`; empty if unknown."""
+    return UNECE.get(unece.strip(), "")

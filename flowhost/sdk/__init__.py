@@ -11,6 +11,7 @@ from flowhost.errors import (
     TemporaryError,
     UnknownOutcomeError,
 )
+from flowhost.expr import ucum_unit
 from flowhost.sdk.config import Config, Expression, Secret, Template, setting
 from flowhost.sdk.connection import Browse, BrowseRequest, Choice, Choices, Connection, ConnectionTest
 from flowhost.sdk.context import Checkpoint, Clock, ConnectionContext, NodeContext, NoticeBoard
@@ -93,4 +94,5 @@ __all__ = [
     "WriteOutcome",
     "hookimpl",
     "setting",
+    "ucum_unit",
 ]

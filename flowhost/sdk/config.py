@@ -48,7 +48,7 @@ def setting(
         unit: UCUM code or plain word behind the input, e.g. `ms`.
         advanced: folded away in the form.
         example: shown in form and docs.
-        widget: hint to the form, e.g. `code`, `topic`.
+        widget: hint to the form, e.g. `code`, `topic`; `label` is what a row in a list of objects is called by.
         choices_from: list the connection can show of its target, handed to its `browse` as `what`; see `Browse`.
         since: version that brought the field.
         **constraints: `ge`, `le`, `min_length`, `pattern`, `alias` and so on, as in pydantic.

@@ -86,12 +86,16 @@ class Choice:
         label: for people; the value where empty.
         detail: a few words more, such as type and present value.
         opens: handed back as `under` to see what is below; empty where nothing is.
+        place: the branches above it, as in `Line1 / Filler`, for hits of a search.
+        fills: what other fields of the same entry become when it is picked, by key; for lists of objects.
     """
 
     value: str = ""
     label: str = ""
     detail: str = ""
     opens: str = ""
+    place: str = ""
+    fills: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

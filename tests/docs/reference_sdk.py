@@ -10,7 +10,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference-sdk.md"
-SOURCES = [ROOT / "flowhost" / "errors.py", *sorted((ROOT / "flowhost" / "sdk").glob("*.py"))]
+SOURCES = [
+    ROOT / "flowhost" / "errors.py",
+    ROOT / "flowhost" / "expr" / "unece.py",
+    *sorted((ROOT / "flowhost" / "sdk").glob("*.py")),
+]
 
 SECTIONS = {
     "Messages": ["Message", "Meta", "Quality"],
@@ -20,7 +24,7 @@ SECTIONS = {
     "What a sink says": ["WriteOutcome", "Ok", "Retry", "Reject", "Unknown"],
     "Connections": ["Connection", "ConnectionTest", "Browse", "BrowseRequest", "Choice", "Choices"],
     "Labels": ["NodeSpec", "ConnectionSpec", "Port", "OUT"],
-    "Configs": ["Config", "setting", "Secret", "Expression", "Template"],
+    "Configs": ["Config", "setting", "Secret", "Expression", "Template", "ucum_unit"],
     "Surroundings": ["NodeContext", "ConnectionContext", "Clock", "NoticeBoard", "Checkpoint"],
     "Announcing": ["hookimpl", "Function"],
     "Generated code (provisional)": ["InlineTransform", "CodeWriter"],

@@ -99,7 +99,11 @@ def plant() -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    command = [sys.executable, str(script), json.dumps({"port": port, "items": 30})]
+    command = [
+        sys.executable,
+        str(script),
+        json.dumps({"port": port, "items": 30, "analog": {"Line1/Filler": "CEL", "Line1/Capper": "CEL"}}),
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
@@ -131,10 +135,27 @@ def test_tags_are_picked_from_the_tree_of_the_server(watched, plant: int) -> Non
     tree.get_by_text("Line1.Speed", exact=True).click(timeout=PATIENCE_MS)
     page.get_by_test_id("pick-search").fill("tag2")
     tree.get_by_text("Tag29", exact=True).click(timeout=PATIENCE_MS)
+    # tags of one name are told apart by where they are; what describes them is no tag
+    page.get_by_test_id("pick-search").fill("temper")
+    hits = tree.get_by_role("treeitem")
+    expect(hits).to_have_count(2, timeout=PATIENCE_MS)
+    hits.filter(has_text="Line1 / Filler /").get_by_text("Temperature", exact=True).click()
     page.get_by_test_id("pick-take").click()
     page.wait_for_function("window.__flowhost.draft.pending.length === 0")
-    nodes = [item["node"] for item in page.evaluate("window.__flowhost.draft.doc.nodes.subscribe.config.items")]
-    assert nodes == ["nsu=http://flowhost.test/line;s=Line1.Speed", "nsu=http://flowhost.test/line;s=Tag29"]
+    items = page.evaluate("window.__flowhost.draft.doc.nodes.subscribe.config.items")
+    assert items == [
+        {"node": "nsu=http://flowhost.test/line;s=Line1.Speed", "topic": "Line1/Line1.Speed"},
+        {"node": "nsu=http://flowhost.test/line;s=Tag29", "topic": "Line1/Tag29"},
+        {"node": "nsu=http://flowhost.test/line;s=/Line1/Filler/T", "topic": "Line1/Filler/Temperature", "unit": "Cel"},
+    ]
+    titles = field(page, "items").locator(".fe-block-title")
+    expect(titles).to_have_text(["Line1/Line1.Speed", "Line1/Tag29", "Line1/Filler/Temperature"])
+    # without a topic a row is called by the end of its id, which is where ids differ
+    field(page, "items").locator("summary").first.click()
+    page.locator("#fe-config-items-0-topic").fill("")
+    page.locator("#fe-config-items-0-topic").press("Enter")
+    expect(titles.first).to_have_text("nsu=http://flowhost.test/line;s=Line1.Speed")
+    expect(titles.first).to_have_css("direction", "rtl")
 
 
 def test_a_template_gets_a_flow_running(watched, plant: int, data: Path) -> None:
@@ -173,7 +194,7 @@ def test_a_template_gets_a_flow_running(watched, plant: int, data: Path) -> None
     page.wait_for_url("**/flows/opc-ua-line-to-database/edit", timeout=PATIENCE_MS)
     expect(page.get_by_test_id("flow-state")).to_have_text(re.compile("Running"), timeout=PATIENCE_MS)
     eventually(page, lambda: bool(rows(data / "results.db")), "a row came")
-    assert rows(data / "results.db")[0][:2] == ("Tag7", 7.0)
+    assert rows(data / "results.db")[0][:2] == ("Line1/Tag7", 7.0)
 
 
 def begin_new(choice: Locator, button: Locator) -> None:

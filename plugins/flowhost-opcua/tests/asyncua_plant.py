@@ -48,6 +48,8 @@ class Plant:
         await self.add("Line1.Speed", 100.0, ua.VariantType.Double)
         for number in range(self.options.get("items", 0)):
             await self.add(f"Tag{number}", float(number), ua.VariantType.Double)
+        for path, unit in self.options.get("analog", {}).items():
+            await self.add_analog(path, unit)
         await self.server.start()
         if name := self.options.get("advertised_host"):
             for endpoint in self.server.iserver.endpoints:
@@ -92,6 +94,26 @@ class Plant:
         node = await self.folder.add_variable(ua.NodeId(name, self.index), name, value, varianttype=kind)
         await node.set_writable()
         self.nodes[name] = node
+
+    async def add_analog(self, path, unit):
+        """A temperature with range and unit, in folders of its own."""
+        folder, way = self.server.nodes.objects, ""
+        for name in path.split("/"):
+            way += f"/{name}"
+            known = [await one.read_browse_name() for one in await folder.get_children()]
+            wanted = ua.QualifiedName(name, self.index)
+            if wanted in known:
+                folder = await folder.get_child(wanted)
+            elif way == "/Line1":
+                folder = self.folder
+            else:
+                folder = await folder.add_folder(ua.NodeId(way, self.index), wanted)
+        tag = await folder.add_variable(
+            ua.NodeId(f"{way}/T", self.index), ua.QualifiedName("Temperature", self.index), 1.0
+        )
+        said = ua.EUInformation(UnitId=int.from_bytes(unit.encode(), "big"))
+        await tag.add_property(self.index, "EngineeringUnits", said)
+        await tag.add_property(self.index, "EURange", ua.Range(Low=0.0, High=100.0))
 
     async def count(self):
         number = self.options.get("first", 0)

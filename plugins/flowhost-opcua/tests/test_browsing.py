@@ -40,3 +40,26 @@ async def test_what_is_picked_can_be_subscribed(start_plant, open_connection, un
     found = await running.connection.browse(BrowseRequest(what="nodes", search="speed"))
     await running.subscribe(items=[found.items[0].value], sampling_ms=50, publish_ms=50)
     await until(lambda: running.values("Line1.Speed"))
+
+
+async def test_hits_say_where_they_are_and_properties_fill_the_rest(start_plant, make_connection):
+    plant = await start_plant(analog={"Line1/Filler": "CEL", "Line1/Capper": "CEL", "Line2/Oven #3": "XXX"})
+    connection = make_connection(endpoint=plant.endpoint)
+    await connection.open()
+    found = await connection.browse(BrowseRequest(what="nodes", search="temperature"))
+    shown = {choice.place: (choice.label, choice.fills) for choice in found.items}
+    assert shown == {
+        "Line1 / Filler": ("Temperature", {"topic": "Line1/Filler/Temperature", "unit": "Cel"}),
+        "Line1 / Capper": ("Temperature", {"topic": "Line1/Capper/Temperature", "unit": "Cel"}),
+        # a unit nobody knows is not proposed; what stands for others in topics is no part of one
+        "Line2 / Oven #3": ("Temperature", {"topic": "Line2/Oven_3/Temperature"}),
+    }
+    assert not (await connection.browse(BrowseRequest(what="nodes", search="engineering"))).items, "no properties"
+    # the tree leads to the same proposals
+    items, fills = (await connection.browse(BrowseRequest(what="nodes"))).items, {}
+    for step in ("Line1", "Filler", "Temperature"):
+        chosen = next(choice for choice in items if choice.label == step)
+        fills = chosen.fills
+        items = (await connection.browse(BrowseRequest(what="nodes", under=chosen.opens))).items if chosen.opens else ()
+    assert fills == {"topic": "Line1/Filler/Temperature", "unit": "Cel"}
+    await connection.close()

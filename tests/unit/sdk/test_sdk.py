@@ -36,7 +36,7 @@ ConnectionContext ConnectionSpec ConnectionTest Emit EvaluationError Expression 
 Message MessageError MessageTransform Meta Node NodeContext NodeError NodeSpec NotConnectedError NoticeBoard
 Ok Outputs PermanentError Port Quality QueryOutcome Reject Rejected Remembering Retry Secret Settlement Sink Source
 State StateForm StatefulTransform Step Template TemporaryError Transform Trigger Unknown UnknownOutcomeError
-WriteOutcome hookimpl setting
+WriteOutcome hookimpl setting ucum_unit
 """
 
 

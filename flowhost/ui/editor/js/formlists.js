@@ -122,19 +122,30 @@ export function objects(kind, fact, context) {
       ? [line({ shape: "line" }, { ...inner, name: fact.name, title: titleOf(fact) }, { ...context, id: null, value: item, path: [...path, String(index)], set: change })]
       : fact.fields.map((one) => field(one, { ...context, path: [...path, String(index), one.name], value: item[one.name], set: change }));
     const wrong = context.problemsAt(placeOf([...path, String(index)]), true).length > 0;
-    const title = plain ? String(index + 1) : summaryOf(item) || String(index + 1);
+    const called = plain ? { text: String(item ?? ""), tail: true } : summaryOf(item, fact.fields);
+    const title = called.text || String(index + 1);
     const gone = mayEdit ? iconButton("close", words.remove_row, () => set(path, list.length > 1 ? list.toSpliced(index, 1) : undefined)) : null;
-    const block = el("details", "fe-block", { open: list.length === 1 || (!plain && (!summaryOf(item) || wrong)) }, el("summary", "", {}, el("span", "fe-block-title", {}, title)), ...body);
+    const block = el("details", "fe-block", { open: list.length === 1 || (!plain && (!called.text || wrong)) }, el("summary", "", { title }, el("span", `fe-block-title${called.tail ? " fe-tail" : ""}`, {}, el("bdi", "", {}, title))), ...body);
     // a button within the summary would be a button within a button
     return el("div", "fe-block-row", {}, block, gone);
   });
   const add = el("button", "fh-button fh-quiet", { type: "button", onclick: () => set(path, [...list, blank(fact)]) }, icon("add"), words.add_row);
-  const picks = inner ? picker(inner, context, true, list.map((item) => item?.[inner.name] ?? item), (picked) => set(path, [...list, ...picked.map((one) => ({ [inner.name]: one }))])) : null;
+  const picks = inner ? picker(inner, context, true, list.map((item) => item?.[inner.name] ?? item), (picked, items) => set(path, [...list, ...items.map((one) => filled(one, inner, fact.fields))])) : null;
   return el("div", "fe-rows", { id: context.id }, ...blocks, mayEdit ? el("div", "fe-row", {}, add, picks) : null);
 }
 
-function summaryOf(item) {
-  return Object.values(item).find((one) => typeof one === "string" && one) ?? "";
+/** What a row is called: by the field made for that, else by its first text; of an address the end says most. */
+function summaryOf(item, fields) {
+  const label = fields.find((one) => one.widget === "label" && item[one.name]);
+  if (label) return { text: String(item[label.name]), tail: false };
+  const [name, text] = Object.entries(item).find(([, one]) => typeof one === "string" && one) ?? ["", ""];
+  return { text, tail: Boolean(fields.find((one) => one.name === name)?.choices_from) };
+}
+
+/** A new row for what was picked, with what the target says of its other fields. */
+export function filled({ value, fills = {} }, inner, fields) {
+  const others = Object.entries(fills).filter(([name]) => name !== inner.name && fields.some((one) => one.name === name));
+  return { [inner.name]: value, ...Object.fromEntries(others) };
 }
 
 function blank(fact) {

@@ -9,25 +9,25 @@ const SEARCH_AFTER_MS = 300;
  * @param {object} wanted
  * @param {string} wanted.title
  * @param {(under: string, search: string) => Promise<{items: object[], note: string}>} wanted.look
- * @param {(values: string[]) => void} wanted.take
+ * @param {(values: string[], items: object[]) => void} wanted.take the values, and all that was said of each
  * @param {boolean} wanted.many several may be taken
  * @param {string[]} [wanted.taken] what the field has already
  * @param {Record<string, string>} words
  */
 export function pick(host, { title, look, take, many, taken = [] }, words) {
-  const chosen = new Set();
+  const chosen = new Map(); // value -> item
   const box = el("dialog", "fe-dialog fl-dialog", { "data-testid": "pick-dialog", "aria-label": title });
   const close = () => (clearTimeout(timer), box.remove());
   box.addEventListener("cancel", (event) => (event.preventDefault(), close()));
   const search = el("input", "fh-input", { type: "search", placeholder: words.pick_search, "aria-label": words.pick_search, "data-testid": "pick-search", spellcheck: "false", autocomplete: "off" });
   const tree = el("div", "fp-tree", { role: "tree", "data-testid": "pick-tree" });
-  const done = el("button", "fh-button fh-primary", { type: "button", disabled: true, "data-testid": "pick-take", onclick: () => finish([...chosen]) }, icon("check"), el("span", "", {}, words.pick_take));
+  const done = el("button", "fh-button fh-primary", { type: "button", disabled: true, "data-testid": "pick-take", onclick: () => finish([...chosen.values()]) }, icon("check"), el("span", "", {}, words.pick_take));
   let timer = 0;
   let asked = 0;
 
-  const finish = (values) => {
+  const finish = (items) => {
     close();
-    take(values);
+    take(items.map(({ value }) => value), items);
   };
 
   /** Fill a branch; an answer that comes after a newer question is left alone. */
@@ -53,11 +53,12 @@ export function pick(host, { title, look, take, many, taken = [] }, words) {
       twist.setAttribute("aria-expanded", String(!below.hidden));
       if (!below.hidden && !below.childElementCount) fill(below, item.opens, "");
     };
-    const label = [el("span", "fp-label", {}, item.label || item.value), el("span", "fp-detail", {}, item.detail)];
+    const place = item.place ? el("span", "fp-place", {}, `${item.place} /`) : "";
+    const label = [place, el("span", "fp-label", {}, item.label || item.value), el("span", "fp-detail", {}, item.detail)];
     const known = taken.includes(item.value);
     const input = item.value && many ? el("input", "", { type: "checkbox", checked: known || chosen.has(item.value), disabled: known }) : null;
     input?.addEventListener("change", () => {
-      if (input.checked) chosen.add(item.value);
+      if (input.checked) chosen.set(item.value, item);
       else chosen.delete(item.value);
       done.disabled = !chosen.size;
       done.lastChild.textContent = chosen.size > 1 ? words.pick_take_many.replace("{count}", count(chosen.size)) : words.pick_take;
@@ -66,7 +67,7 @@ export function pick(host, { title, look, take, many, taken = [] }, words) {
       ? el("button", "fp-line", { type: "button", onclick: open }, icon("folder_open"), ...label)
       : many
         ? el("label", "fp-line", { title: item.value }, input, ...label)
-        : el("button", "fp-line", { type: "button", title: item.value, onclick: () => finish([item.value]) }, ...label);
+        : el("button", "fp-line", { type: "button", title: item.value, onclick: () => finish([item]) }, ...label);
     return el("div", "fp-item", { role: "treeitem", "data-value": item.value }, el("div", "fp-row", {}, twist, line), below);
   };
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from flowhost.sdk import BrowseRequest, Choice, Choices
+from flowhost.sdk import BrowseRequest, Choice, Choices, ucum_unit
 from flowhost_opcua import driver as ua
 from flowhost_opcua.link import Link
 from flowhost_opcua.nodeids import parse_node
@@ -22,14 +25,53 @@ SHOWN_CHARACTERS = 40
 _OBJECTS = ua.node_id(ua.ObjectIds.ObjectsFolder)
 _SERVER = ua.node_id(ua.ObjectIds.Server)
 _HIERARCHICAL = ua.node_id(ua.ObjectIds.HierarchicalReferences)
+_HAS_PROPERTY = ua.node_id(ua.ObjectIds.HasProperty)
+_SEPARATORS = re.compile(r"\s*[/+#]\s*")
 _MASK = ua.NodeClass.Object | ua.NodeClass.Variable
+
+
+_Branch = tuple[ua.NodeId, tuple[str, ...]]
+"""A node, and the names that lead to it from the top, its own last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A reference, and the names of the branches it was found in, from the top."""
+
+    reference: ua.ReferenceDescription
+    above: tuple[str, ...] = ()
+
+    @property
+    def node(self) -> ua.NodeId:
+        """Where it leads to."""
+        return _plain(self.reference.NodeId)
+
+    @property
+    def is_value(self) -> bool:
+        """A variable, which can be followed."""
+        return bool(self.reference.NodeClass == ua.NodeClass.Variable)
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.reference.DisplayName.Text or self.reference.BrowseName.Name or ""
+
+    @property
+    def topic(self) -> str:
+        """Its names with slashes between; none has a sign that separates or stands for others in topics."""
+        return "/".join(_SEPARATORS.sub("_", name.strip()) for name in (*self.above, self.name))
+
+    def fits(self, words: str, text: str) -> bool:
+        """Whether its name or id holds what was searched for."""
+        return words in self.name.lower() or words in text.lower()
 
 
 async def look_around(link: Link, request: BrowseRequest) -> Choices:
     """The nodes below a branch, or those whose name or id holds the text searched for."""
     if request.search:
         return await _search(link, request)
-    found = await _children(link, [_bound(link, request.under) if request.under else _OBJECTS])
+    under, above = _branch(link, request.under)
+    found = await _children(link, [(under, above)])
     shown = found[: request.limit]
     note = (
         f"{len(found):,} nodes, the first {len(shown):,} are shown: search for a part of the name"
@@ -43,66 +85,110 @@ async def _search(link: Link, request: BrowseRequest) -> Choices:
     """Breadth first: what stands near the top is what people mean."""
     words = request.search.lower()
     deadline = time.monotonic() + SEARCH_S
-    branches: deque[ua.NodeId] = deque([_OBJECTS])
+    branches: deque[_Branch] = deque([(_OBJECTS, ())])
     seen = {_OBJECTS, _SERVER}
-    hits: list[ua.ReferenceDescription] = []
+    hits: list[_Found] = []
     while branches and len(hits) < request.limit and len(seen) < SEARCHED_NODES and time.monotonic() < deadline:
-        found = await _children(link, [branches.popleft() for _ in range(min(AT_ONCE, len(branches)))])
-        for reference in found:
-            node = _plain(reference.NodeId)
-            if node in seen:
+        for found in await _children(link, [branches.popleft() for _ in range(min(AT_ONCE, len(branches)))]):
+            if found.node in seen:
                 continue
-            seen.add(node)
-            branches.append(node)
-            is_value = reference.NodeClass == ua.NodeClass.Variable
-            if is_value and (words in _name(reference).lower() or words in text_of(link, node).lower()):
-                hits.append(reference)
+            seen.add(found.node)
+            branches.append((found.node, (*found.above, found.name)))
+            if found.is_value and found.fits(words, text_of(link, found.node)):
+                hits.append(found)
     note = f"not everything was searched: {len(seen):,} nodes looked at" if branches else ""
     if len(hits) > request.limit:
         note = f"more than {request.limit} fit: write more of the name"
-    return Choices(items=await _choices(link, hits[: request.limit], leaves=True), note=note)
+    return Choices(items=await _choices(link, hits[: request.limit], searched=True), note=note)
 
 
-async def _children(link: Link, nodes: Sequence[ua.NodeId]) -> list[ua.ReferenceDescription]:
-    """What hangs below nodes, all of it, however small the answers of the server are."""
+async def _children(link: Link, branches: Sequence[_Branch]) -> list[_Found]:
+    """What hangs below nodes, without their properties, such as range and unit: those only describe."""
+    found = await _references(link, [node for node, _ in branches], _HIERARCHICAL)
+    return [
+        _Found(reference, above)
+        for (_, above), references in zip(branches, found, strict=True)
+        for reference in references
+        if reference.ReferenceTypeId != _HAS_PROPERTY
+    ]
+
+
+async def _references(link: Link, nodes: Sequence[ua.NodeId], kind: ua.NodeId) -> list[list[ua.ReferenceDescription]]:
+    """What leads on from each node, all of it, however small the answers of the server are."""
     parameters = ua.BrowseParameters()
-    parameters.NodesToBrowse = [_description(node) for node in nodes]
+    parameters.NodesToBrowse = [_description(node, kind) for node in nodes]
     results = await link.request("browsing", link.session.browse(parameters))
-    found: list[ua.ReferenceDescription] = []
+    found: list[list[ua.ReferenceDescription]] = [[] for _ in nodes]
+    places = list(range(len(nodes)))
     while results:
-        for result in results:
-            found += result.References or []
-        points = [result.ContinuationPoint for result in results if result.ContinuationPoint]
-        results = []
-        if points:
+        for place, result in zip(places, results, strict=True):
+            found[place] += result.References or []
+        going = [(place, result) for place, result in zip(places, results, strict=True) if result.ContinuationPoint]
+        places, results = [place for place, _ in going], []
+        if going:
             following = ua.BrowseNextParameters()
-            following.ContinuationPoints = points
+            following.ContinuationPoints = [result.ContinuationPoint for _, result in going]
             results = await link.request("browsing", link.session.browse_next(following))
     return found
 
 
-def _description(node: ua.NodeId) -> ua.BrowseDescription:
+def _description(node: ua.NodeId, kind: ua.NodeId) -> ua.BrowseDescription:
     wanted = ua.BrowseDescription()
     wanted.NodeId = node
-    wanted.ReferenceTypeId = _HIERARCHICAL
+    wanted.ReferenceTypeId = kind
     wanted.IncludeSubtypes = True
     wanted.NodeClassMask = int(_MASK)
     wanted.ResultMask = int(ua.BrowseResultMask.All)
     return wanted
 
 
-async def _choices(link: Link, found: Sequence[ua.ReferenceDescription], *, leaves: bool = False) -> list[Choice]:
-    values = await _values(link, [_plain(one.NodeId) for one in found if one.NodeClass == ua.NodeClass.Variable])
+async def _choices(link: Link, found: Sequence[_Found], *, searched: bool = False) -> list[Choice]:
+    tags = [one.node for one in found if one.is_value]
+    values, units = await _values(link, tags), await _units(link, tags)
     choices = []
     for one in found:
-        node = _plain(one.NodeId)
-        text = text_of(link, node)
-        if one.NodeClass == ua.NodeClass.Variable:
-            # what hangs below a variable are its properties: nobody follows those
-            choices.append(Choice(value=text, label=_name(one), detail=values.get(node, "")))
-        elif not leaves:
-            choices.append(Choice(label=_name(one), opens=text))
+        text = text_of(link, one.node)
+        if one.is_value:
+            place = " / ".join(one.above) if searched else ""
+            fills = {"topic": one.topic, **({"unit": units[one.node]} if one.node in units else {})}
+            choices.append(
+                Choice(value=text, label=one.name, detail=values.get(one.node, ""), place=place, fills=fills)
+            )
+        else:
+            choices.append(Choice(label=one.name, opens=json.dumps([text, *one.above, one.name])))
     return choices
+
+
+def _branch(link: Link, under: str) -> _Branch:
+    """The branch that `opens` of a choice stands for."""
+    if not under:
+        return _OBJECTS, ()
+    text, *above = json.loads(under)
+    return _bound(link, text), tuple(above)
+
+
+async def _units(link: Link, tags: Sequence[ua.NodeId]) -> dict[ua.NodeId, str]:
+    """The UCUM unit of each tag that says its engineering unit, and one that is known (OPC 10000-8, 5.6.3)."""
+    found: dict[ua.NodeId, ua.NodeId] = {}
+    for begin in range(0, len(tags), AT_ONCE):
+        some = tags[begin : begin + AT_ONCE]
+        for tag, properties in zip(some, await _references(link, some, _HAS_PROPERTY), strict=True):
+            for one in properties:
+                if one.BrowseName.Name == "EngineeringUnits":
+                    found[tag] = _plain(one.NodeId)
+    if not found:
+        return {}
+    values = await link.read(list(found.values()))
+    units = {tag: _unit(value) for tag, value in zip(found, values, strict=True)}
+    return {tag: unit for tag, unit in units.items() if unit}
+
+
+def _unit(data: ua.DataValue) -> str:
+    said = data.Value.Value if data.Value is not None else None
+    if not isinstance(said, ua.EUInformation) or said.UnitId <= 0:
+        return ""
+    code = said.UnitId.to_bytes(4, "big").lstrip(b"\0")
+    return ucum_unit(code.decode("ascii", "replace"))
 
 
 async def _values(link: Link, nodes: Sequence[ua.NodeId]) -> dict[ua.NodeId, str]:
@@ -144,7 +230,3 @@ def _bound(link: Link, text: str) -> ua.NodeId:
 
 def _plain(node: ua.ExpandedNodeId) -> ua.NodeId:
     return ua.NodeId(node.Identifier, node.NamespaceIndex, node.NodeIdType)
-
-
-def _name(reference: ua.ReferenceDescription) -> str:
-    return reference.DisplayName.Text or reference.BrowseName.Name or ""

@@ -62,7 +62,7 @@ class Item(Config):
 
     node: str = setting(widget="opcua-node", choices_from="nodes", example="nsu=http://example.com/line;s=Speed")
     """Node id. The form with the namespace's URI stays right when a server numbers its namespaces anew."""
-    topic: str = setting("")
+    topic: str = setting("", widget="label")
     """Topic and key of the messages. Empty: the text behind `s=`, for other kinds the whole node id."""
     unit: str = setting("", example="Cel")
     """UCUM code of the value."""
