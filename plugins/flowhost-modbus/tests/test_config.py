@@ -44,9 +44,30 @@ def test_a_tag_fits_into_a_request() -> None:
         PollConfig(tags=[{"name": "a", "address": 0, "type": "string", "length": 100}], max_registers=10)
 
 
-def test_other_framings_are_refused_plainly() -> None:
-    with pytest.raises(ValidationError, match="speaks Modbus TCP, write `framing: tcp`"):
-        ModbusClientConfig(host="x", framing="rtu")
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({}, "framing `tcp` needs `host`"),
+        ({"framing": "rtu_over_tcp"}, "framing `rtu_over_tcp` needs `host`"),
+        ({"framing": "rtu", "host": "x"}, "framing `rtu` needs `serial_port`, such as /dev/ttyUSB0 or COM3"),
+        ({"host": "x", "serial_port": "COM3"}, "`serial_port` is for framing `rtu`, not for `tcp`"),
+        ({"host": "x", "framing": "ascii"}, "Input should be 'tcp', 'rtu' or 'rtu_over_tcp'"),
+    ],
+)
+def test_a_link_needs_its_place(config: dict[str, str], reason: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ModbusClientConfig(**config)
+    assert reason in str(caught.value)
+
+
+def test_silences_of_a_serial_line() -> None:
+    slow = ModbusClientConfig(framing="rtu", serial_port="COM3", baudrate=9600)
+    assert round(slow.pause_s * 1000, 2) == 4.01
+    fast = ModbusClientConfig(framing="rtu", serial_port="COM3", baudrate=115_200)
+    assert (fast.pause_s, fast.quiet_s) == (0.00175, fast.timeout_s)
+    tunnel = ModbusClientConfig(framing="rtu_over_tcp", host="x", timeout_s=1, drain_s=0.5, pause_ms=20)
+    assert (tunnel.pause_s, tunnel.quiet_s) == (0.02, 0.5)
+    assert (ModbusClientConfig(host="x").pause_s, ModbusClientConfig(host="x").quiet_s) == (0, 0)
 
 
 def test_round_trip() -> None:

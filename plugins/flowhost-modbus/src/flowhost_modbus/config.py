@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 
 from flowhost.sdk import Config, setting
 from flowhost_modbus.values import WIDTHS, ByteOrder, TagType
@@ -12,32 +12,83 @@ from flowhost_modbus.values import WIDTHS, ByteOrder, TagType
 Table = Literal["coil", "discrete", "input", "holding"]
 BIT_TABLES = ("coil", "discrete")
 
+Framing = Literal["tcp", "rtu", "rtu_over_tcp"]
+BITS_PER_CHARACTER = 11
+"""Start, eight data, parity and stop, or two stops (Modbus over Serial Line V1.02, 2.5.1)."""
+FASTEST_PAUSE_S = 0.00175
+"""Above 19,200 Bd the pause stays the same (V1.02, 2.5.1.1)."""
+
 ADDRESS_SPACE = 65_536
 """Addresses 0 to 65535 in each table (Modbus Application Protocol V1.1b3, 4.4)."""
 
 
 class ModbusClientConfig(Config):
-    """A device or gateway that speaks Modbus TCP."""
+    """A device, gateway or bus that speaks Modbus."""
 
-    host: str = setting(min_length=1, example="192.168.1.20")
-    """Name or address of the device or gateway."""
+    framing: Framing = setting("tcp")
+    """How requests are framed. `tcp`: Modbus TCP. `rtu`: on a serial line (RS-485, RS-232). `rtu_over_tcp`: as on a
+    serial line, through a converter that passes bytes on and knows nothing of Modbus."""
+
+    host: str = setting("", example="192.168.1.20")
+    """Name or address of the device, gateway or converter; not with `rtu`."""
 
     port: int = setting(502, ge=1, le=65_535)
-    """TCP port."""
+    """TCP port; not with `rtu`."""
 
-    framing: str = setting("tcp")
-    """How requests are framed: `tcp`."""
+    serial_port: str = setting("", example="/dev/ttyUSB0")
+    """Of `rtu`: the serial port, such as `/dev/ttyUSB0`, or `COM3` on Windows. One connection has it to itself."""
+
+    baudrate: int = setting(19_200, ge=300, le=4_000_000, unit="Bd")
+    """Of `rtu`: bits per second, as all devices on the bus are set."""
+
+    parity: Literal["even", "odd", "none"] = setting("even")
+    """Of `rtu`: the standard says even, many devices are set to none (Modbus over Serial Line V1.02, 2.5.1)."""
+
+    stop_bits: Literal[1, 2] = setting(1)
+    """Of `rtu`: the standard says two without parity; many devices have one."""
 
     timeout_s: float = setting(3.0, gt=0, le=60, unit="s", advanced=True)
     """How long to wait for a link and for each answer."""
 
-    @field_validator("framing")
-    @classmethod
-    def _only_tcp(cls, value: str) -> str:
-        if value != "tcp":
-            msg = f"framing {value!r} is not there yet: this version speaks Modbus TCP, write `framing: tcp`"
-            raise ValueError(msg)
-        return value
+    drain_s: float | None = setting(None, ge=0, le=60, unit="s", advanced=True)
+    """Of `rtu` and `rtu_over_tcp`: how long nothing is asked after an answer stayed away; left out, `timeout_s`.
+    Such answers do not say what they answer: one that comes later than this would be taken for the next."""
+
+    pause_ms: float | None = setting(None, ge=0, le=1_000, unit="ms", advanced=True)
+    """Of `rtu` and `rtu_over_tcp`: silence between an answer and the next request; left out, the 3.5 characters of the
+    standard (Modbus over Serial Line V1.02, 2.5.1.1) with `rtu`, none with `rtu_over_tcp`. Slow devices need more."""
+
+    @model_validator(mode="after")
+    def _names_its_place(self) -> Self:
+        if self.framing == "rtu":
+            if not self.serial_port:
+                raise ValueError("framing `rtu` needs `serial_port`, such as /dev/ttyUSB0 or COM3")
+        elif not self.host:
+            raise ValueError(f"framing `{self.framing}` needs `host`, the name or address of the device")
+        elif self.serial_port:
+            raise ValueError(f"`serial_port` is for framing `rtu`, not for `{self.framing}`")
+        return self
+
+    @property
+    def place(self) -> str:
+        """Where the device, gateway or bus is."""
+        return self.serial_port if self.framing == "rtu" else f"{self.host}:{self.port}"
+
+    @property
+    def quiet_s(self) -> float:
+        """How long nothing is asked after an answer stayed away, seconds; answers of Modbus TCP name their request."""
+        if self.framing == "tcp":
+            return 0.0
+        return self.timeout_s if self.drain_s is None else self.drain_s
+
+    @property
+    def pause_s(self) -> float:
+        """Silence between an answer and the next request, seconds."""
+        if self.framing == "tcp":
+            return 0.0
+        if self.pause_ms is not None:
+            return self.pause_ms / 1000
+        return max(3.5 * BITS_PER_CHARACTER / self.baudrate, FASTEST_PAUSE_S) if self.framing == "rtu" else 0.0
 
 
 class Tag(Config):

@@ -16,29 +16,31 @@ from flowhost_modbus.pace import BackOff
 
 
 class ModbusConnection(Connection[ModbusClientConfig]):
-    """A device or gateway reached over Modbus TCP.
+    """A device, gateway or bus reached over Modbus TCP, a serial line, or a converter between the two.
 
     Requests of all nodes are made one after the other: many devices mix up answers otherwise. After a time-out the
-    link is closed and made anew, so that a late answer can never be taken for another one. A lost link is made again
+    link is closed and made anew, so that a late answer can never be taken for another one; on a serial line, whose
+    answers do not name their request, nothing is asked for `drain_s` either. A lost link is made again
     by the next request, no sooner than 0.5 s and, while it keeps failing, 10 s after the last attempt.
     """
 
     spec: ClassVar[ConnectionSpec] = ConnectionSpec(
         id="modbus.client",
         title="Modbus device",
-        summary="A PLC, meter, drive or gateway that speaks Modbus TCP.",
+        summary="A PLC, meter, drive, gateway or serial bus that speaks Modbus.",
         icon="developer_board",
-        keywords=("modbus", "tcp", "plc", "meter", "gateway", "register"),
+        keywords=("modbus", "tcp", "rtu", "serial", "rs485", "plc", "meter", "gateway", "register"),
     )
     Config: ClassVar[type[ModbusClientConfig]] = ModbusClientConfig
 
     def __init__(self, config: ModbusClientConfig, context: ConnectionContext) -> None:
         super().__init__(config, context)
-        self._where = f"{config.host}:{config.port}"
+        self._where = config.place
         self._turn = asyncio.Lock()
         self._link: Link | None = None
         self._back_off = BackOff()
         self._next_attempt = 0.0
+        self._quiet_until = 0.0
         self._loss = ""
         self._silent_units: set[int] = set()
 
@@ -87,17 +89,22 @@ class ModbusConnection(Connection[ModbusClientConfig]):
 
     async def test(self) -> str:
         """Connect, read one register of unit 1, hang up; any answer shows that Modbus is spoken."""
-        link = Link(self.config.host, self.config.port, self.config.timeout_s)
+        link = Link(self.config)
         try:
             await link.open()
             await link.read("holding", 1, 0, 1)
         except (RefusedError, WrongAnswerError) as answer:
-            return f"{self._where} speaks Modbus TCP; unit 1 says: {answer}"
+            return f"{self._where} speaks {self._language}; unit 1 says: {answer}"
         except SilentError:
-            return f"{self._where} accepts connections, but unit 1 is silent: that is fine if your unit has another id"
+            done = "is open" if self.config.framing == "rtu" else "accepts connections"
+            return f"{self._where} {done}, but unit 1 is silent: that is fine if your unit has another id"
         finally:
             link.close()
-        return f"{self._where} speaks Modbus TCP; unit 1 answers"
+        return f"{self._where} speaks {self._language}; unit 1 answers"
+
+    @property
+    def _language(self) -> str:
+        return "Modbus TCP" if self.config.framing == "tcp" else "Modbus RTU"
 
     async def _ask_twice(self, table: Table, unit_id: int, start: int, count: int) -> Sequence[int]:
         """Devices close idle links, perhaps just as we ask: then a new link and the same question, once."""
@@ -122,6 +129,7 @@ class ModbusConnection(Connection[ModbusClientConfig]):
         finally:
             if not answered:
                 self._hang_up()
+                self._quiet_until = asyncio.get_running_loop().time() + self.config.quiet_s
         return values
 
     async def _linked(self) -> Link:
@@ -142,9 +150,11 @@ class ModbusConnection(Connection[ModbusClientConfig]):
 
     async def _dialled(self) -> Link:
         """A new link. Raises `NotConnectedError`."""
-        link = Link(self.config.host, self.config.port, self.config.timeout_s)
+        link = Link(self.config)
         try:
             await link.open()
+            # what is still on its way comes now, and goes nowhere
+            await asyncio.sleep(self._quiet_until - asyncio.get_running_loop().time())
         except BaseException:
             link.close()
             raise

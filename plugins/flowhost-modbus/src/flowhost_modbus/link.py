@@ -1,4 +1,4 @@
-"""One TCP link to a device, by pymodbus; the only module that imports the driver.
+"""One link to a device, gateway or bus, by pymodbus; the only module that imports the driver.
 
 What the driver leaves to its caller is done here: an exception response does not raise, a short answer is not
 noticed, a failed connect only says False, and a peer that hangs up in the middle of a request is waited for until
@@ -12,13 +12,14 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pymodbus.client import AsyncModbusTcpClient
+from pymodbus import FramerType
+from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ExceptionResponse, ModbusPDU
 
 from flowhost.sdk import NotConnectedError
 from flowhost_modbus.answers import RefusedError, SilentError, WrongAnswerError
-from flowhost_modbus.config import Table
+from flowhost_modbus.config import ModbusClientConfig, Table
 
 if logging.getLogger("pymodbus.logging").level == logging.NOTSET:
     # the driver logs each failed request as an error with a dump of frames; we say it in words, once
@@ -30,25 +31,18 @@ class HungUpError(NotConnectedError):
 
 
 class Link:
-    """One TCP connection; made, used by one request at a time, thrown away at the first doubt.
+    """One TCP connection or opened serial port; made, used by one request at a time, thrown away at the first doubt.
 
     Args:
-        host: name or address.
-        port: TCP port.
-        timeout_s: for connecting and for each answer, seconds.
+        config: where and how.
     """
 
-    def __init__(self, host: str, port: int, timeout_s: float) -> None:
-        self._where = f"{host}:{port}"
-        self._timeout_s = timeout_s
-        self._client = AsyncModbusTcpClient(
-            host,
-            port=port,
-            timeout=timeout_s,
-            retries=0,  # a second copy of a request may be answered twice
-            reconnect_delay=0,  # the connection decides when to try again
-            trace_connect=self._on_link,
-        )
+    def __init__(self, config: ModbusClientConfig) -> None:
+        self._config = config
+        self._where = config.place
+        self._timeout_s = config.timeout_s
+        self._free_at = 0.0
+        self._client = self._made()
         self._refusal: BaseException | None = None
         self._remember_refusal()
 
@@ -60,7 +54,8 @@ class Link:
     async def open(self) -> None:
         """Connect. Raises `NotConnectedError` with the operating system's reason."""
         if not await self._client.connect():
-            msg = f"cannot connect to {self._where}: {_reason(self._refusal, self._timeout_s)}"
+            verb, reason = ("open", _port_reason) if self._config.framing == "rtu" else ("connect to", _reason)
+            msg = f"cannot {verb} {self._where}: {reason(self._refusal, self._timeout_s)}"
             raise NotConnectedError(msg) from self._refusal
 
     def close(self) -> None:
@@ -87,8 +82,12 @@ class Link:
         return values
 
     async def _ask(self, request: Any, unit_id: int) -> ModbusPDU:
+        loop = asyncio.get_running_loop()
         try:
-            return await request  # type: ignore[no-any-return]
+            await asyncio.sleep(self._free_at - loop.time())
+            answer: ModbusPDU = await request
+            self._free_at = loop.time() + self._config.pause_s
+            return answer
         except ConnectionResetError as error:
             msg = f"{self._where} closed the link"
             raise HungUpError(msg) from error
@@ -98,6 +97,22 @@ class Link:
                 raise HungUpError(msg) from error
             msg = f"unit {unit_id} at {self._where} did not answer within {self._timeout_s:g} s"
             raise SilentError(msg) from error
+
+    def _made(self) -> AsyncModbusTcpClient | AsyncModbusSerialClient:
+        config = self._config
+        common: dict[str, Any] = {
+            "timeout": config.timeout_s,
+            "retries": 0,  # a second copy of a request may be answered twice
+            "reconnect_delay": 0,  # the connection decides when to try again
+            "trace_connect": self._on_link,
+        }
+        if config.framing == "rtu":
+            return AsyncModbusSerialClient(
+                config.serial_port, framer=FramerType.RTU, baudrate=config.baudrate, bytesize=8,
+                parity=config.parity[0].upper(), stopbits=config.stop_bits, **common,
+            )  # fmt: skip
+        framer = FramerType.SOCKET if config.framing == "tcp" else FramerType.RTU
+        return AsyncModbusTcpClient(config.host, port=config.port, framer=framer, **common)
 
     def _function(self, table: Table) -> Callable[..., Any]:
         client = self._client
@@ -135,3 +150,14 @@ def _reason(error: BaseException | None, timeout_s: float) -> str:
     if error is None or isinstance(error, asyncio.TimeoutError):
         return f"no answer within {timeout_s:g} s; check address, power and network"
     return f"{error}; check the host name and the network"
+
+
+def _port_reason(error: BaseException | None, _timeout_s: float) -> str:
+    text = str(error or "")
+    if isinstance(error, FileNotFoundError) or "No such file" in text or "FileNotFound" in text:
+        return "there is no such port; check its name, and that the adapter is plugged in"
+    if isinstance(error, PermissionError) or "Permission denied" in text or "PermissionError" in text:
+        return "no right to use it, or another program has it; on Linux add FlowHost's user to the group dialout"
+    if "exclusively lock" in text:
+        return "another connection or program has it: all units of a bus share one connection"
+    return f"{text or 'it did not open'}; check the port and its adapter"
