@@ -233,6 +233,10 @@ async def test_of_10_000_reads_with_late_answers_none_gets_anothers_value(connec
             except SilentError:
                 silent += 1
                 continue
+            except NotConnectedError as error:
+                # a busy machine does not connect in time
+                await asyncio.sleep(error.after_s or 0)
+                continue
             if values != [start, start + 1]:
                 wrong.append((start, values))
 
@@ -240,7 +244,9 @@ async def test_of_10_000_reads_with_late_answers_none_gets_anothers_value(connec
         for link, each in zip(links, converters, strict=True):
             await link.open()
             each.behave = each.at_times_late
-        await asyncio.gather(*(read_all(link, random.Random(seed - n)) for n, link in enumerate(links)))
+        async with asyncio.TaskGroup() as group:
+            for n, link in enumerate(links):
+                group.create_task(read_all(link, random.Random(seed - n)))
     finally:
         for each in converters:
             await each.stop()
