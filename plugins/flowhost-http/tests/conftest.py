@@ -167,6 +167,14 @@ async def service() -> AsyncIterator[Service]:
 
 
 @pytest.fixture
+async def other_service() -> AsyncIterator[Service]:
+    """A second one, elsewhere."""
+    one = await Service().start()
+    yield one
+    await one.stop()
+
+
+@pytest.fixture
 def board() -> Board:
     return Board()
 

@@ -25,14 +25,25 @@ class ClientConfig(Config):
 
     base_url: str = setting(example="https://mes.plant.example/api/v1")
     """Address that paths of the nodes are added to."""
-    auth: Literal["none", "basic", "bearer"] = setting("none")
-    """How we say who we are: `basic` with username and password, `bearer` with a token."""
+    auth: Literal["none", "basic", "bearer", "oauth2"] = setting("none")
+    """How we say who we are: `basic` with username and password, `bearer` with a token, `oauth2` with a token that a
+    token service gives us for `client_id` and `client_secret` (RFC 6749, 4.4)."""
     username: str = setting("")
     """User name for `basic`."""
     password: Secret | None = setting(None)
     """Password for `basic`, as a reference such as `{secret: mes_password}`."""
     token: Secret | None = setting(None)
     """Token for `bearer`, as a reference such as `{secret: mes_token}`."""
+    token_url: str = setting("", example="https://login.plant.example/oauth2/token")
+    """Of `oauth2`: where tokens are given out."""
+    client_id: str = setting("")
+    """Of `oauth2`: who we are to the token service."""
+    client_secret: Secret | None = setting(None)
+    """Of `oauth2`: as a reference such as `{secret: mes_client}`."""
+    scope: str = setting("", example="orders.write")
+    """Of `oauth2`: what the token is to allow, where the token service wants to know."""
+    client_auth: Literal["basic", "body"] = setting("basic", advanced=True)
+    """Of `oauth2`: whether id and secret go in the header Authorization or in the body (RFC 6749, 2.3.1)."""
     headers: dict[str, str] = setting(default_factory=dict, repr=False, example={"X-Plant": "1"})
     """Sent with every request. A key of the service stands here as `{secret: name}`."""
     timeout_s: float = setting(10.0, gt=0, le=600, unit="s")
@@ -41,12 +52,18 @@ class ClientConfig(Config):
     """Check who the server is. Switched off, anybody in between can read and change everything."""
     ca_file: str = setting("", advanced=True, example="certs/plant-ca.pem")
     """Certificates that are trusted to sign the server's (PEM). Empty: those of the operating system."""
+    cert_file: str = setting("", advanced=True, example="certs/flowhost.pem")
+    """Certificate we show to the service (PEM), where it wants one; with the private key, or with `key_file`."""
+    key_file: str = setting("", advanced=True, example="certs/flowhost.key")
+    """Private key of `cert_file` (PEM), where it is not in the same file."""
+    key_password: Secret | None = setting(None, advanced=True)
+    """Password of the private key, as a reference such as `{secret: mes_key}`."""
     proxy: str = setting("", advanced=True, example="http://proxy.plant.example:3128")
     """Proxy to go through. Variables such as HTTPS_PROXY are not looked at."""
     test_path: str = setting("", advanced=True, example="health")
     """What the Test button asks for with GET; left out, it asks for the base address with HEAD."""
 
-    @field_validator("base_url", "proxy")
+    @field_validator("base_url", "proxy", "token_url")
     @classmethod
     def _check_url(cls, url: str) -> str:
         return _checked_url(url) if url else url
@@ -70,7 +87,17 @@ class ClientConfig(Config):
         if self.auth != "none" and any(name.lower() == "authorization" for name in self.headers):
             raise ValueError("'auth' and a header Authorization exclude each other")
         self._check_auth()
+        self._check_oauth2()
+        if (self.key_file or self.key_password is not None) and not self.cert_file:
+            raise ValueError("there is a private key or its password, but no 'cert_file'")
         return self
+
+    def _check_oauth2(self) -> None:
+        given = [self.token_url, self.client_id, self.client_secret]
+        if self.auth == "oauth2" and not all(given):
+            raise ValueError("auth 'oauth2' needs 'token_url', 'client_id' and 'client_secret'")
+        if self.auth != "oauth2" and any(value for value in (*given, self.scope)):
+            raise ValueError("there is a token service, client or scope, but 'auth' is not 'oauth2'")
 
     def _check_auth(self) -> None:
         if self.auth == "basic" and (not self.username or self.password is None):

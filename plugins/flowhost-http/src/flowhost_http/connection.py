@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
+import msgspec
 from typing_extensions import override
 
 from flowhost.sdk import (
@@ -23,6 +24,7 @@ from flowhost.sdk import (
 )
 from flowhost_http.config import ClientConfig
 from flowhost_http.exchange import Answer, Request, place_of
+from flowhost_http.tokens import Tokens
 
 if TYPE_CHECKING:
     from flowhost_http.driver import Driver
@@ -41,7 +43,8 @@ class HttpClient(Connection[ClientConfig]):
     the service is lost, the next that can be sent that it is back. After a request that got no answer, a harmless one
     (that of the Test button) asks first whether anybody is there, so that a service that hangs does not get one request
     after the other of which nobody knows what became. Once the service has refused who we are, nothing more is sent
-    until the flow is started again, because repeated attempts lock accounts.
+    until the flow is started again, because repeated attempts lock accounts. A token of a token service (`oauth2`) is
+    fetched with the first request, shared by all nodes and renewed before it runs out.
     """
 
     spec: ClassVar[ConnectionSpec] = ConnectionSpec(
@@ -56,6 +59,7 @@ class HttpClient(Connection[ClientConfig]):
     def __init__(self, config: ClientConfig, context: ConnectionContext) -> None:
         super().__init__(config, context)
         self._driver: Driver | None = None
+        self._tokens: Tokens | None = None
         self._lost = ""
         self._refused = ""
         self._doubts = 0
@@ -73,14 +77,18 @@ class HttpClient(Connection[ClientConfig]):
         self._lost = self._refused = ""
         self._doubts = 0
         self._driver = await self._new_driver()
+        self._tokens = await self._new_tokens()
         await self._knock()
 
     @override
     async def close(self) -> None:
         """Close all network connections."""
         driver, self._driver = self._driver, None
+        tokens, self._tokens = self._tokens, None
         if driver is not None:
             await driver.close()
+        if tokens is not None:
+            await tokens.close()
 
     @override
     def health(self) -> str:
@@ -103,7 +111,10 @@ class HttpClient(Connection[ClientConfig]):
             raise NotConnectedError(f"{self.context.name} is not open")
         try:
             await self._resolve_doubt(driver)
-            answer = await driver.exchange(request)
+            answer = await self._exchange(driver, self._tokens, request)
+        except AuthenticationError as error:
+            self._refused = str(error)
+            raise
         except NotConnectedError as error:
             if not self._lost:
                 self._lost = str(error)
@@ -124,14 +135,16 @@ class HttpClient(Connection[ClientConfig]):
     async def test(self) -> str:
         """Ask for `test_path`, or for the base address without its content."""
         request = self._harmless()
-        driver = await self._new_driver()
+        driver, tokens = await self._new_driver(), await self._new_tokens()
         started = time.perf_counter()
         try:
-            answer = await driver.exchange(request)
+            answer = await self._exchange(driver, tokens, request)
         except UnknownOutcomeError as error:
             raise NotConnectedError(str(error)) from error
         finally:
             await driver.close()
+            if tokens is not None:
+                await tokens.close()
         return self._verdict(request.method, answer, round((time.perf_counter() - started) * 1000))
 
     def hide(self, text: str) -> str:
@@ -178,6 +191,27 @@ class HttpClient(Connection[ClientConfig]):
 
         return Driver(self.config, self.context.base_dir)
 
+    async def _new_tokens(self) -> Tokens | None:
+        if self.config.auth != "oauth2":
+            return None
+        return Tokens(self.config, await asyncio.to_thread(self._make_plain_driver), time.monotonic)
+
+    def _make_plain_driver(self) -> Driver:
+        from flowhost_http.driver import Driver
+
+        return Driver(self.config, self.context.base_dir, plain=True)
+
+    async def _exchange(self, driver: Driver, tokens: Tokens | None, request: Request) -> Answer:
+        """Send as who we are; once more with another token where the first is not taken: it was not acted on."""
+        if tokens is None:
+            return await driver.exchange(request)
+        token = await tokens.get()
+        answer = await driver.exchange(with_token(request, token))
+        if answer.status != 401:
+            return answer
+        tokens.drop(token)
+        return await driver.exchange(with_token(request, await tokens.get()))
+
     async def _knock(self) -> None:
         """Open and close a connection to the service, or to the proxy before it."""
         parts = urlsplit(self.config.proxy or self.config.base_url)
@@ -208,11 +242,19 @@ class HttpClient(Connection[ClientConfig]):
 
     def _secrets(self) -> list[str]:
         config = self.config
-        found = [s.get_secret_value() for s in (config.password, config.token) if s is not None]
+        own = (config.password, config.token, config.client_secret, config.key_password)
+        found = [secret.get_secret_value() for secret in own if secret is not None]
+        if self._tokens is not None:
+            found.append(self._tokens.known)
         if config.auth == "basic" and config.password is not None:
             found.append(base64.b64encode(f"{config.username}:{config.password.get_secret_value()}".encode()).decode())
         found += config.headers.values()
         return sorted((s for s in found if len(s) >= SHORTEST_SECRET), key=len, reverse=True)
+
+
+def with_token(request: Request, token: str) -> Request:
+    """The request as who the token stands for."""
+    return msgspec.structs.replace(request, headers={**request.headers, "Authorization": f"Bearer {token}".encode()})
 
 
 def refusal(place: str, answer: Answer) -> str:

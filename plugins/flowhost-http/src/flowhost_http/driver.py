@@ -22,6 +22,7 @@ from flowhost_http.exchange import Answer, Request, place_of
 LARGEST_ANSWER = 1_048_576
 KEEP_ALIVE_S = 2.0
 """Servers commonly close idle connections after 5 s; a request on one that is just being closed goes unanswered."""
+OURS = {"Accept-Encoding": "identity", "User-Agent": "FlowHost"}
 REDIRECTS = 3
 SAME_METHOD = (307, 308)
 """Redirects that keep method and body (RFC 9110, 15.4.8 and 15.4.9)."""
@@ -33,14 +34,20 @@ for _name in ("httpx2", "httpcore2"):
 class Driver:
     """An HTTP client with its pool of connections. Making one reads certificates: do it in a thread.
 
+    Args:
+        config: of the connection.
+        base_dir: what its files are relative to.
+        plain: without what is meant for the web service itself: its headers, its password or token.
+
     Raises:
         PermanentError: certificates that cannot be read.
     """
 
-    def __init__(self, config: ClientConfig, base_dir: Path) -> None:
+    def __init__(self, config: ClientConfig, base_dir: Path, *, plain: bool = False) -> None:
+        fixed = OURS if plain else _fixed_headers(config)
         self._timeout_s = config.timeout_s
         self._client = httpx2.AsyncClient(
-            headers=[(name.encode(), value.encode()) for name, value in _fixed_headers(config).items()],
+            headers=[(name.encode(), value.encode()) for name, value in fixed.items()],
             verify=_trust(config, base_dir),
             proxy=config.proxy or None,
             timeout=config.timeout_s,
@@ -126,7 +133,7 @@ class Attempt:
 
 
 def _fixed_headers(config: ClientConfig) -> dict[str, str]:
-    fixed = {"Accept-Encoding": "identity", "User-Agent": "FlowHost", **config.headers}
+    fixed = {**OURS, **config.headers}
     if config.auth == "basic" and config.password is not None:
         pair = f"{config.username}:{config.password.get_secret_value()}"
         fixed["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
@@ -136,6 +143,24 @@ def _fixed_headers(config: ClientConfig) -> dict[str, str]:
 
 
 def _trust(config: ClientConfig, base_dir: Path) -> ssl.SSLContext | bool:
+    if not config.cert_file:
+        return _authorities(config, base_dir)
+    context = httpx2.create_ssl_context(verify=_authorities(config, base_dir), trust_env=False)
+    cert, key = base_dir / config.cert_file, base_dir / (config.key_file or config.cert_file)
+    password = config.key_password.get_secret_value() if config.key_password is not None else ""
+    try:
+        # given in any case: asked for one, OpenSSL would wait at a terminal
+        context.load_cert_chain(cert, key, password)
+    except (OSError, ssl.SSLError) as error:
+        msg = (
+            f"the certificate in {cert} or its key in {key} cannot be used; they are PEM files that belong together, "
+            f"`key_password` opens the key: {error}"
+        )
+        raise PermanentError(msg) from error
+    return context
+
+
+def _authorities(config: ClientConfig, base_dir: Path) -> ssl.SSLContext | bool:
     if not config.verify:
         return False
     if not config.ca_file:
