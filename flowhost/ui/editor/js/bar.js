@@ -3,6 +3,7 @@ import { el, icon, iconButton, write } from "./dom.js";
 import { count as counted, rate } from "./numbers.js";
 import { colourOf } from "./people.js";
 import { UNREAD, nodeOf } from "./problems.js";
+import { roving } from "./roving.js";
 import { toneOf } from "./tones.js";
 import { Trouble } from "./trouble.js";
 
@@ -38,6 +39,8 @@ export class Bar {
       this.problems, this.changed, this.deploy,
     );
     new Trouble(this.problems, editor);
+    const settle = roving(root, "button", "across");
+    new MutationObserver(settle).observe(root, { childList: true, subtree: true, attributeFilter: ["disabled", "hidden"] });
     editor.on("undo", () => this.#showUndo());
     editor.on("problems", (found) => this.#showProblems(found));
     editor.on("people", (people) => this.#showPeople(people));

@@ -11,7 +11,7 @@ export class Card {
   /** `hands`: makes the buttons of sources that can be told to send; `flow`: whose letters are linked. */
   constructor(item, type, words, { hands, flow }) {
     Object.assign(this, { words, hands, flow });
-    this.root = el("div", "fh-node", { "data-testid": "node", "data-node": item.id, role: "group", tabindex: "-1" });
+    this.root = el("div", "fh-node", { "data-testid": "node", "data-node": item.id, role: "group" });
     this.figures = "";
     this.show(item, type);
   }

@@ -7,6 +7,7 @@ import { addNote, frameSelected, leaveFrames, writeSelected } from "./annotate.j
 import { nextWire } from "./wirepick.js";
 import { sendSelected } from "./byhand.js";
 
+const CHOICES = ".fe-panel :is(select, input[type=checkbox])";
 const STEP = 8;
 const LEAP = 40;
 
@@ -64,6 +65,9 @@ export const COMMANDS = [
   { name: "keys", keys: ["?"], group: "look", run: (e) => e.emit("keys"), look: true },
 ];
 
+/** Also from a field, where that has nothing of its own to take back. */
+const TAKE_BACK = new Set(["undo", "redo"]);
+
 /** Let keys run commands while the person is not typing in a field, also when nothing has the focus. */
 export function bindKeys(editor, root) {
   const byKey = new Map(COMMANDS.flatMap((command) => command.keys.map((key) => [key, command])));
@@ -72,9 +76,9 @@ export function bindKeys(editor, root) {
     "keydown",
     (event) => {
       if (event.defaultPrevented || busyElsewhere() || !(root.contains(event.target) || event.target.contains(root))) return;
-      if (inField(event.target) || event.target.closest?.("dialog, [role=menu], [role=listbox]")) return;
-      if (event.target.closest?.("button, a") && ["Enter", "Tab"].includes(event.key)) return;
       const command = byKey.get(keyOf(event));
+      if (inField(event.target) ? !TAKE_BACK.has(command?.name) || typedInto(event.target) : event.target.closest?.("dialog, [role=menu], [role=listbox]")) return;
+      if (event.target.closest?.("button, a") && ["Enter", "Tab"].includes(event.key)) return;
       if (!command || command.native || (!command.look && !editor.mayEdit) || !editor.draft.ready) return;
       // Tab leaves the canvas where there is nothing to add to
       if (event.key === "Tab" && document.activeElement !== editor.frame) return;
@@ -95,6 +99,11 @@ function save(editor, event) {
   if (busyElsewhere() || event.target.closest?.(".fe-yaml") || !editor.mayEdit || !editor.draft.ready) return;
   event.stopPropagation();
   editor.emit("deploy");
+}
+
+/** Whether a field holds more than it did when it was shown, or keeps steps of its own. */
+function typedInto(field) {
+  return !field.matches(CHOICES) && field.value !== field.dataset.before;
 }
 
 function busyElsewhere() {

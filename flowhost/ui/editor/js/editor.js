@@ -4,6 +4,7 @@ import { ByHand } from "./byhand.js";
 import { copyText, pasteOps } from "./clipboard.js";
 import { Draft } from "./draft.js";
 import { addNode, pinned, removal } from "./edits.js";
+import { noteUse } from "./finder.js";
 import { Gestures } from "./gestures.js";
 import { HostLink } from "./hostlink.js";
 import { Memory } from "./memory.js";
@@ -87,6 +88,8 @@ export class Editor extends EventTarget {
     const id = addNode(this, typeId, spot, how);
     if (id === null) return null;
     this.findings.added(id);
+    noteUse(typeId);
+    this.emit("used", typeId);
     this.select([id]);
     this.open(id);
     this.view.camera.reveal(this.scene.box(id));

@@ -150,8 +150,11 @@ function code(kind, fact, context) {
   return line({ ...kind, long: true, mono: true }, fact, context);
 }
 
-/** Enter and leaving the field commit, which gives false if it waits for more; Escape puts back what was there. */
-export function commitOn(input, commit) {
+/**
+ * Enter and leaving the field commit, which gives false if it waits for more; Escape puts back what was there and leaves.
+ * @param {HTMLElement} next where one is after Enter: Tab goes on from there, and what was done can be taken back
+ */
+export function commitOn(input, commit, next = input) {
   const before = input.value;
   input.dataset.before = before; // tells a field that is being typed in from one that is only focused
   input.addEventListener("change", () => commit() !== false && (input.dataset.before = input.value));
@@ -159,6 +162,7 @@ export function commitOn(input, commit) {
     if (event.key === "Enter" && (input.tagName !== "TEXTAREA" || "line" in input.dataset)) {
       event.preventDefault(); // a line of its own is no part of what grows
       input.blur();
+      next.focus();
     }
     if (event.key === "Escape") {
       input.value = before;

@@ -11,7 +11,7 @@ export function rows(kind, fact, context) {
   const list = Array.isArray(value) ? value : value === undefined ? [] : [value];
   const store = (items) => set(path, items.length ? items : undefined);
   const lines = list.map((item, index) => {
-    const input = el("input", "fh-input", { id: index === 0 ? id : null, disabled: !mayEdit, spellcheck: "false", "aria-label": `${titleOf(fact)} ${index + 1}` });
+    const input = el("input", "fh-input", { id: index === 0 ? id : `${id}-${index}`, disabled: !mayEdit, spellcheck: "false", "aria-label": `${titleOf(fact)} ${index + 1}` });
     input.value = shownValue(item);
     commitOn(input, () => {
       const typed = parseValue(kind.item, input.value);
@@ -20,11 +20,12 @@ export function rows(kind, fact, context) {
     });
     return el("div", "fe-row", {}, input, mayEdit ? iconButton("close", words.remove_row, () => store(list.toSpliced(index, 1))) : null);
   });
-  const more = el("input", "fh-input", { id: list.length ? null : id, disabled: !mayEdit, spellcheck: "false", placeholder: words.add_row, "aria-label": words.add_row });
+  const more = el("input", "fh-input", { id: `${id}-more`, disabled: !mayEdit, spellcheck: "false", placeholder: words.add_row, "aria-label": words.add_row });
   commitOn(more, () => {
     const typed = parseValue(kind.item, more.value);
     if (typed !== undefined) store([...list, typed]);
   });
+  if (!list.length) context.label.htmlFor = more.id;
   const picks = picker(fact, context, true, list, (picked) => store([...list, ...picked]));
   return el("div", "fe-rows", {}, ...lines, mayEdit ? el("div", "fe-row", {}, more, picks) : null);
 }
@@ -34,7 +35,7 @@ export function pairs(kind, fact, context) {
   const { id, value, set, path, mayEdit, words } = context;
   const entries = Object.entries(value ?? {});
   const rowsMade = entries.map(([name, item], index) => {
-    const key = el("input", "fh-input", { id: index === 0 ? id : null, disabled: !mayEdit, spellcheck: "false", "aria-label": words.pair_name });
+    const key = el("input", "fh-input", { id: index === 0 ? id : `${id}-name-${index}`, disabled: !mayEdit, spellcheck: "false", "aria-label": words.pair_name });
     const input = valueInput(kind.item, { id: `${id}-value-${index}`, disabled: !mayEdit, spellcheck: "false", "aria-label": `${name}: ${words.pair_value}` });
     key.value = name;
     input.value = shownValue(item);
@@ -96,7 +97,7 @@ function newPair(kind, entries, context) {
     key.focus();
   });
   if (kind.item.expression || kind.item.template) suggest?.(input, kind.item, null);
-  commitOn(input, add);
+  commitOn(input, add, key);
   commitOn(key, add);
   const row = el("div", "fe-row fe-pair", {}, key, input);
   // half a row says so once it is left, not between its two inputs

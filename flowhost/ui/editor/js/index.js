@@ -4,6 +4,7 @@ import { bindKeys } from "./commands.js";
 import { ContextMenu } from "./contextmenu.js";
 import { Editor } from "./editor.js";
 import { icon, el, iconButton } from "./dom.js";
+import { keepFocus } from "./focus.js";
 import { Bar } from "./bar.js";
 import { Inspector } from "./inspector.js";
 import { Minimap } from "./minimap.js";
@@ -54,12 +55,14 @@ export default {
     frame.append(tools(editor), emptyHint(editor), hintLine(editor), loadingHint(editor));
     editor.on("tell", ({ text, bad }) => say(text, bad));
     this.unbind = bindKeys(editor, root);
+    this.unfocus = keepFocus(editor, root);
     window.__flowhost = editor;
     this.staying = keepOnLeaving(editor, root);
   },
   unmounted() {
     this.unbind();
     this.staying();
+    this.unfocus();
     this.editor.release();
   },
 };

@@ -1,8 +1,10 @@
 // The list of node types at the left: search, categories, recent; drag, double-click or Enter puts one on the canvas.
 import { el, icon } from "./dom.js";
-import { byCategory, findTypes, noteUse, recentTypes } from "./finder.js";
+import { byCategory, findTypes, recentTypes } from "./finder.js";
+import { roving } from "./roving.js";
 
 const DRAG_TYPE = "application/x-flowhost-node";
+const STOPS = ".fe-category, .fe-item";
 
 export class Palette {
   /** @param {HTMLElement} root @param {import("./editor.js").Editor} editor */
@@ -13,14 +15,21 @@ export class Palette {
       type: "search", placeholder: words.palette_search, "aria-label": words.palette_search, "data-testid": "palette-search",
       oninput: () => this.#fill(), onkeydown: (event) => this.#key(event),
     });
-    this.list = el("div", "fe-palette-list", { onkeydown: (event) => this.#key(event) });
+    this.list = el("div", "fe-palette-list", { role: "toolbar", "aria-orientation": "vertical", "aria-label": words.palette, onkeydown: (event) => this.#key(event) });
     root.append(el("div", "fe-palette-head", {}, this.search), this.list);
     this.closed = new Set();
+    this.settle = roving(this.list, STOPS, "down", () => this.search.focus());
     this.#fill();
+    this.#bindRecent();
     this.#bindDrop(editor.frame);
   }
 
   #fill() {
+    this.#list();
+    this.settle();
+  }
+
+  #list() {
     const types = Object.values(this.editor.types);
     const words = this.search.value.trim();
     const found = findTypes(types, words);
@@ -42,16 +51,17 @@ export class Palette {
     const toggle = () => {
       if (!this.closed.delete(name)) this.closed.add(name);
       this.#fill();
+      this.list.querySelector(`[data-category="${CSS.escape(name)}"]`).focus();
     };
     const title = this.editor.words[`category_${name}`] ?? name;
-    const head = el("button", "fe-category", { type: "button", "aria-expanded": String(open), onclick: toggle }, icon(open ? "expand_more" : "chevron_right"), title);
+    const head = el("button", "fe-category", { type: "button", "data-category": name, "aria-expanded": String(open), onclick: toggle }, icon(open ? "expand_more" : "chevron_right"), title);
     return open ? [head, ...members.map((type) => this.#item(type))] : [head];
   }
 
   #item(type) {
     const item = el(
       "div", "fe-item",
-      { "data-testid": "palette-item", "data-type": type.type, "data-kind": type.kind, tabindex: "0", role: "button", draggable: "true", title: `${type.summary}\n${type.type}\n${this.editor.words.palette_how}` },
+      { "data-testid": "palette-item", "data-type": type.type, "data-kind": type.kind, role: "button", draggable: "true", title: `${type.summary}\n${type.type}\n${this.editor.words.palette_how}` },
       icon(type.icon, "fe-item-icon"),
       el("span", "fe-item-title", {}, type.title),
       el("span", "fe-item-kind", {}, type.kind),
@@ -70,12 +80,13 @@ export class Palette {
   #key(event) {
     const items = [...this.list.querySelectorAll(".fe-item")];
     const at = items.indexOf(document.activeElement);
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    const searching = event.target === this.search;
+    if (searching && event.key === "ArrowDown") {
       event.preventDefault();
-      const next = at + (event.key === "ArrowDown" ? 1 : -1);
-      (items[next] ?? (next < 0 ? this.search : items.at(-1)))?.focus();
-    } else if (event.key === "Enter" && (at >= 0 || (event.target === this.search && items.length))) {
+      items[0]?.focus();
+    } else if ((at >= 0 && [" ", "Enter"].includes(event.key)) || (searching && event.key === "Enter" && items.length)) {
       event.preventDefault();
+      event.stopPropagation(); // Space would take hold of the canvas
       this.#add(this.editor.types[items[Math.max(at, 0)].dataset.type]);
     } else if (event.key === "Escape") {
       this.search.value = "";
@@ -92,9 +103,23 @@ export class Palette {
   }
 
   #place(type, spot, splice = null) {
-    if (this.editor.add(type.type, spot, { splice }) === null) return;
-    noteUse(type.type);
-    this.editor.frame.focus();
+    if (this.editor.add(type.type, spot, { splice }) !== null) this.editor.frame.focus();
+  }
+
+  /** What was used last stands above at once, but nothing moves under a pointer: the next double-click would add another. */
+  #bindRecent() {
+    let over = false;
+    let due = false;
+    const show = () => {
+      due = over;
+      if (!over && !this.search.value.trim()) this.#fill();
+    };
+    this.list.addEventListener("pointermove", () => (over = true));
+    this.list.addEventListener("pointerleave", () => {
+      over = false;
+      if (due) show();
+    });
+    this.editor.on("used", show);
   }
 
   #bindDrop(frame) {
