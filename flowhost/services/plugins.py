@@ -44,7 +44,7 @@ class PluginService:
         return await asyncio.to_thread(self._node_types)
 
     async def describe_all(self, principal: Principal) -> tuple[dict[str, Any], ...]:
-        """Every node type with its fields, ports and help, as the editor needs it."""
+        """Every node type with its fields, ports, help and the distribution it came in, as the editor needs it."""
         demand(principal, "plugin.read")
         if self._described is None:
             self._described = await asyncio.to_thread(self._describe_all)
@@ -52,8 +52,10 @@ class PluginService:
 
     def _describe_all(self) -> tuple[dict[str, Any], ...]:
         described = [describe(node_type) for node_type in self._catalog.nodes.values()]
+        brought_by = {type_id: plugin for plugin in self._catalog.plugins for type_id in plugin.node_types}
         for facts in described:
             del facts["schema"]
+            facts["plugin"] = brought_by[facts["type"]].distribution
         return tuple(sorted(described, key=lambda facts: (facts["category"], facts["title"])))
 
     def _node_types(self) -> tuple[NodeTypeView, ...]:

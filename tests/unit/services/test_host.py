@@ -312,6 +312,8 @@ async def test_plugins_and_node_types_are_listed(host: Host) -> None:
     assert types["sim.generate"].kind == "source"
     assert types["filter"].ports == ("out",)
     assert "where" in types["filter"].schema["properties"]
+    brought_by = {facts["type"]: facts["plugin"] for facts in await host.plugins.describe_all(LOCAL_USER)}
+    assert brought_by["filter"] == "flowhost"
 
 
 async def test_second_host_on_the_same_folder_is_refused(host: Host) -> None:

@@ -1,8 +1,7 @@
 // The list at the cursor: type a few letters, Enter puts the node there, wired if it began at a loose wire.
 import { el, icon } from "./dom.js";
-import { findTypes, fits, noteUse, recentTypes } from "./finder.js";
+import { findTypes, fits, recentTypes } from "./finder.js";
 
-const SHOWN = 9;
 const WIDTH = 300;
 const HEIGHT = 380;
 
@@ -21,7 +20,9 @@ export class QuickAdd {
       type: "search", placeholder: words.quick_placeholder, "aria-label": words.quick_placeholder, role: "combobox", "aria-expanded": "true",
       "aria-controls": "fe-quick-list", "data-testid": "quick-input", oninput: () => this.#fill(), onkeydown: (event) => this.#key(event),
     });
-    this.list = el("ul", "fe-quick-list", { role: "listbox", id: "fe-quick-list", "aria-label": words.quick_placeholder });
+    // the field keeps the focus while the list is scrolled or pressed: without it the list closes
+    const still = (event) => event.preventDefault();
+    this.list = el("ul", "fe-quick-list", { role: "listbox", id: "fe-quick-list", "aria-label": words.quick_placeholder, onmousedown: still });
     this.root = el("div", "fe-quick fe-over", { "data-testid": "quick-add" }, this.input, this.list);
     const { x, y, k } = view.camera;
     const left = Math.min(Math.max(8, spot[0] * k + x), frame.clientWidth - WIDTH - 8);
@@ -45,8 +46,7 @@ export class QuickAdd {
     const recent = recentTypes();
     const order = (type) => (recent.includes(type.type) ? recent.indexOf(type.type) : recent.length);
     const words = this.input.value.trim();
-    const found = words ? findTypes(types, words) : types.toSorted((a, b) => order(a) - order(b));
-    this.found = found.slice(0, SHOWN);
+    this.found = words ? findTypes(types, words) : types.toSorted((a, b) => order(a) - order(b));
     this.at = 0;
     this.#draw();
   }
@@ -55,16 +55,23 @@ export class QuickAdd {
     const items = this.found.map((type, index) => {
       const item = el(
         "li", "fe-quick-item",
-        { role: "option", id: `fe-quick-${index}`, "aria-selected": String(index === this.at), "data-type": type.type, "data-testid": "quick-item" },
+        { role: "option", id: `fe-quick-${index}`, "data-type": type.type, "data-testid": "quick-item" },
         icon(type.icon, "fe-item-icon"), el("span", "fe-item-title", {}, type.title), el("span", "fe-quick-summary", {}, type.summary),
       );
-      // before the field loses the focus, which closes the list
-      item.addEventListener("pointerdown", (event) => (event.preventDefault(), this.#take(type)));
+      item.addEventListener("click", () => this.#take(type));
       return item;
     });
     const none = el("li", "fe-none", {}, this.editor.words.palette_nothing.replace("{words}", this.input.value.trim()));
     this.list.replaceChildren(...(items.length ? items : [none]));
-    this.input.setAttribute("aria-activedescendant", items.length ? `fe-quick-${this.at}` : "");
+    this.list.scrollTop = 0;
+    this.#mark();
+  }
+
+  #mark() {
+    const items = [...this.list.querySelectorAll("[role=option]")];
+    for (const [index, item] of items.entries()) item.setAttribute("aria-selected", String(index === this.at));
+    items[this.at]?.scrollIntoView({ block: "nearest" });
+    this.input.setAttribute("aria-activedescendant", items[this.at]?.id ?? "");
   }
 
   #key(event) {
@@ -72,7 +79,7 @@ export class QuickAdd {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       this.at = count ? (this.at + (event.key === "ArrowDown" ? 1 : count - 1)) % count : 0;
-      this.#draw();
+      this.#mark();
     } else if (event.key === "Enter") {
       event.preventDefault();
       if (count) this.#take(this.found[this.at]);
@@ -88,7 +95,7 @@ export class QuickAdd {
     const { spot, wired, splice } = this;
     this.close();
     const at = wired && !wired.forwards ? [spot[0] - 200, spot[1]] : spot;
-    if (this.editor.add(type.type, at, { wired, splice }) !== null) noteUse(type.type);
+    this.editor.add(type.type, at, { wired, splice });
     this.editor.frame.focus();
   }
 }
