@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flowhost_http.config import ClientConfig, SendConfig
+from flowhost_http.config import ClientConfig
 from flowhost_http.connection import HttpClient
 from flowhost_http.sink_send import HttpSend
 
@@ -197,10 +197,10 @@ async def connect(tmp_path: Path, board: Board) -> AsyncIterator[Callable[..., H
 
 
 @pytest.fixture
-def send(tmp_path: Path, board: Board, connect: Any, service: Service) -> Callable[..., Awaitable[HttpSend]]:
-    """A node on an opened connection to the service: `await send(path="x", client={"timeout_s": 1})`."""
+def make(tmp_path: Path, board: Board, connect: Any, service: Service) -> Callable[..., Awaitable[Any]]:
+    """A node on an opened connection to the service: `await make(HttpSend, path="x", client={"timeout_s": 1})`."""
 
-    async def build(*, client: dict[str, Any] | None = None, wired: bool = False, **config: Any) -> HttpSend:
+    async def build(kind: Any, *, client: dict[str, Any] | None = None, wired: bool = False, **config: Any) -> Any:
         connection = connect(f"http://127.0.0.1:{service.port}/api", **(client or {}))
         await connection.open()
         context = NodeContext(
@@ -208,11 +208,17 @@ def send(tmp_path: Path, board: Board, connect: Any, service: Service) -> Callab
             clock=SystemClock(), board=board, connection=connection,
             wired_ports=frozenset({"out"} if wired else ()),
         )  # fmt: skip
-        node = HttpSend(SendConfig(**config), context)
+        node = kind(kind.Config(**config), context)
         await node.open()
         return node
 
     return build
+
+
+@pytest.fixture
+def send(make: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[HttpSend]]:
+    """An `http.send`."""
+    return lambda **config: make(HttpSend, **config)
 
 
 @pytest.fixture

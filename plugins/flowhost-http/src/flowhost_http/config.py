@@ -71,7 +71,7 @@ class ClientConfig(Config):
     @field_validator("headers")
     @classmethod
     def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
-        _check_names(list(headers))
+        check_names(list(headers))
         for name, value in headers.items():
             if not value.isprintable():
                 msg = f"the value of {name} holds a line break or another character that no header may have"
@@ -155,13 +155,13 @@ class SendConfig(Config):
     @field_validator("headers")
     @classmethod
     def _check_headers(cls, headers: dict[str, Template]) -> dict[str, Template]:
-        _check_names(list(headers))
+        check_names(list(headers))
         return headers
 
     @field_validator("idempotency_header")
     @classmethod
     def _check_idempotency_header(cls, name: str) -> str:
-        _check_names([name] if name else [])
+        check_names([name] if name else [])
         return name
 
     @model_validator(mode="after")
@@ -187,7 +187,8 @@ def _checked_url(url: str) -> str:
     return url
 
 
-def _check_names(names: list[str]) -> None:
+def check_names(names: list[str]) -> None:
+    """Names of headers that a user may set, each once. Raises `ValueError`."""
     for name in names:
         if not HEADER_NAME.fullmatch(name):
             msg = f"{name!r} is no name of a header: letters, digits and - only"

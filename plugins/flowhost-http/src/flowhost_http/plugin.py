@@ -7,6 +7,7 @@ from typing import Any
 
 from flowhost.sdk import Connection, Function, Node, hookimpl
 from flowhost_http.connection import HttpClient
+from flowhost_http.sink_request import HttpRequest
 from flowhost_http.sink_send import HttpSend
 from flowhost_http.values import url_part
 
@@ -14,7 +15,7 @@ from flowhost_http.values import url_part
 @hookimpl
 def flowhost_node_types() -> Sequence[type[Node[Any]]]:
     """Node types of this plugin."""
-    return (HttpSend,)
+    return (HttpRequest, HttpSend)
 
 
 @hookimpl

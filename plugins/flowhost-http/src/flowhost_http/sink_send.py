@@ -8,33 +8,25 @@ from typing import ClassVar
 from typing_extensions import override
 
 from flowhost.sdk import (
-    AuthenticationError,
     Message,
-    MessageError,
     NodeContext,
-    NodeError,
     NodeSpec,
-    NotConnectedError,
     Ok,
     PermanentError,
     Port,
-    Reject,
-    Retry,
-    Sink,
     Unknown,
     UnknownOutcomeError,
     WriteOutcome,
 )
 from flowhost_http.asking import Questions
 from flowhost_http.config import SendConfig
-from flowhost_http.connection import HttpClient, refusal
 from flowhost_http.exchange import Answer, Request
-from flowhost_http.lanes import Lanes
-from flowhost_http.outcomes import FOR_ALL, answer_message, outcome_of
+from flowhost_http.outcomes import answer_message
+from flowhost_http.requesting import Batch, Requesting
 from flowhost_http.values import body_of, header_of, idempotency_key, path_of
 
 
-class HttpSend(Sink[SendConfig]):
+class HttpSend(Requesting[SendConfig]):
     """Sends one request per message, several at once.
 
     Guarantees: order per key (else topic). At least once where `resend_unanswered` is on or the method is PUT, and
@@ -79,32 +71,9 @@ class HttpSend(Sink[SendConfig]):
 
     def __init__(self, config: SendConfig, context: NodeContext) -> None:
         super().__init__(config, context)
-        self._forbidden = ""
+        self.parallel = config.parallel
         self._has_query = "?" in config.path.text
         self._unanswered_ns = 0
-
-    @override
-    async def open(self) -> None:
-        """Get ready. A node that was forbidden tries once more."""
-        self._client()
-        self._forbidden = ""
-
-    @override
-    def health(self) -> str:
-        """That of the connection."""
-        return self._forbidden or self._client().health()
-
-    @override
-    async def write(self, messages: Sequence[Message]) -> Sequence[WriteOutcome] | None:
-        """Send a batch.
-
-        Raises `NotConnectedError` or `AuthenticationError` where that is all there is to say.
-        """
-        if self._forbidden:
-            raise AuthenticationError(self._forbidden)
-        batch = Batch(self, messages)
-        await batch.lanes.run(self.config.parallel)
-        return batch.results()
 
     async def query_outcome(self, messages: Sequence[Message]) -> Sequence[WriteOutcome]:
         """Ask what became of messages (`flowhost.sdk.QueryOutcome`). Raises `NotConnectedError`."""
@@ -113,37 +82,18 @@ class HttpSend(Sink[SendConfig]):
             msg = "`ask` does not say how to find out"
             raise PermanentError(msg)
         await clock.sleep(max(0.0, config.after_s - (clock.now_ns() - self._unanswered_ns) / 1e9))
-        return await Questions(config, self._client(), self._done).ask(messages, self.config.parallel)
+        return await Questions(config, self.client(), self._done).ask(messages, self.config.parallel)
 
-    async def send_one(self, message: Message, batch: Batch) -> WriteOutcome:
-        """Send one message and say what happened."""
-        try:
-            return await self._exchange(message, batch)
-        except MessageError as error:
-            return Reject(str(error))
-        except UnknownOutcomeError as error:
-            return self._unanswered(message, error)
-        except (NotConnectedError, AuthenticationError) as error:
-            batch.end(error)
-            # where something was done, the next call raises it
-            return Retry(0.0 if isinstance(error, AuthenticationError) else None, str(error))
-
-    async def _exchange(self, message: Message, batch: Batch) -> WriteOutcome:
-        config, client = self.config, self._client()
+    @override
+    async def exchange(self, message: Message, batch: Batch) -> WriteOutcome:
+        """Send the message."""
+        config = self.config
         body, kind = body_of(message.payload if config.body is None else config.body.evaluate(message))
         path = path_of(config.path.render(message), has_query=self._has_query).lstrip("/")
-        url = client.base_url if not path else f"{client.base_url}{'' if path.startswith('?') else '/'}{path}"
-        answer = await client.send(Request(config.method, url, self._headers(message, kind), body))
-        if answer.status == 403 and 403 not in config.ok_statuses:
-            self._forbidden = refusal(f"{config.method} {url.partition('?')[0]}", answer)
-            raise AuthenticationError(self._forbidden)
-        outcome = outcome_of(answer, config.ok_statuses, self.context.clock.now_ns())
-        if isinstance(outcome, Retry) and (answer.status in FOR_ALL or outcome.after_s is not None):
-            batch.lanes.halt()
-            return Retry(outcome.after_s, outcome.reason, down=True)
-        if isinstance(outcome, Ok):
-            return self._done(message, answer)
-        return Reject(client.hide(outcome.reason)) if isinstance(outcome, Reject) else outcome
+        request = Request(config.method, self.url_of(path), self._headers(message, kind), body)
+        answer = await self.client().send(request)
+        outcome = self.judged(request, answer, config.ok_statuses, batch)
+        return self._done(message, answer) if isinstance(outcome, Ok) else outcome
 
     def _done(self, message: Message, answer: Answer) -> Ok:
         return Ok(answer_message(message, answer) if "out" in self.context.wired_ports else None)
@@ -162,38 +112,9 @@ class HttpSend(Sink[SendConfig]):
             return ""
         return idempotency_key(self.context.flow, self.context.node, message.meta.id)
 
-    def _unanswered(self, message: Message, error: UnknownOutcomeError) -> WriteOutcome:
+    @override
+    def unanswered(self, message: Message, error: UnknownOutcomeError) -> WriteOutcome:
+        """Nobody knows whether it was done."""
         self._unanswered_ns = self.context.clock.now_ns()
         self.context.log.warning("no answer to %s: %s", self._key(message) or "a request without a key", error)
         return Unknown(self._key(message) or f"{self.config.method} without a key: {error}")
-
-    def _client(self) -> HttpClient:
-        connection = self.context.connection
-        if not isinstance(connection, HttpClient):
-            msg = f"{self.context.node} needs a connection of type http.client: name one in `connection`"
-            raise PermanentError(msg)
-        return connection
-
-
-class Batch:
-    """One call of `write`: its lanes, and what ended it early."""
-
-    def __init__(self, sink: HttpSend, messages: Sequence[Message]) -> None:
-        self.lanes = Lanes(messages, lambda message: sink.send_one(message, self))
-        self._ended: NodeError | None = None
-
-    def end(self, error: NodeError) -> None:
-        """Nothing more can be sent."""
-        self._ended = self._ended or error
-        self.lanes.halt()
-
-    def results(self) -> list[WriteOutcome] | None:
-        """Outcomes in the order of the batch. Raises what ended it if nothing at all was done."""
-        outcomes = self.lanes.outcomes
-        waiting = [outcome for outcome in outcomes if outcome is None or isinstance(outcome, Retry)]
-        if self._ended is not None and len(waiting) == len(outcomes):
-            raise self._ended
-        if all(isinstance(outcome, Ok) and outcome.answer is None for outcome in outcomes):
-            return None
-        behind = Retry(None, "waits for what comes before it", down=self.lanes.halted)
-        return [behind if outcome is None else outcome for outcome in outcomes]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
@@ -80,6 +81,15 @@ def path_of(text: str, *, has_query: bool) -> str:
 def url_part(value: Any) -> str:
     """One part of an address: everything but letters, digits, `-`, `_` and `~` is percent-encoded."""
     return quote(str(value), safe="").replace(".", "%2E") if str(value) in (".", "..") else quote(str(value), safe="")
+
+
+def as_text(name: str, value: Any) -> str:
+    """A value of a query. Raises `MessageError` for what has no text of its own."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float | Decimal):
+        return str(value)
+    raise MessageError(f"{name} in `query` must be text, a number or a truth value, not {value!r:.60}")
 
 
 def header_of(name: str, value: str) -> bytes:
