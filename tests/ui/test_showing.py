@@ -20,7 +20,7 @@ nodes:
   twice: {type: map, config: {set: {double: "payload.value * 2"}}}
   big: {type: filter, config: {where: "payload.double > 10"}}
   log: {type: discard}
-wires: [gen -> bad, bad -> end, gen -> twice, twice -> big, big -> log]
+wires: [gen -> bad, bad -> end, gen -> twice, twice -> big, big -> end, twice -> log, gen -> log]
 layout:
   nodes: {gen: [40, 40], bad: [320, 40], end: [600, 40], twice: [320, 144], big: [600, 144], log: [880, 144]}
 """
@@ -71,6 +71,34 @@ def test_a_failure_stands_free_and_leads_to_its_letters(editor: Canvas) -> None:
     page.wait_for_url("**/work?flow=shown&node=bad")
 
 
+def test_messages_stand_beside_each_other_in_and_out(editor: Canvas) -> None:
+    page = editor.page
+    page.get_by_test_id("flow-switch").click()
+    editor.node("twice").click()
+    values, heads = page.get_by_test_id("values"), page.get_by_test_id("value-table").locator("th")
+    expect(values.locator(".fe-value-text").first).to_contain_text("double", timeout=PATIENCE_MS)
+    page.get_by_test_id("values-table").click()
+    expect(heads).to_have_text(["Time", "Topic", "Quality", "double"])
+    page.get_by_test_id("values-in").click()
+    expect(heads).to_have_text(["Time", "Topic", "Quality", "tag", "value", "seq"])
+    expect(page.get_by_test_id("value-table").locator("tbody tr").first).to_contain_text("sim/tag0")
+    # a source is given nothing; its messages are shown as the last ones were
+    editor.node("gen").click()
+    expect(page.get_by_test_id("values-in")).to_have_count(0)
+    expect(heads.last).to_have_text("seq", timeout=PATIENCE_MS)
+    # a sink gives nothing on; behind several wires each message says which it came by
+    editor.node("log").click()
+    expect(page.get_by_test_id("values-out")).to_have_count(0)
+    expect(heads.nth(1)).to_have_text("From", timeout=PATIENCE_MS)
+    for source in ("gen", "twice"):
+        expect(values.get_by_role("cell", name=source, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_test_id("values-json").click()
+    values.locator("summary").first.click()
+    expect(values.locator(".fe-json").first).to_contain_text("{")
+    page.get_by_test_id("flow-switch").click()
+    expect(page.get_by_test_id("flow-state")).to_have_text(re.compile("Stopped"), timeout=PATIENCE_MS)
+
+
 def test_a_bare_number_is_told_and_its_message_offered(editor: Canvas) -> None:
     page = editor.page
     page.get_by_test_id("dock-sample").click()
@@ -94,8 +122,8 @@ def test_a_sample_marks_the_canvas_while_its_result_is_open(editor: Canvas) -> N
     page.get_by_test_id("sample-text").fill('[{"payload": {"value": 4}}, {"payload": {"value": 9}}]')
     page.get_by_test_id("sample-run").click()
     marks = {
-        "gen": "2 out", "bad": "2 in · 0 out · 2 dead", "end": "0 in", "twice": "2 in · 2 out", "big": "2 in · 1 out",
-        "log": "1 in",
+        "gen": "2 out", "bad": "2 in · 0 out · 2 dead", "end": "1 in", "twice": "2 in · 2 out", "big": "2 in · 1 out",
+        "log": "4 in",
     }  # fmt: skip
     for node_id, text in marks.items():
         expect(editor.node(node_id).get_by_test_id("node-sampled")).to_have_text(text, timeout=PATIENCE_MS)
