@@ -125,6 +125,7 @@ def _field(name: str, field: FieldInfo) -> dict[str, Any]:
         "advanced": bool(extra.get("advanced", False)),
         "widget": extra.get("widget", ""),
         "choices_from": extra.get("choices_from", ""),
+        "only_if": extra.get("only_if", []),
         "since": extra.get("since", ""),
         "secret": any(found in (SecretStr, SecretBytes) for found in members(field.annotation)),
         "example": _plain(field.examples[0]) if field.examples else None,
@@ -259,6 +260,8 @@ def _field_lines(field: dict[str, Any], indent: str) -> Iterator[str]:
         words.append("required")
     elif field["default"] not in (None, "", [], {}):
         words.append(f"default `{inline(field['default'])}`")
+    if field["only_if"]:
+        words.append(f"only with {_conditions(field['only_if'])}")
     if field["advanced"]:
         words.append("advanced")
     example = "" if field["example"] is None else f" Example: `{inline(field['example'])}`."
@@ -266,6 +269,18 @@ def _field_lines(field: dict[str, Any], indent: str) -> Iterator[str]:
     yield f"{indent}- `{field['name']}` ({', '.join(words)}){docs}{example}"
     for inner in field["fields"]:
         yield from _field_lines(inner, f"{indent}  ")
+
+
+def _conditions(any_of: Sequence[Mapping[str, Any]]) -> str:
+    """What must hold for a field to mean something: "`mode` upsert or `create_table`"."""
+    return " or ".join(" and ".join(_condition(name, wanted) for name, wanted in all_of.items()) for all_of in any_of)
+
+
+def _condition(name: str, wanted: Any) -> str:
+    if isinstance(wanted, bool):
+        return f"`{name}`" if wanted else f"no `{name}`"
+    values = wanted if isinstance(wanted, list | tuple) else [wanted]
+    return f"`{name}` {' or '.join(str(value) for value in values)}"
 
 
 def _ports(facts: dict[str, Any]) -> list[str]:

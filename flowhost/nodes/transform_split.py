@@ -23,7 +23,7 @@ class SplitConfig(sdk.Config):
     """The list; left out, the payload itself."""
     into: str = setting("", example="line")
     """Field that takes the item, beside what the payload holds otherwise; left empty, the item is the payload."""
-    drop: str = setting("", example="lines", advanced=True)
+    drop: str = setting("", example="lines", advanced=True, only_if={"into": True})
     """Field left out of every part, such as the list itself; only with `into`."""
     key: Expression | None = setting(None, example="payload.line.order", advanced=True)
     """Key of each part, worked out on the part; left out, the message's."""

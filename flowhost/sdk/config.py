@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr
@@ -10,6 +11,8 @@ from typing_extensions import override
 
 from flowhost.errors import ExpressionError
 from flowhost.expr import CompiledExpression, CompiledTemplate, compile_expression, compile_template
+
+OnlyIf = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 Secret = SecretStr
 """A password or key: never printed, logged, exported or sent to a browser."""
@@ -37,6 +40,7 @@ def setting(
     example: Any = None,
     widget: str = "",
     choices_from: str = "",
+    only_if: OnlyIf = (),
     since: str = "",
     **constraints: Any,
 ) -> Any:
@@ -50,6 +54,9 @@ def setting(
         example: shown in form and docs.
         widget: hint to the form, e.g. `code`, `topic`; `label` is what a row in a list of objects is called by.
         choices_from: list the connection can show of its target, handed to its `browse` as `what`; see `Browse`.
+        only_if: what fields beside it must be for this one to mean something, e.g. `{"mode": "upsert"}`; forms leave it
+            out meanwhile. A list is one of its values, `True` anything switched on or filled in, `False` nothing. All
+            of a mapping must hold; of several mappings any one.
         since: version that brought the field.
         **constraints: `ge`, `le`, `min_length`, `pattern`, `alias` and so on, as in pydantic.
     """
@@ -58,6 +65,7 @@ def setting(
         "advanced": advanced,
         "widget": widget,
         "choices_from": choices_from,
+        "only_if": [dict(only_if)] if isinstance(only_if, Mapping) else [dict(all_of) for all_of in only_if],
         "since": since,
     }
     extra: dict[str, Any] = {name: value for name, value in facts.items() if value}

@@ -280,3 +280,29 @@ def test_failing_nodes_are_counted_and_shown(watched: Any) -> None:
     expect(trouble).to_have_text(re.compile("1 node in trouble"), timeout=PATIENCE_MS)
     trouble.click()
     expect(canvas.node("filter")).to_have_class(re.compile("fe-selected"))
+
+
+def test_fields_that_mean_nothing_are_left_out_unless_they_hold_a_value(watched: Any) -> None:
+    canvas = begin(watched, "Dependent")
+    page = canvas.page
+    canvas.drop("sql.write", 300, 150)
+    mode = page.locator("#fe-config-mode")
+    expect(mode).to_be_visible()
+    expect(canvas.field("keys")).to_have_count(0)
+    mode.select_option('"upsert"')
+    canvas.fill("keys", "id")
+    expect(canvas.field("keys").locator("input").first).to_have_value("id")
+    expect(canvas.field("keys").locator(".fe-idle")).to_have_count(0)
+    # what was typed is neither lost nor hidden when it stops to count
+    mode.select_option("")
+    expect(canvas.field("keys").locator(".fe-idle")).to_have_text("Has no effect as the other fields are set.")
+    canvas.field("keys").get_by_role("button", name="Remove").first.click()
+    expect(canvas.field("keys")).to_have_count(0)
+    # the same within rows of a list
+    canvas.drop("modbus.poll", 300, 300)
+    canvas.field("tags").get_by_role("button", name=re.compile("Add")).first.click()
+    expect(page.locator("#fe-config-tags-0-type")).to_be_visible()
+    expect(page.locator("#fe-config-tags-0-length")).to_have_count(0)
+    page.locator("#fe-config-tags-0-type").select_option('"string"')
+    expect(page.locator("#fe-config-tags-0-length")).to_be_visible()
+    expect(page.locator("#fe-config-tags-0-scale")).to_have_count(0)

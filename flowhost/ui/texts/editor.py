@@ -166,6 +166,7 @@ WORDS: dict[str, str] = {
     "outbox_help": "What cannot be delivered now waits on disk and survives a power cut. On unless you switch it off.",
     "disabled_help": "Block: messages end here, counted. Pass: they go through unchanged.",
     "guarantees": "What arrives here",
+    "field_idle": "Has no effect as the other fields are set.",
     "values": "Last messages",
     "values_side": "Which messages",
     "values_in": "In",

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
@@ -93,6 +94,43 @@ def test_facts_of_fields() -> None:
         True, "code", "browse", "0.2",
     )  # fmt: skip
     assert fields["first"]["default"] == {"name": "a", "scale": 1.0}
+
+
+class Conditional(Config):
+    mode: Literal["insert", "upsert"] = setting("insert")
+    create: bool = setting(False)
+    keys: list[str] = setting(default_factory=list, only_if=[{"mode": "upsert"}, {"create": True}])
+    note: str = setting("", only_if={"mode": ["insert", "upsert"], "create": False})
+
+
+def test_what_a_field_needs_to_mean_something_is_told_to_forms_schema_and_readers() -> None:
+    fields = {field["name"]: field for field in describe_fields(Conditional)}
+    assert fields["mode"]["only_if"] == []
+    assert fields["keys"]["only_if"] == [{"mode": "upsert"}, {"create": True}]
+    assert fields["note"]["only_if"] == [{"mode": ["insert", "upsert"], "create": False}]
+    assert Conditional.model_json_schema()["properties"]["keys"]["only_if"] == fields["keys"]["only_if"]
+    page = describe_markdown(load_catalog().nodes["sql.write"])
+    assert "- `keys` (list of text, only with `mode` upsert or `create_table`): Columns" in page
+
+
+def conditions(facts: list[dict[str, Any]]) -> Iterator[tuple[dict[str, dict[str, Any]], str, Any]]:
+    beside = {fact["name"]: fact for fact in facts}
+    for fact in facts:
+        yield from conditions(fact["fields"])
+        for all_of in fact["only_if"]:
+            yield from ((beside, name, wanted) for name, wanted in all_of.items())
+
+
+def test_conditions_of_all_types_speak_of_fields_and_values_there_are() -> None:
+    catalog = load_catalog()
+    told = [found for kind in (*catalog.nodes.values(), *catalog.connections.values())
+            for found in conditions(describe_fields(kind.Config))]  # fmt: skip
+    assert len(told) > 20
+    for beside, name, wanted in told:
+        assert name in beside
+        if not isinstance(wanted, bool):
+            for value in [wanted] if isinstance(wanted, str | int) else wanted:
+                assert repr(value) in beside[name]["type"].split(" or "), f"{name} is never {value}"
 
 
 @pytest.mark.parametrize(

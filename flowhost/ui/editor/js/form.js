@@ -1,4 +1,5 @@
 // Fields made from a node type's own declaration. Each commits when it is left, or at once where it is a choice.
+import { shownFields } from "./applies.js";
 import { el, icon, iconButton } from "./dom.js";
 import { codeOf, kindOf, parseValue, shownValue } from "./fieldkinds.js";
 import { objects, pairs, rows } from "./formlists.js";
@@ -41,6 +42,7 @@ export function field(fact, context) {
   const whole = !["nested", "optional"].includes(kind.shape) && !(kind.shape === "objects" && !hasPlain(context.value));
   const found = context.problemsAt(placeOf(path), whole);
   const problems = found.map((one) => el("div", `fe-problem fe-problem-${one.severity}`, { role: "alert" }, icon(one.severity === "error" ? "error_outline" : "warning_amber"), one.message));
+  if (fact.idle) problems.push(el("div", "fe-help fe-idle", {}, words.field_idle));
   const help = fact.docs ? el("div", "fe-help", { id: `${id}-help` }, ...prose(fact.docs, context.titles)) : null;
   const wrong = found.some((one) => one.severity === "error");
   const root = el("div", `fe-field${wrong ? " fe-wrong" : ""}${found.length ? " fe-told" : ""}`, { "data-testid": "field", "data-field": key }, head, input, ...problems, help);
@@ -137,13 +139,18 @@ function optional(kind, fact, context) {
     const after = edited(inner, at.slice(path.length), changed);
     set(path, Object.keys(after).length ? after : fact.default ? undefined : true);
   };
-  const rest = on ? fact.fields.map((one) => field(one, { ...context, path: [...path, one.name], value: inner[one.name], set: change })) : [];
+  const rest = on ? fieldsWithin(fact, inner, context).map((one) => field(one, { ...context, path: [...path, one.name], value: inner[one.name], set: change })) : [];
   return el("div", "", {}, el("div", "fe-flag", {}, input, label, stateOf(on, context.value, words)), rest.length ? el("div", "fe-nested", {}, ...rest) : null);
 }
 
 function nested(kind, fact, context) {
   const value = context.value ?? {};
-  return el("div", "fe-nested", { id: context.id }, ...fact.fields.map((inner) => field(inner, { ...context, path: [...context.path, inner.name], value: value[inner.name] })));
+  return el("div", "fe-nested", { id: context.id }, ...fieldsWithin(fact, value, context).map((inner) => field(inner, { ...context, path: [...context.path, inner.name], value: value[inner.name] })));
+}
+
+/** The fields of an object that mean something as it is filled in. */
+export function fieldsWithin(fact, value, { path, problemsAt }, at = path) {
+  return shownFields(fact.fields, value, (name) => problemsAt(placeOf([...at, name]), true).length > 0);
 }
 
 function code(kind, fact, context) {

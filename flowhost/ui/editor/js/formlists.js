@@ -1,7 +1,7 @@
 // Fields that hold several values: lists, named values, lists of objects.
 import { el, icon, iconButton } from "./dom.js";
 import { parseValue, shownValue } from "./fieldkinds.js";
-import { commitOn, edited, field, inputOf, line, picker, titleOf } from "./form.js";
+import { commitOn, edited, field, fieldsWithin, inputOf, line, picker, titleOf } from "./form.js";
 import { placeOf } from "./problems.js";
 import { unreadNote } from "./unreadnote.js";
 
@@ -121,7 +121,7 @@ export function objects(kind, fact, context) {
     const change = (at, changed) => set(path, list.with(index, plain ? changed : edited(item, at.slice(path.length + 1), changed)));
     const body = plain
       ? [line({ shape: "line" }, { ...inner, name: fact.name, title: titleOf(fact) }, { ...context, id: null, value: item, path: [...path, String(index)], set: change })]
-      : fact.fields.map((one) => field(one, { ...context, path: [...path, String(index), one.name], value: item[one.name], set: change }));
+      : fieldsWithin(fact, item, context, [...path, String(index)]).map((one) => field(one, { ...context, path: [...path, String(index), one.name], value: item[one.name], set: change }));
     const wrong = context.problemsAt(placeOf([...path, String(index)]), true).length > 0;
     const called = plain ? { text: String(item ?? ""), tail: true } : summaryOf(item, fact.fields);
     const title = called.text || String(index + 1);

@@ -1,4 +1,5 @@
 // The panel at the right: the form of the open node with its problems, values and help; else the flow itself.
+import { shownFields } from "./applies.js";
 import { el, icon, iconButton, write } from "./dom.js";
 import { short } from "./numbers.js";
 import { field } from "./form.js";
@@ -111,7 +112,8 @@ export class Inspector {
     const made = [name];
     if (type?.connection) made.push(linkField(editor, node, id, type.connection, context));
     const config = node.config ?? {};
-    const facts = type?.fields ?? [];
+    const told = (name) => problemsAt(`config.${name}`).length > 0;
+    const facts = shownFields(type?.fields ?? [], config, told);
     made.push(...facts.filter((fact) => !fact.advanced).map((fact) => of(fact, ["config", fact.name], config[fact.name])));
     if (!type) made.push(of({ name: "config", type: "object", docs: "", fields: [], unit: "" }, ["config"], node.config));
     const advanced = facts.filter((fact) => fact.advanced);

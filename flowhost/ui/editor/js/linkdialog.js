@@ -1,4 +1,5 @@
 // A connection's dialog: its form made from its type, a Test button with the answer in words, and who uses it.
+import { shownFields } from "./applies.js";
 import { el, icon, iconButton } from "./dom.js";
 import { field } from "./form.js";
 import { inWords, once } from "./linkwords.js";
@@ -159,7 +160,7 @@ export class LinkDialog {
     };
     const titles = titlesOf(kind?.fields);
     const of = (fact) => field(fact, { path: ["config", fact.name], value: link.config[fact.name], set, problemsAt, words, mayEdit, secrets: this.secrets, unread: this.unread, owner: () => link.name || link.type.split(".")[0], titles });
-    const facts = kind?.fields ?? [];
+    const facts = shownFields(kind?.fields ?? [], link.config, (name) => problemsAt(`config.${name}`).length > 0);
     made.push(...facts.filter((fact) => !fact.advanced).map(of));
     const advanced = facts.filter((fact) => fact.advanced);
     const changed = advanced.some((fact) => fact.name in link.config || problemsAt(`config.${fact.name}`).length);

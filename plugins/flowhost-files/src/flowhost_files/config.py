@@ -29,9 +29,11 @@ class WriteConfig(Config):
     """`json`: one document; `jsonl`: JSON, one line; `csv`; `text` and `bytes`: as they are."""
     content: Expression | None = setting(None, advanced=True, example="payload.report")
     """What is written; left out, the whole payload."""
-    columns: dict[Column, Expression] | None = setting(None, example={"tag": "topic", "value": "payload.value"})
+    columns: dict[Column, Expression] | None = setting(
+        None, only_if={"format": "csv"}, example={"tag": "topic", "value": "payload.value"}
+    )
     """Columns of a csv file and their values; left out, the fields of the object that is written."""
-    delimiter: Literal[",", ";", "\t"] = setting(",", advanced=True)
+    delimiter: Literal[",", ";", "\t"] = setting(",", advanced=True, only_if={"format": "csv"})
     """What stands between the values of a csv file."""
 
     @model_validator(mode="after")

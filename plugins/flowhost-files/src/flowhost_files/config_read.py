@@ -46,7 +46,7 @@ class Column(Config):
     """What the text of a csv file is read as: nothing that only looks like a number becomes one by itself. An empty
     cell is null, of type `text` it is empty text. Cells of a sheet have types of their own; a wrong one is refused."""
 
-    format: str = setting("", advanced=True, example="%d.%m.%Y %H:%M:%S")
+    format: str = setting("", advanced=True, only_if={"type": "time"}, example="%d.%m.%Y %H:%M:%S")
     """Of type `time`: how it is written, in strptime's signs; left empty, as ISO 8601."""
 
     @property
@@ -78,26 +78,26 @@ class ReadConfig(Config):
     settle_ms: int = setting(2000, ge=0, le=3_600_000, unit="ms")
     """A file is read once its size and time have not changed for so long: before, somebody may still write it."""
 
-    columns: tuple[Column, ...] = setting(())
+    columns: tuple[Column, ...] = setting((), only_if={"format": ROWS})
     """Of csv and excel: which columns are read, what they are called here and what they hold. Left out, every column
     is a field."""
-    header: bool = setting(True)
+    header: bool = setting(True, only_if={"format": ROWS})
     """Of csv and excel: whether the first row names the columns."""
-    skip: int = setting(0, ge=0, le=10_000, advanced=True, unit="rows")
+    skip: int = setting(0, ge=0, le=10_000, advanced=True, unit="rows", only_if={"format": (*ROWS, "lines")})
     """Of csv, excel and lines: how many rows stand before the header or the data."""
-    delimiter: Literal[",", ";", "\t", "|"] = setting(",")
+    delimiter: Literal[",", ";", "\t", "|"] = setting(",", only_if={"format": "csv"})
     """What stands between the values of a csv file."""
-    encoding: str = setting("utf-8", example="cp1252")
+    encoding: str = setting("utf-8", only_if={"format": WRITTEN}, example="cp1252")
     """Code page of text, such as `utf-8`, `cp1252`, `latin-1` or `utf-16`."""
-    decimal: Literal[".", ","] = setting(".")
+    decimal: Literal[".", ","] = setting(".", only_if={"format": "csv"})
     """What stands before the decimals of numbers in a csv file."""
-    thousands: Literal["", ".", ",", " ", "'"] = setting("", advanced=True)
+    thousands: Literal["", ".", ",", " ", "'"] = setting("", advanced=True, only_if={"format": "csv"})
     """What may stand between groups of three digits in a csv file."""
     zone: str = setting("", example="Europe/Berlin")
     """Time zone of times that name none; left empty, such a time is refused."""
-    sheet: str = setting("", advanced=True)
+    sheet: str = setting("", advanced=True, only_if={"format": "excel"})
     """Of excel: name of the sheet; left empty, the first one."""
-    records: str = setting("", example="Orders/Order")
+    records: str = setting("", only_if={"format": DOCUMENTS}, example="Orders/Order")
     """Of xml and json: where the records are, as names from the outside in; left empty, the document is one message."""
     max_mb: int = setting(64, ge=1, le=1024, advanced=True, unit="MB")
     """A file that has to be held in memory as a whole may be this large."""
@@ -109,7 +109,7 @@ class ReadConfig(Config):
     topic: str = setting("")
     """Topic of the messages; left empty, the file's path below the data folder."""
 
-    done_folder: Folder = setting("done", advanced=True)
+    done_folder: Folder = setting("done", advanced=True, only_if={"done": "move"})
     """Folder for files that were delivered."""
     error_folder: Folder = setting("error", advanced=True)
     """Folder for files that cannot be read to their end, each with its reason in a text file beside it."""

@@ -28,21 +28,21 @@ class ClientConfig(Config):
     auth: Literal["none", "basic", "bearer", "oauth2"] = setting("none")
     """How we say who we are: `basic` with username and password, `bearer` with a token, `oauth2` with a token that a
     token service gives us for `client_id` and `client_secret` (RFC 6749, 4.4)."""
-    username: str = setting("")
+    username: str = setting("", only_if={"auth": "basic"})
     """User name for `basic`."""
-    password: Secret | None = setting(None)
+    password: Secret | None = setting(None, only_if={"auth": "basic"})
     """Password for `basic`, as a reference such as `{secret: mes_password}`."""
-    token: Secret | None = setting(None)
+    token: Secret | None = setting(None, only_if={"auth": "bearer"})
     """Token for `bearer`, as a reference such as `{secret: mes_token}`."""
-    token_url: str = setting("", example="https://login.plant.example/oauth2/token")
+    token_url: str = setting("", only_if={"auth": "oauth2"}, example="https://login.plant.example/oauth2/token")
     """Of `oauth2`: where tokens are given out."""
-    client_id: str = setting("")
+    client_id: str = setting("", only_if={"auth": "oauth2"})
     """Of `oauth2`: who we are to the token service."""
-    client_secret: Secret | None = setting(None)
+    client_secret: Secret | None = setting(None, only_if={"auth": "oauth2"})
     """Of `oauth2`: as a reference such as `{secret: mes_client}`."""
-    scope: str = setting("", example="orders.write")
+    scope: str = setting("", only_if={"auth": "oauth2"}, example="orders.write")
     """Of `oauth2`: what the token is to allow, where the token service wants to know."""
-    client_auth: Literal["basic", "body"] = setting("basic", advanced=True)
+    client_auth: Literal["basic", "body"] = setting("basic", advanced=True, only_if={"auth": "oauth2"})
     """Of `oauth2`: whether id and secret go in the header Authorization or in the body (RFC 6749, 2.3.1)."""
     headers: dict[str, str] = setting(default_factory=dict, repr=False, example={"X-Plant": "1"})
     """Sent with every request. A key of the service stands here as `{secret: name}`."""

@@ -11,6 +11,9 @@ from flowhost_modbus.values import WIDTHS, ByteOrder, TagType
 
 Table = Literal["coil", "discrete", "input", "holding"]
 BIT_TABLES = ("coil", "discrete")
+REGISTER_TABLES = ["input", "holding"]
+NUMBERS = {"table": REGISTER_TABLES, "type": [name for name in WIDTHS if name not in ("bit", "string")]}
+"""What can be scaled."""
 
 Framing = Literal["tcp", "rtu", "rtu_over_tcp"]
 BITS_PER_CHARACTER = 11
@@ -103,22 +106,22 @@ class Tag(Config):
     address: int = setting(ge=0, lt=ADDRESS_SPACE, example=100)
     """Protocol address, counted from zero. What a manual calls 40101 or 4x0101 is table `holding`, address 100."""
 
-    type: TagType = setting("uint16")
+    type: TagType = setting("uint16", only_if={"table": REGISTER_TABLES})
     """How the bits are read; in tables `coil` and `discrete` it is always `bit`."""
 
-    bit: int = setting(0, ge=0, le=15, advanced=True)
+    bit: int = setting(0, ge=0, le=15, advanced=True, only_if={"type": "bit", "table": REGISTER_TABLES})
     """Of type `bit` in a register: which one, 0 is the lowest."""
 
-    length: int = setting(0, ge=0, le=250, advanced=True, unit="characters")
+    length: int = setting(0, ge=0, le=250, advanced=True, unit="characters", only_if={"type": "string"})
     """Of type `string`: characters, two per register."""
 
-    order: ByteOrder = setting("ABCD")
+    order: ByteOrder = setting("ABCD", only_if={"table": REGISTER_TABLES})
     """Order in which the bytes arrive; A is the most significant. `CDAB`: words swapped, `BADC`: bytes swapped."""
 
-    scale: float = setting(1.0)
+    scale: float = setting(1.0, only_if=NUMBERS)
     """Factor from the raw value to the unit."""
 
-    offset: float = setting(0.0)
+    offset: float = setting(0.0, only_if=NUMBERS)
     """Added after scaling."""
 
     unit: str = setting("")

@@ -106,7 +106,7 @@ class SubscribeConfig(Config):
     """Source time: ISO text with zone, or seconds or milliseconds since 1970. Without it, the time of receipt."""
     max_payload_bytes: int = setting(1_048_576, ge=1, unit="By", advanced=True)
     """Larger payloads leave by `error`."""
-    session_expiry_s: int = setting(86_400, ge=0, le=4_294_967_295, unit="s", advanced=True)
+    session_expiry_s: int = setting(86_400, ge=0, le=4_294_967_295, unit="s", advanced=True, only_if={"qos": [1, 2]})
     """How long the broker keeps our unconfirmed messages while we are away (MQTT 5, QoS 1). 3.1.1 has its own rule."""
     backlog: int = setting(2_000, ge=1, unit="messages", advanced=True)
     """Received messages that may wait for the flow; beyond that nothing more is read from the broker."""

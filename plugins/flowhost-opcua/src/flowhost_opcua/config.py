@@ -22,11 +22,11 @@ class ClientConfig(Config):
     security: Security = setting()
     """`sign_and_encrypt` wherever the server can; `none` has to be written out: anyone on the network can then read and
     change the values."""
-    policy: Policy | None = setting(None, advanced=True)
+    policy: Policy | None = setting(None, advanced=True, only_if={"security": ["sign", "sign_and_encrypt"]})
     """Algorithms; Basic256Sha256 if left out. The older ones built on SHA-1 are refused."""
     username: str = setting("")
     """Empty: anonymous."""
-    password: Secret = setting(Secret(""))
+    password: Secret = setting(Secret(""), only_if={"username": True})
     """As a reference: {secret: plc_password}."""
     pki_dir: str = setting("pki", advanced=True)
     """Folder for our own certificate (`own`), trusted server certificates (`trusted`) and refused ones (`rejected`)."""

@@ -59,7 +59,9 @@ class WriteConfig(Config):
     mode: Literal["insert", "upsert"] = setting("insert")
     """`insert` adds a row per message; `upsert` updates the row with the same keys, or adds it."""
 
-    keys: tuple[Name, ...] = setting(default_factory=tuple, choices_from="columns")
+    keys: tuple[Name, ...] = setting(
+        default_factory=tuple, choices_from="columns", only_if=[{"mode": "upsert"}, {"create_table": True}]
+    )
     """Columns that identify a row: needed by `upsert`, primary key of a table made by `create_table`."""
 
     columns: dict[Name, Expression] | None = setting(
@@ -74,7 +76,7 @@ class WriteConfig(Config):
     """Write each message's id into table `flowhost_inbox` together with its row, so that a message that is sent again
     after a crash or a lost answer counts once. Off for plain telemetry, where a doubled row does no harm."""
 
-    inbox_days: float = setting(30.0, ge=1, le=3660, unit="d", advanced=True)
+    inbox_days: float = setting(30.0, ge=1, le=3660, unit="d", advanced=True, only_if={"inbox": True})
     """How long ids are remembered; longer than anything may wait before it is sent again."""
 
     @model_validator(mode="after")
