@@ -79,7 +79,7 @@ def keys(page: Page) -> None:
 
 def versions(page: Page) -> None:
     page.get_by_test_id("history-open").click()
-    expect(page.get_by_test_id("history")).to_be_visible()
+    expect(page.get_by_test_id("versions")).to_be_visible()
 
 
 def letter(page: Page) -> None:

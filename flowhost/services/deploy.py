@@ -37,6 +37,7 @@ class RollBackPlan:
         running: it runs now.
         orphans: messages by the node they wait before or are held by, which would become dead letters; such a roll-back
             has to be confirmed.
+        drain_s: how long stopping the flow waits at most for what is on its way, seconds.
     """
 
     revision: int
@@ -45,6 +46,7 @@ class RollBackPlan:
     restarts: bool
     running: bool
     orphans: Mapping[str, int] = field(default_factory=dict)
+    drain_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

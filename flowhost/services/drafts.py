@@ -9,23 +9,33 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flowhost.errors import ConfigError, ConflictError, FlowFileError, NotFoundError
-from flowhost.graph.diff import Change, diff, restarts
+from flowhost.graph.diff import diff, restarts
 from flowhost.graph.guarantee import PathGuarantee
 from flowhost.graph.jsonform import from_json, same, to_json
 from flowhost.graph.legal import check_legal
 from flowhost.graph.library import NodeLibrary
 from flowhost.graph.lint import examine
 from flowhost.graph.ops import Op, OpError, apply, read_ops, write_ops
+from flowhost.graph.steps import steps
 from flowhost.services.access import Principal, demand
+from flowhost.services.draft_views import (
+    DeployPlan,
+    DraftChecked,
+    DraftDeployed,
+    DraftEdited,
+    DraftNews,
+    DraftView,
+    Listener,
+    RevisionView,
+)
 from flowhost.services.flows import FlowService
 from flowhost.services.shared_connections import SharedConnections
 from flowhost.services.views import ProblemView
-from flowhost.store import DraftRecord, DraftStore, FlowStore, RevisionRecord
+from flowhost.store import BatchRecord, DraftRecord, DraftStore, FlowStore, RevisionRecord, WayBack
 
 log = logging.getLogger(__name__)
 
@@ -33,106 +43,6 @@ MAX_BYTES = 5 * 1024 * 1024
 """A draft larger than this is refused: no flow of people's making comes near it."""
 CHECK_AFTER_S = 0.15
 """Edits that follow each other this closely are checked together."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DraftView:
-    """A draft as those who edit it see it.
-
-    Attributes:
-        rev: counts its batches of edits.
-        base: number of the revision it began from.
-        deployed: number of the revision that is deployed now.
-        changed: it differs from the deployed revision.
-        problems: what lint says of it.
-        guarantees: what each path promises; empty where there are errors.
-        ports: outputs of each node besides `error`, as its config says.
-    """
-
-    flow_id: str
-    rev: int
-    base: int
-    deployed: int
-    document: dict[str, Any]
-    changed: bool
-    problems: tuple[ProblemView, ...]
-    guarantees: tuple[PathGuarantee, ...] = ()
-    ports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DraftEdited:
-    """Somebody edited the draft; without `ops` it was replaced as a whole."""
-
-    rev: int
-    batch: str
-    ops: list[dict[str, Any]]
-    by: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class DraftChecked:
-    """Lint has looked at the draft again."""
-
-    rev: int
-    problems: tuple[ProblemView, ...]
-    guarantees: tuple[PathGuarantee, ...] = ()
-    ports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DraftDeployed:
-    """A draft became the deployed revision."""
-
-    rev: int
-    revision: int
-    by: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class RevisionView:
-    """A saved version of a flow.
-
-    Attributes:
-        changes: what differs from the version before; empty for the first.
-        note: what its author said about it.
-    """
-
-    number: int
-    author: str
-    note: str
-    created_at: datetime
-    changes: tuple[Change, ...]
-
-
-DraftNews = DraftEdited | DraftChecked | DraftDeployed
-Listener = Callable[[DraftNews], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeployPlan:
-    """What a deployment would do.
-
-    Attributes:
-        changes: differences from the deployed revision.
-        problems: what lint says; with an error among them it is refused.
-        moved: things stand elsewhere on the canvas, or something else nobody has to look at differs.
-        restarts: a running flow starts anew.
-        running: it runs now.
-        orphans: messages by the node they wait before that would become dead letters; such a deployment has to be
-            confirmed.
-        empty: the deployed revision has no nodes.
-    """
-
-    rev: int
-    deployed: int
-    changes: tuple[Change, ...]
-    problems: tuple[ProblemView, ...]
-    restarts: bool
-    running: bool
-    moved: bool = False
-    orphans: Mapping[str, int] = field(default_factory=dict)
-    empty: bool = False
 
 
 @dataclass
@@ -185,10 +95,12 @@ class DraftService:
         await self._checked(session)
         deployed = await self._deployed(flow_id)
         record = session.record
+        newest = await self._drafts.newest(flow_id)
+        put = newest if newest is not None and newest.rev == record.rev and newest.way_back else None
         return DraftView(
             flow_id=flow_id, rev=record.rev, base=record.base, deployed=deployed.number, document=record.document,
             changed=_differs(record.document, deployed.document), problems=session.problems,
-            guarantees=session.guarantees, ports=session.ports,
+            guarantees=session.guarantees, ports=session.ports, last_put=None if put is None else _edited(put),
         )  # fmt: skip
 
     async def edit(self, principal: Principal, flow_id: str, batch: str, ops: Any) -> int:
@@ -221,32 +133,63 @@ class DraftService:
         self._check_soon(session)
         return session.record.rev
 
-    async def replace(self, principal: Principal, flow_id: str, document: Mapping[str, Any], rev: int) -> int:
-        """Put another document in the draft's place, as the YAML view and imports do.
+    async def restore(self, principal: Principal, flow_id: str, number: int, rev: int, tab: str = "") -> int:
+        """Make an older revision the draft, as one step that can be undone.
+
+        Args:
+            principal: the caller.
+            flow_id: the flow.
+            number: of the revision.
+            rev: number of the draft the caller saw.
+            tab: that asks for it.
 
         Raises:
+            NotFoundError: no such flow, or no such revision of it.
             ConflictError: the draft is no longer number `rev`.
-            FlowFileError: the document has not the shape of a flow, or another flow's id.
+            OpError: the revision is no sound draft, such as one with wires in a circle.
         """
         demand(principal, "flow.edit")
-        from_json(document)
-        if document["id"] != flow_id:
-            raise FlowFileError(f"this is the flow {document['id']!r}: a flow's id stays what it is", "id")
-        return await self._replace(principal, flow_id, dict(document), rev, None)
+        revision = await self._revision(flow_id, number)
+        return await self._put(principal, flow_id, revision.document, WayBack(ops=[], put=number), rev, tab)
 
-    async def restore(self, principal: Principal, flow_id: str, number: int, rev: int) -> int:
-        """Make an older revision the draft. Raises `NotFoundError`, or `ConflictError` as `replace` does."""
-        demand(principal, "flow.edit")
-        revision = await self._store.revision(flow_id, number)
-        if revision is None:
-            raise NotFoundError(f"flow {flow_id}: there is no revision {number}")
-        return await self._replace(principal, flow_id, revision.document, rev, number)
-
-    async def discard(self, principal: Principal, flow_id: str, rev: int) -> int:
-        """Give the edits up: the draft is the deployed revision again. Raises `ConflictError` as `replace` does."""
+    async def discard(self, principal: Principal, flow_id: str, rev: int, tab: str = "") -> int:
+        """Give the edits up: the draft is the deployed revision again. Raises as `restore` does."""
         demand(principal, "flow.edit")
         deployed = await self._deployed(flow_id)
-        return await self._replace(principal, flow_id, deployed.document, rev, deployed.number)
+        back = WayBack(ops=[], put=deployed.number, given_up=True)
+        return await self._put(principal, flow_id, deployed.document, back, rev, tab)
+
+    async def roll_back(
+        self, principal: Principal, flow_id: str, number: int, *, canvas: bool, confirm: bool = False, tab: str = ""
+    ) -> None:
+        """Make a kept revision the deployed one again; a running flow goes on with it.
+
+        Args:
+            principal: the caller.
+            flow_id: the flow.
+            number: of the revision.
+            canvas: it becomes the draft, too, as one step that can be undone.
+            confirm: as in `deploy`.
+            tab: that asks for it.
+
+        Raises:
+            NotFoundError: no such flow, or no such revision of it.
+            OpError: it cannot become the draft, see `restore`; nothing was changed.
+            ConfigError: the flow is running and that revision could not; the present one goes on.
+            ConfirmationError: as `deploy`.
+        """
+        demand(principal, "flow.edit")
+        revision = await self._revision(flow_id, number)
+        session = await self._session(flow_id)
+        async with session.lock:
+            if canvas:
+                _steps(session.record.document, revision.document)
+            await self._flows.roll_back(principal, flow_id, number, confirm=confirm)
+            if canvas:
+                await self._take_on(session, principal, revision.document, WayBack(ops=[], put=number), tab)
+            changed = _differs(session.record.document, revision.document)
+            session.tell(DraftDeployed(rev=session.record.rev, revision=number, by=principal.name, changed=changed))
+        self._check_soon(session)
 
     async def since(self, principal: Principal, flow_id: str, rev: int) -> list[DraftEdited] | None:
         """Edits after a number, for one who was away; None where the whole draft has to be taken again."""
@@ -254,7 +197,7 @@ class DraftService:
         found = await self._drafts.since(flow_id, rev)
         if found is None:
             return None
-        return [DraftEdited(rev=one.rev, batch=one.batch, ops=one.ops, by=one.author) for one in found]
+        return [_edited(one) for one in found]
 
     async def plan(self, principal: Principal, flow_id: str) -> DeployPlan:
         """What a deployment of the draft would do."""
@@ -267,6 +210,7 @@ class DraftService:
             rev=session.record.rev, deployed=deployed.number, changes=tuple(changes), problems=session.problems,
             restarts=restarts(changes), running=self._flows.is_running(flow_id), orphans=await self._orphans(session),
             moved=_differs(session.record.document, deployed.document), empty=not deployed.document.get("nodes"),
+            drain_s=self._flows.drain_s,
         )  # fmt: skip
 
     async def deploy(
@@ -304,7 +248,8 @@ class DraftService:
         """All versions of a flow, newest first."""
         demand(principal, "flow.read")
         kept = await self._store.revisions(flow_id)
-        return [_revision_view(one, before) for one, before in zip(kept, [*kept[1:], None], strict=True)]
+        deployed = await self._deployed(flow_id)
+        return [_revision_view(one, before, deployed) for one, before in zip(kept, [*kept[1:], None], strict=True)]
 
     async def listen(self, principal: Principal, flow_id: str, listener: Listener) -> Callable[[], None]:
         """Hear of every edit from now on; called on the loop, must not block. The result ends it."""
@@ -378,18 +323,39 @@ class DraftService:
             raise OpError(f"the flow would be larger than {MAX_BYTES // 1024 // 1024} MB")
         return document
 
-    async def _replace(
-        self, principal: Principal, flow_id: str, document: dict[str, Any], rev: int, base: int | None
+    async def _put(
+        self, principal: Principal, flow_id: str, document: Mapping[str, Any], back: WayBack, rev: int, tab: str = ""
     ) -> int:
         session = await self._session(flow_id)
         async with session.lock:
             _same_rev(session.record, rev)
-            batch = secrets.token_hex(8)
-            based_on = session.record.base if base is None else base
-            session.record = await self._drafts.replace(session.record, batch, document, principal.name, based_on)
-            session.tell(DraftEdited(rev=session.record.rev, batch=batch, ops=[], by=principal.name))
+            await self._take_on(session, principal, document, back, tab)
         self._check_soon(session)
         return session.record.rev
+
+    async def _take_on(
+        self, session: _Session, principal: Principal, document: Mapping[str, Any], back: WayBack, tab: str
+    ) -> None:
+        """Make the draft another document, with edits like all others; the caller holds the session's lock."""
+        before = session.record
+        after, ops, inverse = _steps(before.document, document)
+        base = back.put or before.base
+        if not ops:
+            await self._drafts.rebase(before.flow_id, base)
+            session.record = await self._drafts.open(before.flow_id)
+            return
+        batch, written = secrets.token_hex(8), write_ops(ops)
+        back = replace(back, ops=write_ops(inverse))
+        session.record = await self._drafts.append(before, batch, written, after, principal.name, base, back)
+        session.tell(
+            DraftEdited(rev=session.record.rev, batch=batch, ops=written, by=principal.name, way_back=back, tab=tab)
+        )
+
+    async def _revision(self, flow_id: str, number: int) -> RevisionRecord:
+        revision = await self._store.revision(flow_id, number)
+        if revision is None:
+            raise NotFoundError(f"flow {flow_id}: there is no revision {number}")
+        return revision
 
     async def _session(self, flow_id: str) -> _Session:
         session = self._sessions.get(flow_id)
@@ -468,9 +434,23 @@ def _differs(draft: Mapping[str, Any], deployed: Mapping[str, Any]) -> bool:
         return True
 
 
-def _revision_view(one: RevisionRecord, before: RevisionRecord | None) -> RevisionView:
+def _revision_view(one: RevisionRecord, before: RevisionRecord | None, deployed: RevisionRecord) -> RevisionView:
     changes = () if before is None else tuple(diff(before.document, one.document))
-    return RevisionView(number=one.number, author=one.author, note=one.note, created_at=one.created_at, changes=changes)
+    return RevisionView(
+        number=one.number, author=one.author, note=one.note, created_at=one.created_at, changes=changes,
+        from_deployed=tuple(diff(deployed.document, one.document)),
+    )  # fmt: skip
+
+
+def _edited(batch: BatchRecord) -> DraftEdited:
+    return DraftEdited(rev=batch.rev, batch=batch.batch, ops=batch.ops, by=batch.author, way_back=batch.way_back)
+
+
+def _steps(before: dict[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], list[Op], list[Op]]:
+    """The draft as another document, the edits that lead there, and those that lead back. Raises `OpError`."""
+    ops = steps(before, after)
+    document, back = apply(before, ops)
+    return document, ops, back
 
 
 def _same_rev(record: DraftRecord, rev: int) -> None:

@@ -47,6 +47,7 @@ class FlowService:
     """What a caller may do with flows. Every method raises `ForbiddenError` for a caller without the role.
 
     Attributes:
+        drain_s: how long stopping a flow waits at most for what is on its way, seconds.
         on_delete: told the id of a flow that is gone.
         hold_drafts: while open, nobody edits the drafts of these flows; given their ids and who asks for it.
     """
@@ -61,7 +62,7 @@ class FlowService:
         self._shared = shared
         self._store = store
         self._library = library
-        self._drain_s = drain_s
+        self.drain_s = drain_s
 
     async def list(self, principal: Principal) -> tuple[FlowOverview, ...]:
         """Every flow, by area and name."""
@@ -103,7 +104,7 @@ class FlowService:
         demand(principal, "flow.operate")
         live = self._flow(flow_id)
         async with live.lock:
-            await self._keeper.stop(live, principal.name, self._drain_s)
+            await self._keeper.stop(live, principal.name, self.drain_s)
         return overview(live)
 
     async def import_file(
@@ -214,7 +215,7 @@ class FlowService:
         changes = diff(live.record.document, kept.document)
         return RollBackPlan(
             revision=revision, deployed=live.record.revision, changes=tuple(changes), restarts=restarts(changes),
-            running=live.run is not None, orphans=await self.orphans(from_json(kept.document)),
+            running=live.run is not None, orphans=await self.orphans(from_json(kept.document)), drain_s=self.drain_s,
         )  # fmt: skip
 
     async def plan_delete(self, principal: Principal, flow_id: str) -> DeletePlan:
@@ -222,7 +223,7 @@ class FlowService:
         demand(principal, "flow.read")
         still = _stands_still(self._flow(flow_id))
         plan = await plan_delete(self._keeper.outbox(flow_id), flow_id, stands_still=still)
-        return plan if still else replace(plan, drain_s=self._drain_s)
+        return plan if still else replace(plan, drain_s=self.drain_s)
 
     async def _revision(self, flow_id: str, number: int) -> RevisionRecord:
         kept = await self._store.revision(flow_id, number)
@@ -269,7 +270,7 @@ class FlowService:
             self._keeper.revised(live, by)
             return
         try:
-            await self._keeper.restart(live, by, self._drain_s)
+            await self._keeper.restart(live, by, self.drain_s)
         except ConfigError as error:
             failed = live.record.revision
             self.adopt(await self._store.deploy(live.id, before.revision, before.base_dir), document_before)
@@ -334,7 +335,7 @@ class FlowService:
         anew = [live for live in ran if has_to_restart(records[live.id], live.record)]
         try:
             for live in anew:
-                await self._keeper.restart(live, by, self._drain_s)
+                await self._keeper.restart(live, by, self.drain_s)
         except ConfigError as error:
             # one transaction again; edits that were not deployed stand among the versions
             old = [new_revision(doc, record.base_dir, by, "an import was taken back") for _, record, doc in before]
@@ -345,7 +346,7 @@ class FlowService:
                 await self._store.delete(new)
                 del self._keeper.flows[new]
             for live in ran:
-                await self._keeper.restart(live, by, self._drain_s)
+                await self._keeper.restart(live, by, self.drain_s)
             raise ConfigError(f"nothing was imported, what ran runs again: {error.message}", error.place) from error
         for one in {document.id for document in documents} - {live.id for live in anew}:
             self._keeper.revised(self._keeper.flows[one], by)
@@ -366,7 +367,7 @@ class FlowService:
             if live.desired != "running" and not start:
                 return
             try:
-                await self._keeper.restart(live, by, self._drain_s, why)
+                await self._keeper.restart(live, by, self.drain_s, why)
             except HostError as error:
                 log.warning("flow %s is not started, the host goes on trying: %s", live.id, error)
 

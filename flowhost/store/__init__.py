@@ -5,7 +5,7 @@ SQLModel lives here and nowhere else. Callers give and take plain data, never a 
 
 from flowhost.store.alarms import AlarmRecord, AlarmStore, Severity
 from flowhost.store.connections import ConnectionRecord, ConnectionStore
-from flowhost.store.drafts import BatchRecord, DraftRecord, DraftStore
+from flowhost.store.drafts import BatchRecord, DraftRecord, DraftStore, WayBack
 from flowhost.store.flows import FlowRecord, FlowStore, NewRevision, RevisionRecord
 from flowhost.store.runs import EventRecord, Outcome, RunFigures, RunRecord, RunStore
 from flowhost.store.secrets import SecretRecord, SecretStore
@@ -32,4 +32,5 @@ __all__ = [
     "SecretStore",
     "Severity",
     "Store",
+    "WayBack",
 ]

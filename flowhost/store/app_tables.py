@@ -82,6 +82,7 @@ class DraftBatchRow(AppTable, table=True):
     rev: int = Field(primary_key=True)
     batch: str
     ops: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    way_back: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
     author: str
     at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -38,6 +38,21 @@ class DraftRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WayBack:
+    """What undoes a batch that put another version on the canvas: one step, for everybody who edits the flow.
+
+    Attributes:
+        ops: edits that bring back what was there.
+        put: number of the revision that was put there.
+        given_up: it is the deployed one, put there to give up edits.
+    """
+
+    ops: list[dict[str, Any]]
+    put: int
+    given_up: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class BatchRecord:
     """Edits made together; without any the draft was replaced as a whole."""
 
@@ -46,6 +61,7 @@ class BatchRecord:
     ops: list[dict[str, Any]]
     author: str
     at: datetime
+    way_back: WayBack | None = None
 
 
 class DraftStore:
@@ -91,8 +107,9 @@ class DraftStore:
         return await self._run(job)
 
     async def append(
-        self, before: DraftRecord, batch: str, ops: list[dict[str, Any]], document: dict[str, Any], author: str
-    ) -> DraftRecord:
+        self, before: DraftRecord, batch: str, ops: list[dict[str, Any]], document: dict[str, Any], author: str,
+        base: int | None = None, way_back: WayBack | None = None,
+    ) -> DraftRecord:  # fmt: skip
         """Keep one batch of edits and the draft they led to.
 
         Args:
@@ -101,17 +118,45 @@ class DraftStore:
             ops: the edits.
             document: the draft after them.
             author: who made them.
+            base: number of the revision the draft is one of from now on; None leaves that as it is.
+            way_back: where they put another version on the canvas.
 
         Raises:
             ConflictError: the draft is another one by now.
         """
-        return await self._change(before, batch, ops, document, author, before.base)
 
-    async def replace(
-        self, before: DraftRecord, batch: str, document: dict[str, Any], author: str, base: int
-    ) -> DraftRecord:
-        """Put another document in the draft's place: an import, a restored revision, edits given up."""
-        return await self._change(before, batch, [], document, author, base)
+        def job(session: Session) -> DraftRecord:
+            row = session.get(DraftRow, before.flow_id)
+            if row is None or row.rev != before.rev:
+                raise ConflictError(f"the draft of {before.flow_id} was changed by somebody else meanwhile")
+            now = datetime.now(UTC)
+            row.rev, row.document = before.rev + 1, document
+            row.base = before.base if base is None else base
+            row.changed_by, row.changed_at = author, now
+            session.add(row)
+            back = None if way_back is None else asdict(way_back)
+            session.add(
+                DraftBatchRow(
+                    flow_id=row.flow_id, rev=row.rev, batch=batch, ops=ops, way_back=back, author=author, at=now
+                )
+            )
+            old = col(DraftBatchRow.rev) <= row.rev - KEPT_BATCHES
+            session.exec(delete(DraftBatchRow).where(col(DraftBatchRow.flow_id) == row.flow_id, old))
+            return _record(row)
+
+        return await self._run(job)
+
+    async def newest(self, flow_id: str) -> BatchRecord | None:
+        """The last edits of a draft; None where it has seen none."""
+
+        def job(session: Session) -> BatchRecord | None:
+            query = (
+                select(DraftBatchRow).where(DraftBatchRow.flow_id == flow_id).order_by(col(DraftBatchRow.rev).desc())
+            )
+            row = session.exec(query.limit(1)).first()
+            return None if row is None else _batch(row)
+
+        return await self._run(job)
 
     async def rebase(self, flow_id: str, base: int) -> None:
         """Remember that the draft was deployed as this revision."""
@@ -133,10 +178,7 @@ class DraftStore:
                 .where(DraftBatchRow.flow_id == flow_id, DraftBatchRow.rev > rev)
                 .order_by(col(DraftBatchRow.rev))
             )
-            found = [
-                BatchRecord(rev=row.rev, batch=row.batch, ops=row.ops, author=row.author, at=row.at)
-                for row in session.exec(query)
-            ]
+            found = [_batch(row) for row in session.exec(query)]
             draft = session.get(DraftRow, flow_id)
             newest = 0 if draft is None else draft.rev
             complete = len(found) == newest - rev and all(record.ops for record in found)
@@ -150,25 +192,6 @@ class DraftStore:
         def job(session: Session) -> int | None:
             query = select(DraftBatchRow.rev).where(DraftBatchRow.flow_id == flow_id, DraftBatchRow.batch == batch)
             return session.exec(query).first()
-
-        return await self._run(job)
-
-    async def _change(
-        self, before: DraftRecord, batch: str, ops: list[dict[str, Any]], document: dict[str, Any], author: str,
-        base: int,
-    ) -> DraftRecord:  # fmt: skip
-        def job(session: Session) -> DraftRecord:
-            row = session.get(DraftRow, before.flow_id)
-            if row is None or row.rev != before.rev:
-                raise ConflictError(f"the draft of {before.flow_id} was changed by somebody else meanwhile")
-            now = datetime.now(UTC)
-            row.rev, row.base, row.document = before.rev + 1, base, document
-            row.changed_by, row.changed_at = author, now
-            session.add(row)
-            session.add(DraftBatchRow(flow_id=row.flow_id, rev=row.rev, batch=batch, ops=ops, author=author, at=now))
-            old = col(DraftBatchRow.rev) <= row.rev - KEPT_BATCHES
-            session.exec(delete(DraftBatchRow).where(col(DraftBatchRow.flow_id) == row.flow_id, old))
-            return _record(row)
 
         return await self._run(job)
 
@@ -188,3 +211,8 @@ def _record(row: DraftRow) -> DraftRecord:
         flow_id=row.flow_id, rev=row.rev, base=row.base, document=row.document, changed_by=row.changed_by,
         changed_at=row.changed_at,
     )  # fmt: skip
+
+
+def _batch(row: DraftBatchRow) -> BatchRecord:
+    back = None if row.way_back is None else WayBack(**row.way_back)
+    return BatchRecord(rev=row.rev, batch=row.batch, ops=row.ops, author=row.author, at=row.at, way_back=back)

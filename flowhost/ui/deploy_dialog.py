@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -10,7 +11,7 @@ from nicegui import ui
 from flowhost.errors import ConfirmationError, FlowHostError
 from flowhost.graph.diff import Change
 from flowhost.services.access import may
-from flowhost.services.drafts import DeployPlan
+from flowhost.services.draft_views import DeployPlan
 from flowhost.services.views import ProblemView
 from flowhost.ui.caller import caller
 from flowhost.ui.change_words import ChangeWords, change_words, spread
@@ -18,6 +19,7 @@ from flowhost.ui.live import Live
 from flowhost.ui.shell import Alert
 from flowhost.ui.tags import Button, Labelled, Tag, icon
 from flowhost.ui.texts import t
+from flowhost.ui.waits import Waits
 
 SHOWN = 60
 SIGNS = {"added": "add", "removed": "remove", "changed": "edit"}
@@ -29,7 +31,12 @@ class DeployDialog:
     Args:
         live: gives the services.
         flow_id: the flow.
+
+    Attributes:
+        reach: opens the form at a place of the flow, with the caret in the field.
     """
+
+    reach: Callable[[str], Any]
 
     def __init__(self, live: Live, flow_id: str) -> None:
         self._host = live.host
@@ -38,6 +45,8 @@ class DeployDialog:
         self._flow_id = flow_id
         self._starts = False
         self._rev = -1
+        self._drain_s = 0.0
+        self._goal = ""
         self._said: list[Mapping[str, Any]] = []
         self._reason = ""
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=t("deploy.title")):
@@ -53,13 +62,16 @@ class DeployDialog:
             self._note.on("keydown.ctrl.enter.prevent", self._on_key)
             self._note.on("keydown.meta.enter.prevent", self._on_key)
             with Tag("div", "", "fh-dialog-buttons fh-says"):
+                self._waits = Waits()
                 self._alert = Alert()
-                Button(t("deploy.cancel"), "close", self._close, "fh-quiet")
+                self._cancel = Button(t("deploy.cancel"), "close", self._close, "fh-quiet", data_testid="deploy-cancel")
                 self._anyway = Button(t("deploy.anyway"), "warning", self._on_anyway, data_testid="deploy-anyway")
                 self._do = Button(t("deploy.do"), "rocket_launch", self._on_deploy, data_testid="deploy-do")
                 self._run = Button(
                     t("deploy.start"), "play_arrow", self._on_start, "fh-primary", data_testid="deploy-start"
                 )
+        # not before: a closing dialog takes the focus back to where it was opened from
+        _ = self._dialog.on("hide", self._on_hidden)
 
     async def open(self, asked: Mapping[str, Any], why: str = "") -> None:
         """Show what a draft would do.
@@ -72,6 +84,9 @@ class DeployDialog:
         """
         rev, said = asked.get("rev"), asked.get("said")
         if not isinstance(rev, int):
+            return
+        if self._waits.busy:
+            self._dialog.value = True
             return
         self._said = [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
         self._rev = rev
@@ -101,6 +116,7 @@ class DeployDialog:
         errors = [problem for problem in plan.problems if problem.severity == "error"]
         unread = [one for one in self._said if one.get("unread")]
         self._lead.set_text(_lead(plan))
+        self._drain_s = plan.drain_s if plan.running and plan.restarts else 0
         self._starts = not plan.running and may(caller(), "flow.operate")
         idle = bool(errors or unread) or not (plan.changes or plan.moved)
         self._do.put("disabled", True if idle else None)
@@ -113,10 +129,11 @@ class DeployDialog:
         with self._problems:
             orphans_lines(plan.orphans, self._words)
             for problem in plan.problems:
-                _problem_line(problem.severity, self._in_words(problem))
+                self._problem_line(problem.severity, self._in_words(problem), problem.place)
             for one in self._said:
                 if one.get("noted") or one.get("unread"):
-                    _problem_line("error" if one.get("unread") else "warning", str(one.get("text", "")))
+                    severity = "error" if one.get("unread") else "warning"
+                    self._problem_line(severity, str(one.get("text", "")), str(one.get("place", "")))
         # an empty part would leave a gap
         self._problems.show_if(self._problems.default_slot.children)
         self._changes.show_if(plan.changes)
@@ -130,6 +147,23 @@ class DeployDialog:
                 return str(one.get("text", "")).replace("`", "")
         thing = problem.place.removeprefix("nodes.").partition(".")[0]
         return f"{self._words.node(thing)}: {problem.message}"
+
+    def _problem_line(self, severity: str, text: str, place: str) -> None:
+        """Leads to the field it is about."""
+        kind = f"fe-problem fe-problem-{severity} fe-problem-link"
+        with Tag("button", "", kind, type="button", title=t("deploy.reach"), data_testid="deploy-problem") as line:
+            icon("error_outline" if severity == "error" else "warning_amber")
+            Tag("span", text)
+        line.on("click", partial(self._on_problem, place))
+
+    def _on_problem(self, place: str) -> None:
+        self._goal = place
+        self._close()
+
+    def _on_hidden(self) -> None:
+        if goal := self._goal:
+            self._goal = ""
+            self.reach(goal)
 
     def _keep_note(self, text: str) -> None:
         """While a note is typed, a click beside the dialog does not throw it away."""
@@ -154,13 +188,18 @@ class DeployDialog:
         self._alert.take_back()
         button = self._run if start else self._do
         button.busy(t("deploy.busy"))
+        self._cancel.rename(t("deploy.close"))
+        self._waits.begin(self._drain_s)
         try:
             number = await self._drafts.deploy(caller(), self._flow_id, self._rev, self._reason, confirm=confirm)
         except FlowHostError as error:
             self._alert.say(str(error))
+            self._waits.tell_if_closed(str(error), self._dialog)
             self._anyway.show_if(isinstance(error, ConfirmationError))
             return
         finally:
+            self._waits.end()
+            self._cancel.rename(t("deploy.cancel"))
             button.busy(None)
         self._close()
         ui.notify(t("deploy.done", revision=number), type="positive")
@@ -183,12 +222,6 @@ def _lead(plan: DeployPlan) -> str:
     if not plan.running:
         return t("deploy.not_running", revision=plan.deployed)
     return t("deploy.restarts" if plan.restarts else "deploy.no_restart", revision=plan.deployed)
-
-
-def _problem_line(severity: str, text: str) -> None:
-    with Tag("div", "", f"fe-problem fe-problem-{severity}", data_testid="deploy-problem"):
-        icon("error_outline" if severity == "error" else "warning_amber")
-        Tag("span", text)
 
 
 def orphans_lines(orphans: Mapping[str, int], words: ChangeWords) -> None:

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from flowhost.errors import FlowHostError
 from flowhost.services.access import may
-from flowhost.services.drafts import DeployPlan
+from flowhost.services.draft_views import DeployPlan
 from flowhost.ui.caller import caller
 from flowhost.ui.deploy_dialog import DeployDialog
 from flowhost.ui.live import Live

@@ -135,3 +135,38 @@ class Button(Tag):
         self._icon.set_text("autorenew" if text else name)
         self._icon.look("material-icons fh-icon fh-spin" if text else "material-icons fh-icon")
         self.put("disabled", True if text else None)
+
+
+class Tick(Tag):
+    """A box to tick with its words, and help below that says what it means.
+
+    Args:
+        text: what is ticked.
+        **attributes: of the box, as of `Tag`.
+
+    Attributes:
+        ticked: it is.
+    """
+
+    def __init__(self, text: str, **attributes: Any) -> None:
+        super().__init__("div", "", "fe-tick")
+        self.ticked = True
+        with self, Tag("label"):
+            self._place = Tag("span")
+            Tag("span", text)
+        with self:
+            self._help = Tag("div", "", "fe-help")
+        self._attributes = attributes
+
+    def ask(self, help_text: str) -> None:
+        """Show it, ticked, with what it means now."""
+        self._help.set_text(help_text)
+        self._place.clear()
+        self.ticked = True
+        with self._place:
+            box = Tag("input", "", "", type="checkbox", checked=True, **self._attributes)
+        box.on("change", self._keep, js_handler="(e) => emit(e.target.checked)")
+        self.show_if(condition=True)
+
+    def _keep(self, event: Any) -> None:
+        self.ticked = bool(event.args)

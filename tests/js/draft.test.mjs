@@ -179,3 +179,64 @@ test("many tabs, any order of lines: all end with the same draft", () => {
     for (const tab of tabs) assert.deepEqual(tab.draft.doc, host.doc, `seed ${seed}, round ${round}`);
   }
 });
+
+/** What a host tells every tab when somebody puts another version on the canvas. */
+function put(host, ops, id = "v1") {
+  const { draft, inverse } = apply(host.doc, ops);
+  Object.assign(host, { doc: draft, rev: host.rev + 1 });
+  host.seen.set(id, host.rev);
+  for (const tab of host.tabs) tab.inbox.push({ t: "ops", rev: host.rev, id, ops, by: "x", way_back: { ops: inverse, put: 1 } });
+  host.settle();
+}
+
+test("a version put on the canvas is one step of undo in every tab, and undone once", () => {
+  const host = new Host();
+  const [one, two] = [host.tab(), host.tab()];
+  two.draft.commit(name("two"));
+  host.settle();
+  put(host, [{ op: "del_node", id: "b" }, { op: "unset", path: ["name"] }]);
+  assert.deepEqual(Object.keys(one.draft.doc.nodes), ["a"]);
+  assert.equal(one.draft.undo(), "version");
+  host.settle();
+  assert.deepEqual([host.doc.name, Object.keys(host.doc.nodes)], ["two", ["a", "b"]]);
+  assert.deepEqual(two.draft.doc, host.doc);
+  assert.equal(two.draft.undo(), "", "the next is this tab's own step");
+  assert.equal(two.draft.doc.name, undefined);
+  one.draft.redo();
+  host.settle();
+  assert.deepEqual(Object.keys(two.draft.doc.nodes), ["a"]);
+});
+
+test("two tabs that undo a version at once undo it once", () => {
+  const host = new Host();
+  const [one, two] = [host.tab(), host.tab()];
+  put(host, [{ op: "del_node", id: "b" }]);
+  one.draft.undo();
+  two.draft.undo();
+  host.settle();
+  assert.deepEqual(host.doc, DOC);
+  for (const { draft, told } of [one, two]) assert.deepEqual([draft.doc, draft.pending, told], [host.doc, [], []]);
+});
+
+test("who comes later, or again, is offered the step once", () => {
+  const tab = new Host().tab();
+  assert.equal(tab.draft.offer("v1", name("before")), true);
+  const kept = JSON.parse(JSON.stringify(tab.draft.keep()));
+  const again = new Host().tab();
+  again.draft.restore(kept);
+  assert.equal(again.draft.offer("v1", name("before")), false);
+  again.draft.undo();
+  assert.equal(again.draft.doc.name, "before");
+});
+
+test("an edit that came too late says who was faster and what it held", () => {
+  const lost = [];
+  const host = new Host();
+  const [one, two] = [host.tab(), host.tab()];
+  two.draft.lost = (what) => lost.push(what);
+  one.draft.commit([{ op: "del_node", id: "b" }]);
+  two.draft.commit([{ op: "set", path: ["nodes", "b", "name"], value: "B" }]);
+  host.settle();
+  assert.equal(lost.length, 1);
+  assert.deepEqual([lost[0].by, lost[0].ops[0].value, "b" in lost[0].before.nodes], ["x", "B", true]);
+});

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from flowhost.graph.guarantee import PathGuarantee
-from flowhost.services.drafts import DraftChecked, DraftDeployed, DraftEdited, DraftNews, DraftView
+from flowhost.services.draft_views import DraftChecked, DraftDeployed, DraftEdited, DraftNews, DraftView
 from flowhost.services.views import FlowDetail, NodeView, ProblemView, ValueView, WireView
 
 Picture = dict[str, dict[str, Any]]
@@ -21,11 +21,12 @@ def encode(kind: str, **parts: Any) -> str:
     return json.dumps({"t": kind, **parts}, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def draft_frame(view: DraftView, you: str) -> str:
+def draft_frame(view: DraftView) -> str:
     """The whole draft: for one who begins, or was away too long."""
     return encode(
         "draft", rev=view.rev, base=view.base, deployed=view.deployed, changed=view.changed, document=view.document,
-        problems=problems_of(view.problems), ports=view.ports, guarantees=guarantees_of(view.guarantees), you=you,
+        problems=problems_of(view.problems), ports=view.ports, guarantees=guarantees_of(view.guarantees),
+        last_put=None if view.last_put is None else asdict(view.last_put),
     )  # fmt: skip
 
 
@@ -35,14 +36,15 @@ def news_frame(news: DraftNews) -> str:
         case DraftEdited(ops=[]):
             return encode("replaced", rev=news.rev, by=news.by)
         case DraftEdited():
-            return encode("ops", rev=news.rev, id=news.batch, ops=news.ops, by=news.by)
+            back = {} if news.way_back is None else {"way_back": asdict(news.way_back), "tab": news.tab}
+            return encode("ops", rev=news.rev, id=news.batch, ops=news.ops, by=news.by, **back)
         case DraftChecked():
             return encode(
                 "problems", rev=news.rev, problems=problems_of(news.problems), ports=news.ports,
                 guarantees=guarantees_of(news.guarantees),
             )  # fmt: skip
         case DraftDeployed():
-            return encode("deployed", rev=news.rev, revision=news.revision, by=news.by)
+            return encode("deployed", rev=news.rev, revision=news.revision, by=news.by, changed=news.changed)
 
 
 def problems_of(problems: tuple[ProblemView, ...]) -> list[dict[str, Any]]:

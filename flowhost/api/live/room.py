@@ -13,7 +13,7 @@ from flowhost.api.live.frames import Picture, changed, encode, news_frame, pictu
 from flowhost.api.live.member import Member
 from flowhost.errors import FlowHostError
 from flowhost.services.access import Principal
-from flowhost.services.drafts import DraftNews
+from flowhost.services.draft_views import DraftNews
 from flowhost.services.views import FlowDetail
 
 if TYPE_CHECKING:

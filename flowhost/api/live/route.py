@@ -93,7 +93,7 @@ class Tab:
             missed = await self._host.drafts.since(member.principal, self._flow_id, rev)
         if missed is None:
             view = await self._host.drafts.look(member.principal, self._flow_id)
-            member.send(draft_frame(view, member.id))
+            member.send(draft_frame(view))
             return
         for news in missed:
             member.send(news_frame(news))

@@ -59,7 +59,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         on_deploy: Callable[[Mapping[str, Any]], Any],
         on_start: Callable[[Mapping[str, Any]], Any],
         on_stop: Callable[[], Any],
-        on_history: Callable[[], Any],
+        on_history: Callable[[Mapping[str, Any]], Any],
     ) -> None:
         super().__init__()
         known = [{**kind, "icon": bundled(kind["icon"], kind["kind"])} for kind in types]
@@ -76,7 +76,11 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         self.on("deploy", lambda event: on_deploy(event.args) if isinstance(event.args, dict) else None)
         self.on("start", lambda event: on_start(event.args) if isinstance(event.args, dict) else None)
         self.on("switch", lambda _: on_stop())
-        self.on("history", lambda _: on_history())
+        self.on("history", lambda event: on_history(event.args) if isinstance(event.args, dict) else None)
+
+    def reach(self, place: str) -> None:
+        """Open the form at a place of the flow, with the caret in the field."""
+        _ = self.run_method("reach", place)
 
 
 def _meanings() -> Mapping[str, str]:

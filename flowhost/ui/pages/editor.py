@@ -11,12 +11,12 @@ from flowhost.services.access import may
 from flowhost.ui.caller import caller
 from flowhost.ui.deploy_dialog import DeployDialog
 from flowhost.ui.editor import FlowEditor
-from flowhost.ui.history_dialog import HistoryDialog
 from flowhost.ui.live import Live
 from flowhost.ui.shell import frame, not_found
 from flowhost.ui.start_dialog import StartDialog
 from flowhost.ui.tags import Tag, link
 from flowhost.ui.texts import t
+from flowhost.ui.versions_dialog import VersionsDialog
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def register(live: Live) -> None:
     """Put the page at `/flows/{id}/edit`."""
 
     @ui.page("/flows/{flow_id}/edit", reconnect_timeout=RECONNECT_S)
-    async def editor(flow_id: str) -> None:
+    async def page(flow_id: str) -> None:
         try:
             detail = await live.host.flows.detail(caller(), flow_id)
         except NotFoundError:
@@ -43,7 +43,7 @@ def register(live: Live) -> None:
                 link(detail.overview.name, f"/flows/{flow_id}")
                 Tag("span", t("editor.crumb"))
             dialog = DeployDialog(live, flow_id)
-            history = HistoryDialog(live, flow_id)
+            versions = VersionsDialog(live, flow_id, editor=True)
 
             starting = StartDialog(live, flow_id, dialog)
 
@@ -53,7 +53,7 @@ def register(live: Live) -> None:
                 except FlowHostError as error:
                     ui.notify(str(error), type="negative", timeout=8000)
 
-            FlowEditor(
+            editor = FlowEditor(
                 flow_id,
                 types,
                 may_edit=may(caller(), "flow.edit"),
@@ -62,5 +62,6 @@ def register(live: Live) -> None:
                 on_deploy=dialog.open,
                 on_start=starting.open,
                 on_stop=stop,
-                on_history=history.open,
+                on_history=versions.open,
             )
+            dialog.reach = editor.reach

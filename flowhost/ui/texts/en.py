@@ -343,6 +343,12 @@ TEXTS: dict[str, str] = OTHERS | {
     "deploy.start": "Deploy and start",
     "deploy.anyway": "Deploy all the same",
     "deploy.busy": "Deploying…",
+    "deploy.waits": (
+        "The flow is being stopped: what is on its way is delivered first, for up to {seconds} s. What waits on disk "
+        "stays there. You can close this; the page says when it is done."
+    ),
+    "deploy.reach": "Show it in the form",
+    "deploy.close": "Close",
     "deploy.done": "Revision {revision} is deployed.",
     "deploy.why_empty": "Nothing could start: revision {revision}, which is deployed, has no nodes. Deploy the draft.",
     # start from the editor
@@ -368,17 +374,23 @@ TEXTS: dict[str, str] = OTHERS | {
     "versions.text": "Open a version to see what changed with it, and to go back to it.",
     "versions.title": "Go back to revision {number}?",
     "versions.roll_back": "Go back to this one…",
+    "versions.compare": "What is different from",
+    "versions.before": "the version before",
+    "versions.with_deployed": "revision {revision}, which is deployed",
+    "versions.is_deployed": "This is the one that is deployed.",
+    "versions.as_deployed": "The same as revision {revision}, apart from the look of the canvas.",
     "versions.not_running": (
-        "It takes the place of revision {revision}, with the changes below. The flow is not running; what is on the "
-        "canvas stays as it is."
+        "It takes the place of revision {revision}, with the changes below. The flow is not running."
     ),
     "versions.restarts": (
         "It takes the place of revision {revision}, with the changes below. The flow starts anew; what waits on disk "
-        "is kept, and what is on the canvas stays as it is."
+        "is kept."
     ),
-    "versions.no_restart": (
-        "It takes the place of revision {revision}, with the changes below. Nothing restarts; what is on the canvas "
-        "stays as it is."
+    "versions.no_restart": "It takes the place of revision {revision}, with the changes below. Nothing restarts.",
+    "versions.canvas": "Put it on the canvas, too",
+    "versions.canvas_help": (
+        "If not, the canvas keeps what is there now, and the next deployment from it takes the place of revision "
+        "{number} again. Undo in the editor brings back what was on the canvas."
     ),
     "versions.do": "Go back",
     "versions.anyway": "Go back all the same",
@@ -430,7 +442,12 @@ TEXTS: dict[str, str] = OTHERS | {
     "hand.send_one": "Send message {number} only",
     "rights.flow_edit": "Your role may not change flows: ask an engineer.",
     "history.title": "Versions of this flow",
-    "history.text": "Restoring puts a version on the canvas; nothing runs with it until you deploy.",
+    "history.text": (
+        "Open a version to see what changed with it. On the canvas nothing runs with it until you deploy, and Undo "
+        "brings your edits back; going back to it deploys it at once."
+    ),
+    "history.same": "The canvas shows just this already.",
+    "history.nothing": "There is nothing to give up: the canvas is the same as revision {revision}, which is deployed.",
     "history.number": "Revision {number}",
     "history.no_note": "no note",
     "history.deployed": "deployed",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from flowhost.errors import ConfigError, ConflictError, FlowFileError, ForbiddenError, NotFoundError
+from flowhost.errors import ConfigError, ConflictError, ForbiddenError, NotFoundError
 from flowhost.graph.ops import OpError
 from flowhost.services.access import LOCAL_USER, Principal
-from flowhost.services.drafts import DraftChecked, DraftDeployed, DraftEdited
+from flowhost.services.draft_views import DraftChecked, DraftDeployed, DraftEdited
 from flowhost.services.host import Host
+from flowhost.store import WayBack
 
 VIEWER = Principal("vera", frozenset({"viewer"}))
 
@@ -133,11 +135,68 @@ async def test_discard_and_restore(host: Host) -> None:
     rev = await host.drafts.restore(LOCAL_USER, "line", 1, rev)
     view = await host.drafts.look(LOCAL_USER, "line")
     assert (view.base, view.document["nodes"]["even"]["config"]["where"]) == (1, "payload.seq % 2 == 0")
-    assert await host.drafts.since(LOCAL_USER, "line", rev - 1) is None, "replaced as a whole: take it again"
     with pytest.raises(NotFoundError, match="no revision 99"):
         await host.drafts.restore(LOCAL_USER, "line", 99, rev)
-    with pytest.raises(FlowFileError, match="stays what it is"):
-        await host.drafts.replace(LOCAL_USER, "line", {**view.document, "id": "other"}, rev)
+
+
+async def test_a_version_on_the_canvas_is_one_step_with_a_way_back(host: Host, open_host) -> None:
+    told: list[Any] = []
+    await host.drafts.listen(LOCAL_USER, "line", told.append)
+    await host.drafts.edit(LOCAL_USER, "line", "b1", [{"op": "del_node", "id": "even"}])
+    edited = await host.drafts.look(LOCAL_USER, "line")
+    assert edited.last_put is None
+    rev = await host.drafts.restore(LOCAL_USER, "line", 1, edited.rev, "tab 1")
+    put = [news for news in told if isinstance(news, DraftEdited)][-1]
+    assert (put.rev, put.tab, put.way_back and put.way_back.put) == (rev, "tab 1", 1)
+    assert put.way_back is not None
+    assert await host.drafts.since(LOCAL_USER, "line", edited.rev) == [replace(put, tab="")], (
+        "caught up with as an edit"
+    )
+    await host.stop()
+    again: Host = await open_host()
+    view = await again.drafts.look(LOCAL_USER, "line")
+    assert (view.changed, view.last_put) == (False, replace(put, tab="")), "offered to who comes later, too"
+    undo = f"undo-{put.batch}"
+    await again.drafts.edit(LOCAL_USER, "line", undo, put.way_back.ops)
+    assert await again.drafts.edit(LOCAL_USER, "line", undo, put.way_back.ops) == rev + 1, "undone once"
+    view = await again.drafts.look(LOCAL_USER, "line")
+    assert (view.document, view.last_put) == (edited.document, None)
+
+
+async def test_given_up_edits_have_a_way_back_and_nothing_given_up_is_no_edit(host: Host) -> None:
+    assert await host.drafts.discard(LOCAL_USER, "line", 0) == 0
+    rev = await host.drafts.edit(LOCAL_USER, "line", "b1", set_where("true"))
+    await host.drafts.discard(LOCAL_USER, "line", rev)
+    view = await host.drafts.look(LOCAL_USER, "line")
+    assert view.last_put is not None
+    assert view.last_put.way_back == WayBack(ops=set_where("true"), put=1, given_up=True)
+
+
+async def test_a_roll_back_takes_the_canvas_along_where_it_is_wanted(host: Host) -> None:
+    rev = await host.drafts.edit(LOCAL_USER, "line", "b1", set_where("payload.seq > 3"))
+    await host.drafts.deploy(LOCAL_USER, "line", rev)
+    told: list[Any] = []
+
+    def hear(news: Any) -> None:
+        if not isinstance(news, DraftChecked):
+            told.append(news)
+
+    await host.drafts.listen(LOCAL_USER, "line", hear)
+    await host.drafts.roll_back(LOCAL_USER, "line", 1, canvas=False)
+    assert told == [DraftDeployed(rev=1, revision=1, by="local", changed=True)]
+    assert (await host.drafts.look(LOCAL_USER, "line")).changed
+    await host.drafts.roll_back(LOCAL_USER, "line", 2, canvas=False)
+    told.clear()
+    await host.drafts.roll_back(LOCAL_USER, "line", 1, canvas=True)
+    view = await host.drafts.look(LOCAL_USER, "line")
+    assert (view.changed, view.base, view.deployed) == (False, 1, 1)
+    assert told[0].way_back == WayBack(ops=set_where("payload.seq > 3"), put=1)
+    assert told[1] == DraftDeployed(rev=2, revision=1, by="local")
+    first, second = reversed(await host.drafts.revisions(LOCAL_USER, "line"))
+    assert first.from_deployed == ()
+    assert [change.place[-1] for change in second.from_deployed] == ["where"]
+    with pytest.raises(ForbiddenError):
+        await host.drafts.roll_back(VIEWER, "line", 2, canvas=True)
 
 
 async def test_who_may_only_look_edits_nothing(host: Host) -> None:

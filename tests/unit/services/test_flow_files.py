@@ -8,7 +8,7 @@ import pytest
 
 from flowhost.errors import ConfigError, ConflictError, FlowFileError, ForbiddenError, NotFoundError
 from flowhost.services.access import LOCAL_USER, Principal
-from flowhost.services.drafts import DraftEdited
+from flowhost.services.draft_views import DraftEdited
 from flowhost.services.flow_files import FlowSource, ImportChoices
 from flowhost.services.host import Host
 

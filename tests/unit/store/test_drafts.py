@@ -50,7 +50,7 @@ async def test_edits_since_a_number_or_the_whole_draft(store: Store) -> None:
     assert since is not None
     assert [(batch.rev, batch.batch, batch.ops) for batch in since] == [(2, "b1", RENAME), (3, "b2", RENAME)]
     assert await store.drafts.since("line", 3) == []
-    await store.drafts.replace(draft, "b9", DOCUMENT, "ben", 1)
+    await store.drafts.append(draft, "b9", [], DOCUMENT, "ben")
     assert await store.drafts.since("line", 2) is None, "the draft was replaced as a whole"
     assert await store.drafts.since("line", 99) is None, "a number from another life"
 

@@ -21,7 +21,7 @@ export class Bar {
     this.find = iconButton("search", words.search, () => editor.emit("search"), { "data-testid": "search" });
     this.keys = iconButton("keyboard", words.keys, () => editor.emit("keys"), { "data-testid": "keys" });
     this.yaml = iconButton("code", words.yaml_toggle, () => editor.emit("yaml"), { "data-testid": "yaml-toggle" });
-    this.history = iconButton("history", words.history, () => ask("history"), { "data-testid": "history-open" });
+    this.history = iconButton("history", words.history, () => ask("history", { tab: editor.link.tab }), { "data-testid": "history-open" });
     this.role = editor.mayEdit ? "" : el("span", "fe-readonly", { title: words.read_only_why, "data-testid": "read-only" }, icon("lock"), words.read_only);
     this.line = el("span", "fe-line", { role: "status", "data-testid": "line" });
     this.people = el("span", "fe-people", { "data-testid": "people" });

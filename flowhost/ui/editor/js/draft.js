@@ -2,6 +2,7 @@
 import { OpError, apply } from "./ops.js";
 
 const UNDO_LIMIT = 300;
+const UNDO = "undo-"; // how the id of a batch begins that undoes a version put on the canvas
 
 export class Draft {
   /**
@@ -10,14 +11,16 @@ export class Draft {
    * @param {(change: {before: object, after: object, by: string}) => void} options.changed the draft looks different
    * @param {(text: string) => void} options.tell something the person should know
    * @param {() => void} [options.kept] what must outlive a reload has changed
+   * @param {(lost: {ops: object[], reason: string, by: string, before: object}) => void} [options.lost] edits of this
+   *   tab no longer fit what somebody else did; told if left out
    */
-  constructor({ send, changed, tell, kept = () => {} }) {
-    Object.assign(this, { send, changed, tell, kept });
+  constructor({ send, changed, tell, kept = () => {}, lost = ({ reason }) => tell(reason) }) {
+    Object.assign(this, { send, changed, tell, kept, lost });
     this.rev = -1;
     this.base = null; // as the server confirmed it
     this.doc = null; // with the edits made here
     this.pending = []; // {id, ops}, oldest first
-    this.undoStack = []; // {ops, label}: what leads back
+    this.undoStack = []; // {ops, label, of}: what leads back; `of`: the batch that put another version here
     this.redoStack = [];
     this.merging = null;
   }
@@ -64,19 +67,35 @@ export class Draft {
   }
 
   /** A batch the server has done: ours or somebody else's. */
-  confirmed({ rev, id, ops, by }) {
+  confirmed({ rev, id, ops, by, way_back: back }) {
     if (this.base === null || rev <= this.rev) return;
     this.base = apply(this.base, ops).draft;
     this.rev = rev;
+    const before = this.doc;
     const mine = this.pending.findIndex((batch) => batch.id === id);
-    if (mine === 0) {
+    const undone = id.startsWith(UNDO) ? id.slice(UNDO.length) : null;
+    if (undone) this.undoStack = this.undoStack.filter((step) => step.of !== undone);
+    if (back) this.offer(id, back.ops);
+    // two tabs may have undone the same version, each in its own way
+    if (mine === 0 && !undone) {
       this.pending.shift();
       this.kept();
       return; // it is on the screen already
     }
-    if (mine > 0) this.pending.splice(mine, 1);
-    this.#show(this.#onTop(), mine < 0 ? by : "");
+    if (mine >= 0) this.pending.splice(mine, 1);
+    const other = mine < 0 ? by : "";
+    this.#show(this.#onTop({ by: other, before }), other, Boolean(back));
     this.kept();
+  }
+
+  /** Another version was put here: one step of undo, in every tab. False if this tab has it already. */
+  offer(id, ops) {
+    if (this.undoStack.some((step) => step.of === id)) return false;
+    this.undoStack.push({ ops, label: "version", of: id });
+    this.redoStack = [];
+    this.merging = null;
+    this.kept();
+    return true;
   }
 
   /** The server has seen this batch before. */
@@ -114,7 +133,7 @@ export class Draft {
     this.redoStack = redo;
   }
 
-  #do(ops) {
+  #do(ops, id = crypto.randomUUID()) {
     let done;
     try {
       done = apply(this.doc, ops);
@@ -123,7 +142,7 @@ export class Draft {
       this.tell(error.message);
       return null;
     }
-    const batch = { id: crypto.randomUUID(), ops };
+    const batch = { id, ops };
     this.pending.push(batch);
     this.#show(done.draft, "");
     this.send(batch);
@@ -135,7 +154,8 @@ export class Draft {
     if (!step) return null;
     this.merging = null;
     const possible = this.#possible(step.ops);
-    const inverse = possible.length ? this.#do(possible) : [];
+    // the same id in every tab: what two of them undo at once is undone once
+    const inverse = possible.length ? this.#do(possible, step.of ? UNDO + step.of : undefined) : [];
     if (possible.length < step.ops.length) this.tell("Part of this could not be taken back: somebody else removed it.");
     if (inverse) to.push({ ops: inverse, label: step.label });
     this.kept();
@@ -157,7 +177,7 @@ export class Draft {
   }
 
   /** The confirmed draft with the edits made here; those that no longer fit are given up, and said so. */
-  #onTop() {
+  #onTop(why = { by: "", before: null }) {
     let draft = this.base;
     this.pending = this.pending.filter((batch) => {
       try {
@@ -165,16 +185,17 @@ export class Draft {
         return true;
       } catch (error) {
         if (!(error instanceof OpError)) throw error;
-        this.tell(`An edit of yours no longer fits: ${error.message}`);
+        this.lost({ ...why, ops: batch.ops, reason: `An edit of yours no longer fits: ${error.message}` });
         return false;
       }
     });
     return draft;
   }
 
-  #show(after, by) {
+  /** `put`: another version was put here. */
+  #show(after, by, put = false) {
     const before = this.doc;
     this.doc = after;
-    if (before !== after) this.changed({ before, after, by });
+    if (before !== after) this.changed({ before, after, by, put });
   }
 }

@@ -9,7 +9,8 @@ import { Gestures } from "./gestures.js";
 import { HostLink } from "./hostlink.js";
 import { Memory } from "./memory.js";
 import { peopleByNode } from "./people.js";
-import { Findings, nodeOf, placeOf } from "./problems.js";
+import { Findings, fieldTitle, nodeOf, placeOf } from "./problems.js";
+import { textsOf } from "./rescue.js";
 import { Scene } from "./scene.js";
 import { View } from "./view.js";
 
@@ -38,6 +39,7 @@ export class Editor extends EventTarget {
       send: (batch) => this.link.send({ t: "ops", ...batch }),
       changed: (change) => this.#changed(change),
       tell: (text) => this.tell(text, true),
+      lost: (lost) => this.#lost(lost),
       kept: () => this.memory.soon(),
     });
     this.view.onWrite = (key, text) => keepWriting(this, key, text);
@@ -69,6 +71,7 @@ export class Editor extends EventTarget {
   commit(ops, label = "", merge = "") {
     if (!this.mayEdit || !this.draft.ready || !ops.length) return false;
     const done = this.draft.commit(pinned(this.scene, ops), { label, merge });
+    if (done) this.emit("committed", ops);
     this.emit("undo", this.draft);
     return done;
   }
@@ -148,6 +151,18 @@ export class Editor extends EventTarget {
     this.open(id);
     if (this.view.camera.k < 0.5) this.view.camera.zoom(0.9 / this.view.camera.k);
     this.view.camera.reveal(this.scene.box(id));
+  }
+
+  /** Lead to what a problem is about: the form of its node with the caret in the field, or its wire. */
+  reach(place) {
+    const { node, rest } = nodeOf(place);
+    const [, number] = /^wires\[(\d+)\]/.exec(place) ?? [];
+    const wire = number === undefined ? null : this.draft.doc.wires[Number(number)];
+    if (wire) this.selectWire(wire);
+    else if (node) this.jump(node);
+    else this.open(null);
+    if (wire) this.frame.focus({ preventScroll: true });
+    else this.emit("focusfield", node ? rest : place);
   }
 
   // -- what drags show
@@ -238,16 +253,28 @@ export class Editor extends EventTarget {
     this.emit("people", people);
   }
 
-  #changed({ before, after, by }) {
+  #changed({ before, after, by, put }) {
     this.scene.take(after);
     if (this.wire && this.scene.wires.has(this.wire)) this.selectWire(this.wire, this.anchor);
     else this.select(this.selected, this.extras);
-    if (this.opened && !this.scene.nodes.has(this.opened)) this.open(null);
+    if (this.opened && !this.scene.nodes.has(this.opened)) {
+      if (by) this.emit("nodegone", { title: before.nodes[this.opened].name || this.opened, by, put });
+      this.open(null);
+    }
     this.showProblems();
     if (before === null) this.#firstSight();
     this.view.draw();
-    this.emit("change", { before, after, by });
+    this.emit("change", { before, after, by, put });
     this.emit("undo", this.draft);
+  }
+
+  /** Edits of this tab that no longer fit: the node they were for is gone. */
+  #lost({ ops, reason, by, before }) {
+    const id = ops.find(({ path }) => path?.[0] === "nodes")?.path[1];
+    const node = before?.nodes[id];
+    if (!node || !by) return this.tell(reason, true);
+    const titleOf = (path) => fieldTitle(this.types[node.type], placeOf(path.slice(2)));
+    return this.emit("editlost", { title: node.name || id, by, texts: textsOf(ops, titleOf) });
   }
 
   #firstSight() {

@@ -45,7 +45,7 @@ export function field(fact, context) {
   if (fact.idle) problems.push(el("div", "fe-help fe-idle", {}, words.field_idle));
   const help = fact.docs ? el("div", "fe-help", { id: `${id}-help` }, ...prose(fact.docs, context.titles)) : null;
   const wrong = found.some((one) => one.severity === "error");
-  const root = el("div", `fe-field${wrong ? " fe-wrong" : ""}${found.length ? " fe-told" : ""}`, { "data-testid": "field", "data-field": key }, head, input, ...problems, help);
+  const root = el("div", `fe-field${wrong ? " fe-wrong" : ""}${found.length ? " fe-told" : ""}`, { "data-testid": "field", "data-field": key, "data-place": placeOf(path) }, head, input, ...problems, help);
   // what is said of the text before does not hold for the one being typed
   root.addEventListener("input", () => (root.dataset.typing = ""));
   root.addEventListener("focusout", (event) => event.target.value === event.target.dataset.before && delete root.dataset.typing);

@@ -36,7 +36,7 @@ export function pairs(kind, fact, context) {
   const entries = Object.entries(value ?? {});
   const rowsMade = entries.map(([name, item], index) => {
     const key = el("input", "fh-input", { id: index === 0 ? id : `${id}-name-${index}`, disabled: !mayEdit, spellcheck: "false", "aria-label": words.pair_name });
-    const input = valueInput(kind.item, { id: `${id}-value-${index}`, disabled: !mayEdit, spellcheck: "false", "aria-label": `${name}: ${words.pair_value}` });
+    const input = valueInput(kind.item, { id: `${id}-value-${index}`, "data-key": name, disabled: !mayEdit, spellcheck: "false", "aria-label": `${name}: ${words.pair_value}` });
     key.value = name;
     input.value = shownValue(item);
     commitOn(key, () => {

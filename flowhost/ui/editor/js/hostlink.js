@@ -2,6 +2,7 @@
 import { Channel } from "./channel.js";
 import { Asks } from "./asks.js";
 import { tabId } from "./memory.js";
+import { lastPut, nameOf, putWords } from "./people.js";
 
 const PRESENCE_AFTER_MS = 120;
 
@@ -54,14 +55,15 @@ export class HostLink {
     const { draft } = editor;
     switch (frame.t) {
       case "draft":
-        this.you = frame.you;
         editor.takeProblems(frame);
         draft.take(frame.rev, frame.document);
+        if (frame.last_put) this.#offer(frame.last_put);
         this.#resend();
         editor.emit("deployed", frame);
         break;
       case "ops":
         draft.confirmed(frame);
+        if (frame.way_back) editor.tell(putWords(editor.words, frame, this.tab));
         break;
       case "ack":
         draft.acknowledged(frame.id);
@@ -77,7 +79,7 @@ export class HostLink {
         break;
       case "replaced":
         this.send({ t: "resync" });
-        if (frame.by) editor.tell(frame.by === this.you ? editor.words.replaced_here : editor.words.replaced.replace("{name}", frame.by));
+        if (frame.by) editor.tell(editor.words.replaced.replace("{name}", nameOf(editor.words, frame.by)));
         break;
       case "problems":
         editor.takeProblems(frame);
@@ -92,6 +94,14 @@ export class HostLink {
       default:
         editor.emit(frame.t, frame);
     }
+  }
+
+  /** Another version was put here last: whoever comes later can undo that, too. */
+  #offer({ batch, way_back: back }) {
+    const { editor } = this;
+    if (!editor.draft.offer(batch, back.ops)) return;
+    editor.tell(lastPut(editor.words, back));
+    editor.emit("undo", editor.draft);
   }
 
   #line(state, reason) {

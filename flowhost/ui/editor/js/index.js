@@ -59,6 +59,12 @@ export default {
     window.__flowhost = editor;
     this.staying = keepOnLeaving(editor, root);
   },
+  methods: {
+    /** A place of the flow, such as `nodes.filter.config.where`: its form opens, with the caret in the field. */
+    reach(place) {
+      this.editor.reach(place);
+    },
+  },
   unmounted() {
     this.unbind();
     this.staying();

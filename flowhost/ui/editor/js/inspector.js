@@ -8,7 +8,11 @@ import { afterPress } from "./press.js";
 import { UNREAD, nodeOf } from "./problems.js";
 import { prose, titlesOf } from "./prose.js";
 import { pickFor } from "./picks.js";
+import { Meanwhile } from "./meanwhile.js";
+import { nameOf } from "./people.js";
+import { focusField } from "./reaching.js";
 import { redrawn } from "./redrawn.js";
+import { Rescue } from "./rescue.js";
 import { linkField } from "./linkfield.js";
 import { Secrets } from "./secrets.js";
 import { LastValues } from "./values.js";
@@ -25,6 +29,8 @@ export class Inspector {
     };
     this.secrets = new Secrets((what, args) => editor.link.ask(what, args), { redraw: () => this.#build(), stored });
     this.values = editor.values = new LastValues(editor);
+    this.rescue = new Rescue(root, editor, () => this.#build());
+    new Meanwhile(root, editor);
     editor.on("open", () => (this.secrets.clear(), this.#build(), this.#learn()));
     editor.on("change", () => this.#later());
     editor.on("problems", () => this.#later());
@@ -33,6 +39,8 @@ export class Inspector {
     editor.on("showproblems", () => (editor.open(null), editor.select([]), this.#build()));
     editor.on("rename", (id) => id && (editor.open(id), this.root.querySelector("#fe-name")?.select()));
     editor.on("focusform", () => this.root.querySelector("input, select, textarea")?.focus());
+    editor.on("focusfield", (place) => focusField(root, place) || editor.frame.focus({ preventScroll: true }));
+    editor.on("people", () => this.#showOthers());
     editor.on("status", ({ of }) => this.#figures(of));
   }
 
@@ -54,7 +62,9 @@ export class Inspector {
     if (!editor.draft.ready) return;
     const same = this.shown === editor.opened;
     this.shown = editor.opened;
-    redrawn(this.root, () => (editor.opened ? this.#node(editor.opened) : this.#flow()), () => this.#later(), { same });
+    const make = () => [this.rescue.section(), ...(editor.opened ? this.#node(editor.opened) : this.#flow())].filter(Boolean);
+    redrawn(this.root, make, () => this.#later(), { same });
+    this.#showOthers();
   }
 
   // -- the open node
@@ -66,6 +76,7 @@ export class Inspector {
     const { words } = editor;
     this.letters = lettersLink(editor.flow, id, "fh-link", { title: words.dead_letters_hint }, "");
     this.figures = el("div", "fe-figures", {}, el("span"), this.letters);
+    this.others = el("p", "fe-others", { hidden: true, role: "status", "data-testid": "others" });
     this.fault = el("div", "fe-problem fe-problem-error fe-last-fault", { hidden: true, "data-testid": "last-fault" });
     this.#figures(Object.fromEntries([[`n:${id}`, editor.view.figures.get(`n:${id}`)]]));
     return [
@@ -76,7 +87,7 @@ export class Inspector {
         iconButton("close", words.close, () => editor.open(null)),
       ),
       el("p", "fh-panel-summary", {}, type ? type.summary : words.missing_type.replace("{type}", node.type)),
-      this.#others(id),
+      this.others,
       this.figures, this.fault,
       type?.by_hand ? editor.hand.section(id) : null,
       ...this.#nodeProblems(id),
@@ -87,9 +98,13 @@ export class Inspector {
     ].filter(Boolean);
   }
 
-  #others(id) {
-    const here = this.editor.people.filter((person) => person.node === id).map((person) => person.name);
-    return here.length ? el("p", "fe-others", {}, icon("edit"), this.editor.words.also_editing.replace("{names}", here.join(", "))) : null;
+  /** Who has this form open, too: also while somebody types here, when nothing else is drawn. */
+  #showOthers() {
+    const { words, people, opened } = this.editor;
+    if (!this.others || !opened) return;
+    const here = [...new Set(people.filter((person) => person.node === opened).map((person) => nameOf(words, person.name)))];
+    this.others.hidden = !here.length;
+    this.others.replaceChildren(icon("edit"), words.also_editing.replace("{names}", here.join(", ")));
   }
 
   #form(id, node, type) {
@@ -195,9 +210,7 @@ export class Inspector {
     const fields = facts.map((fact) => field(fact, { path: [fact.name], value: draft.doc[fact.name], set, problemsAt, words, mayEdit }));
     const list = editor.problems.map((one) => {
       const { node } = nodeOf(one.place);
-      const [, index] = /^wires\[(\d+)\]/.exec(one.place) ?? [];
-      const wire = index === undefined ? null : draft.doc.wires[Number(index)];
-      return this.#problem({ ...one, message: node ? `${editor.scene.titleOf(node)}: ${one.line}` : one.line }, () => (node ? editor.jump(node) : wire && editor.selectWire(wire)));
+      return this.#problem({ ...one, message: node ? `${editor.scene.titleOf(node)}: ${one.line}` : one.line }, () => editor.reach(one.place));
     });
     return [
       el("div", "fh-panel-head", {}, el("h2", "", {}, words.flow_panel)),

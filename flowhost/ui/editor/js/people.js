@@ -18,3 +18,20 @@ export function peopleByNode(people) {
   }
   return found;
 }
+
+/** What somebody else is called; until there are logins, all are the user of the machine. */
+export function nameOf(words, name) {
+  return name === "local" ? words.somebody : name;
+}
+
+/** What is said when another version was put on the canvas, to whoever did it and to others. */
+export function putWords(words, { by, tab, way_back: { put, given_up } }, here) {
+  const kind = given_up ? "given_up" : "put";
+  const said = tab && tab === here ? words[`${kind}_here`] : words[kind].replace("{name}", nameOf(words, by));
+  return said.replace("{revision}", put);
+}
+
+/** The same for one who comes later. */
+export function lastPut(words, { put, given_up }) {
+  return words[given_up ? "given_up_before" : "put_before"].replace("{revision}", put);
+}

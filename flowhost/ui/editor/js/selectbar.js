@@ -20,6 +20,7 @@ const WIRE = ["wire", "delete"];
 const NEAR = 240; // pixels of the screen that may matter
 const BELOW = ".fe-hand-pill:not([hidden]), .fe-fault:not([hidden])";
 const HANGS = 36; // height of what hangs below a card
+const TAG = 22; // height of the name above a card that somebody else edits
 
 export class SelectBar {
   /** @param {import("./editor.js").Editor} editor */
@@ -28,6 +29,7 @@ export class SelectBar {
     this.root = el("div", "fe-select-bar fe-over", { role: "toolbar", "aria-label": editor.words.select_bar, hidden: true, "data-testid": "select-bar" });
     editor.frame.append(this.root);
     editor.on("select", () => this.#show());
+    editor.on("people", () => this.#place());
     editor.view.moved.push(() => this.#place());
   }
 
@@ -80,7 +82,7 @@ export class SelectBar {
     return [left * k + x, top * k + y, w * k, h * k];
   }
 
-  /** Nodes nearby, with what hangs below them. */
+  /** Nodes nearby, with what hangs below them and the names above. */
   #others([x, y, w, h]) {
     const { scene, view, selected } = this.editor;
     const reach = [NEAR / view.camera.k, NEAR / view.camera.k];
@@ -88,8 +90,9 @@ export class SelectBar {
     const found = [];
     for (const [id, { item, root }] of view.cards) {
       const below = root.querySelector(BELOW) ? HANGS : 0;
-      const whole = [item.x, item.y, item.w, item.h + below];
-      if (overlap(near, whole) && (below || !selected.has(id)) && scene.nodes.has(id)) found.push(this.#onScreen(whole));
+      const above = root.dataset.other ? TAG : 0;
+      const whole = [item.x, item.y - above, item.w, item.h + above + below];
+      if (overlap(near, whole) && (above || below || !selected.has(id)) && scene.nodes.has(id)) found.push(this.#onScreen(whole));
     }
     return found;
   }

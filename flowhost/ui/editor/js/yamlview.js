@@ -21,7 +21,7 @@ export class YamlView {
     editor.on("ready", () => this.#later());
     editor.on("select", ({ nodes }) => this.#follow([...nodes][0]));
     // where both do not fit, the panel that is asked for comes back
-    for (const name of ["showproblems", "focusform", "rename"]) editor.on(name, () => !root.hidden && innerWidth < BOTH_FIT && this.toggle());
+    for (const name of ["showproblems", "focusform", "focusfield", "rename"]) editor.on(name, () => !root.hidden && innerWidth < BOTH_FIT && this.toggle());
     window.addEventListener("beforeunload", (event) => this.dirty && event.preventDefault());
   }
 
