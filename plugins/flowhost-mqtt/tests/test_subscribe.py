@@ -448,6 +448,25 @@ async def test_topics_of_an_earlier_version_of_the_node_are_left_out(
     assert "old/1" in board.text("warning")
 
 
+async def test_what_a_faulty_broker_sends_without_being_asked_is_left_out(
+    until: Any, start: Any, new_probe: Any, broker: Mosquitto, board: Board
+) -> None:
+    flow = await start(topics=["t"])
+    arrived = flow.node.arrived
+
+    def with_a_stray(generation: int, arrivals: list[Any], size: int) -> None:
+        stray = ("other", *arrivals[0][1:2], 0, *arrivals[0][3:])
+        arrived(generation, [stray, *arrivals], size)
+
+    flow.node.arrived = with_a_stray
+    probe: Probe = new_probe(broker.port)
+    probe.publish("t", b"1")
+    await until(lambda: flow.payloads)
+    assert flow.payloads == [1]
+    what = "the broker sends topics this node does not ask for, e.g. 'other'; they are left out"
+    assert board.text("warning") == f"{what}. That is a fault of the broker"
+
+
 async def test_qos_2_is_made_as_1_and_says_so(
     until: Any, start: Any, new_probe: Any, broker: Mosquitto, board: Board
 ) -> None:

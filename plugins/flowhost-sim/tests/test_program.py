@@ -19,13 +19,13 @@ from pymodbus.client import AsyncModbusTcpClient
 
 
 class Listener:
-    """Hears everything on a broker."""
+    """Hears what is asked for on a broker; everything, where nothing is."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, topic: str = "#") -> None:
         self.heard: dict[str, list[bytes]] = {}
         self.retained: set[str] = set()
         self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
         self._client.on_message = self._on_message
         self._client.reconnect_delay_set(1, 1)
         self._client.connect_async(host, port)
@@ -97,6 +97,20 @@ async def test_what_comes_late_gets_the_state_at_once(program: SimProgram, event
     finally:
         await first.close()
         await late.close()
+
+
+async def test_a_client_gets_what_it_asks_for_and_nothing_of_others(program: SimProgram, eventually: Callable) -> None:
+    everything = await Listener(program.addresses.mqtt_host, program.addresses.mqtt_port).open()
+    await eventually(lambda: "plant/line1/state" in everything.heard)
+    one = await Listener(program.addresses.mqtt_host, program.addresses.mqtt_port, "plant/line1/order").open()
+    try:
+        await eventually(lambda: one.heard)
+        count = len(everything.heard["plant/filler/temp"])
+        await eventually(lambda: len(everything.heard["plant/filler/temp"]) > count)
+        assert set(one.heard) == {"plant/line1/order"}
+    finally:
+        await everything.close()
+        await one.close()
 
 
 async def test_each_server_can_be_switched_off_and_on(program: SimProgram) -> None:

@@ -165,7 +165,7 @@ FLOWS: dict[str, tuple[dict[str, tuple[str, dict[str, Any]]], str, int]] = {
     "deadband": ({"o": ONCE, "a": ("deadband", BAND)}, "src0 -> o, o -> a, a -> end", 1),
     "throttle": ({"o": ONCE, "a": ("throttle", {"every_s": 7})}, "src0 -> o, o -> a, a -> end", 1),
     "counter": ({"o": ONCE, "a": ("counter", {"add": "payload.v", "into": "v"})}, "src0 -> o, o -> a, a -> end", 1),
-    "batch": ({"o": ONCE, "a": ("batch", {"count": 7, "by": "key"})}, "src0 -> o, o -> a, a -> end", 1),
+    "batch": ({"o": ONCE, "a": ("batch", {"count": 7, "within_s": 0, "by": "key"})}, "src0 -> o, o -> a, a -> end", 1),
     "split": (
         {"o": ONCE, "s": ("split", {"items": "[payload, payload]"}), "a": ("counter", {"by": "'all'"})},
         "src0 -> o, o -> s, s -> a, a -> end", 1,

@@ -65,7 +65,7 @@ async def test_batch_sends_full_lists_per_key(bench, msg) -> None:
 
 
 async def test_batch_goes_out_when_its_first_item_has_waited_long_enough(bench, msg) -> None:
-    node = await bench("batch", count=10, within_s=5, item="{'at': topic, 'v': payload}")
+    node = await bench("batch", count=10, item="{'at': topic, 'v': payload}")
     await node.give(msg(1))
     assert await node.after(4) == []
     await node.give(msg(2))
@@ -93,7 +93,7 @@ async def test_batch_refuses_an_item_alone(bench, msg) -> None:
 
 async def test_batch_of_one_without_waiting_is_no_batch(bench) -> None:
     with pytest.raises(ConfigError, match="a list of one item needs no collecting"):
-        await bench("batch", count=1)
+        await bench("batch", count=1, within_s=0)
 
 
 # -- delay

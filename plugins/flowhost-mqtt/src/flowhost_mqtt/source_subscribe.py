@@ -129,8 +129,7 @@ class MqttSubscribe(Source[SubscribeConfig]):
     def arrived(self, generation: int, arrivals: list[Arrival], size: int) -> None:
         """One read's messages; those of topics we no longer ask for are acknowledged and left out."""
         assert self._session is not None
-        if self._session.inherited:
-            arrivals = self._without_strays(generation, arrivals)
+        arrivals = self._without_strays(generation, arrivals)
         if arrivals:
             self._inbox.put(Block(generation, arrivals, size, self.context.clock.now_ns()))
 
@@ -164,7 +163,7 @@ class MqttSubscribe(Source[SubscribeConfig]):
         await self.context.checkpoint.save(self._memory)
 
     def _without_strays(self, generation: int, arrivals: list[Arrival]) -> list[Arrival]:
-        """A kept session may hold subscriptions of an earlier version of this node."""
+        """A kept session may hold subscriptions of an earlier version of this node, and brokers have faults."""
         assert self._session is not None
         wanted = [arrival for arrival in arrivals if self._is_wanted(arrival[0])]
         if len(wanted) < len(arrivals):
@@ -172,12 +171,19 @@ class MqttSubscribe(Source[SubscribeConfig]):
             self._session.acknowledge(generation, [arrival[2] for arrival in strays if arrival[2]])
             if not self._strays:
                 self._strays = True
-                self.context.board.notice(
-                    "warning",
-                    f"the broker still sends topics this node no longer asks for, e.g. '{strays[0][0]}'; they are left "
-                    "out. To end it, stop the flow until the session has expired at the broker, or rename the node",
-                )
+                self.context.board.notice("warning", self._about(strays[0][0]))
         return wanted
+
+    def _about(self, topic: str) -> str:
+        """Why a topic comes that was not asked for, and what to do."""
+        assert self._session is not None
+        what = f"the broker sends topics this node does not ask for, e.g. '{topic}'; they are left out."
+        if not self._session.inherited:
+            return f"{what} That is a fault of the broker"
+        return (
+            f"{what} Its session may hold what an earlier version of this node asked for. To end it, stop the flow "
+            "until the session has expired at the broker, or rename the node"
+        )
 
     def _is_wanted(self, topic: str) -> bool:
         known = self._known.get(topic)

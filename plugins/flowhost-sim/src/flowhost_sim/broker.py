@@ -6,6 +6,7 @@ MQTT 3.1.1 only, and nothing survives its end: for trying things out, never for 
 import asyncio
 import logging
 from contextlib import suppress
+from typing import Any
 
 # amqtt is annotated but ships no py.typed marker
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter  # type: ignore[import-untyped]
@@ -16,6 +17,15 @@ _CONFIG = {
     "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
 }
 _GOODBYE_S = 0.5
+
+
+class _Broker(Broker):  # type: ignore[misc]
+    """amqtt gives a client that connects the retained messages of everybody's subscriptions; ours of its own only."""
+
+    async def _publish_retained_messages_for_subscription(self, subscription: tuple[str, int], session: Any) -> None:
+        holders = self._subscriptions.get(subscription[0], ())
+        if any(holder.client_id == session.client_id for holder, _ in holders):
+            await super()._publish_retained_messages_for_subscription(subscription, session)
 
 
 class EmbeddedBroker:
@@ -40,7 +50,7 @@ class EmbeddedBroker:
         """
         for name in ("amqtt", "transitions"):  # every client that goes away would be an error in the log
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        broker = Broker(_CONFIG)
+        broker = _Broker(_CONFIG)
         await broker.start()
         self._broker = broker
         try:
