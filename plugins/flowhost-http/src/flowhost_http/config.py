@@ -54,9 +54,9 @@ class ClientConfig(Config):
     """Certificates that are trusted to sign the server's (PEM). Empty: those of the operating system."""
     cert_file: str = setting("", advanced=True, example="certs/flowhost.pem")
     """Certificate we show to the service (PEM), where it wants one; with the private key, or with `key_file`."""
-    key_file: str = setting("", advanced=True, example="certs/flowhost.key")
+    key_file: str = setting("", advanced=True, only_if={"cert_file": True}, example="certs/flowhost.key")
     """Private key of `cert_file` (PEM), where it is not in the same file."""
-    key_password: Secret | None = setting(None, advanced=True)
+    key_password: Secret | None = setting(None, advanced=True, only_if={"cert_file": True})
     """Password of the private key, as a reference such as `{secret: mes_key}`."""
     proxy: str = setting("", advanced=True, example="http://proxy.plant.example:3128")
     """Proxy to go through. Variables such as HTTPS_PROXY are not looked at."""

@@ -20,7 +20,7 @@ class RequestConfig(Config):
     """Added to the connection's address. `url_part(...)` makes a value one part of it, whatever characters it has."""
     query: dict[str, Expression] = setting(default_factory=dict, example={"line": "payload.line", "limit": "100"})
     """What stands behind the `?`; a value that is null is left out, a list stands there once per item."""
-    body: Expression | None = setting(None, example="{'since': payload.since}")
+    body: Expression | None = setting(None, only_if={"method": "POST"}, example="{'since': payload.since}")
     """Of POST: what is sent; text and bytes as they are, everything else as JSON."""
     headers: dict[str, Template] = setting(default_factory=dict, example={"Accept-Language": "en"})
     """Further headers; one of the same name goes before the connection's."""
@@ -33,9 +33,9 @@ class RequestConfig(Config):
     pages: Literal["none", "link", "next"] = setting("none")
     """How a long answer goes on. `link`: where the header Link says `rel="next"` (RFC 8288). `next`: where the
     expression `next` says."""
-    next: Expression | None = setting(None, example="get(payload, '@odata.nextLink', '')")
+    next: Expression | None = setting(None, only_if={"pages": "next"}, example="get(payload, '@odata.nextLink', '')")
     """Of pages `next`: address of the next page, worked out on an answer; null or empty ends."""
-    max_pages: int = setting(100, ge=1, le=10_000, advanced=True)
+    max_pages: int = setting(100, ge=1, le=10_000, advanced=True, only_if={"pages": ["link", "next"]})
     """More pages than this are taken for a mistake, and the message fails."""
     parallel: int = setting(4, ge=1, le=64, advanced=True)
     """Requests at once. Messages of one key (else topic) follow each other, whatever this says."""

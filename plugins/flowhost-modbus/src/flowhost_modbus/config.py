@@ -16,6 +16,8 @@ NUMBERS = {"table": REGISTER_TABLES, "type": [name for name in WIDTHS if name no
 """What can be scaled."""
 
 Framing = Literal["tcp", "rtu", "rtu_over_tcp"]
+OVER_TCP = ("tcp", "rtu_over_tcp")
+SERIAL = ("rtu", "rtu_over_tcp")
 BITS_PER_CHARACTER = 11
 """Start, eight data, parity and stop, or two stops (Modbus over Serial Line V1.02, 2.5.1)."""
 FASTEST_PAUSE_S = 0.00175
@@ -32,32 +34,32 @@ class ModbusClientConfig(Config):
     """How requests are framed. `tcp`: Modbus TCP. `rtu`: on a serial line (RS-485, RS-232). `rtu_over_tcp`: as on a
     serial line, through a converter that passes bytes on and knows nothing of Modbus."""
 
-    host: str = setting("", example="192.168.1.20")
+    host: str = setting("", only_if={"framing": OVER_TCP}, example="192.168.1.20")
     """Name or address of the device, gateway or converter; not with `rtu`."""
 
-    port: int = setting(502, ge=1, le=65_535)
+    port: int = setting(502, ge=1, le=65_535, only_if={"framing": OVER_TCP})
     """TCP port; not with `rtu`."""
 
-    serial_port: str = setting("", example="/dev/ttyUSB0")
+    serial_port: str = setting("", only_if={"framing": "rtu"}, example="/dev/ttyUSB0")
     """Of `rtu`: the serial port, such as `/dev/ttyUSB0`, or `COM3` on Windows. One connection has it to itself."""
 
-    baudrate: int = setting(19_200, ge=300, le=4_000_000, unit="Bd")
+    baudrate: int = setting(19_200, ge=300, le=4_000_000, unit="Bd", only_if={"framing": "rtu"})
     """Of `rtu`: bits per second, as all devices on the bus are set."""
 
-    parity: Literal["even", "odd", "none"] = setting("even")
+    parity: Literal["even", "odd", "none"] = setting("even", only_if={"framing": "rtu"})
     """Of `rtu`: the standard says even, many devices are set to none (Modbus over Serial Line V1.02, 2.5.1)."""
 
-    stop_bits: Literal[1, 2] = setting(1)
+    stop_bits: Literal[1, 2] = setting(1, only_if={"framing": "rtu"})
     """Of `rtu`: the standard says two without parity; many devices have one."""
 
     timeout_s: float = setting(3.0, gt=0, le=60, unit="s", advanced=True)
     """How long to wait for a link and for each answer."""
 
-    drain_s: float | None = setting(None, ge=0, le=60, unit="s", advanced=True)
+    drain_s: float | None = setting(None, ge=0, le=60, unit="s", advanced=True, only_if={"framing": SERIAL})
     """Of `rtu` and `rtu_over_tcp`: how long nothing is asked after an answer stayed away; left out, `timeout_s`.
     Such answers do not say what they answer: one that comes later than this would be taken for the next."""
 
-    pause_ms: float | None = setting(None, ge=0, le=1_000, unit="ms", advanced=True)
+    pause_ms: float | None = setting(None, ge=0, le=1_000, unit="ms", advanced=True, only_if={"framing": SERIAL})
     """Of `rtu` and `rtu_over_tcp`: silence between an answer and the next request; left out, the 3.5 characters of the
     standard (Modbus over Serial Line V1.02, 2.5.1.1) with `rtu`, none with `rtu_over_tcp`. Slow devices need more."""
 
