@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from flowhost.catalog.examples import example_value, whole_example
 from flowhost.graph.annotations import fields_by_key, is_model, members
 from flowhost.graph.delivery import DeliveryPolicy, has_queue
 from flowhost.graph.emit import inline
@@ -40,9 +42,17 @@ def can_be_sent_by_hand(node_type: type[Node[Any]]) -> bool:
     return issubclass(node_type, Source) and issubclass(node_type, Trigger)
 
 
-def describe(node_type: type[Node[Any]]) -> dict[str, Any]:
-    """Everything a palette, form or page needs to know, as JSON-like data."""
+def describe(
+    node_type: type[Node[Any]], functions: Mapping[str, Callable[..., Any]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Everything a palette, form or page needs to know, as JSON-like data.
+
+    Args:
+        node_type: the type.
+        functions: what plugins bring to expressions, by name; an example may use them.
+    """
     spec = node_type.spec
+    fields = describe_fields(node_type.Config)
     return {
         "type": spec.id,
         "kind": kind_of(node_type),
@@ -61,7 +71,8 @@ def describe(node_type: type[Node[Any]]) -> dict[str, Any]:
         "remembers": issubclass(node_type, StatefulTransform),
         "waits": issubclass(node_type, AsyncTransform),
         "docs": inspect.getdoc(node_type) or "",
-        "fields": describe_fields(node_type.Config),
+        "fields": fields,
+        "example": whole_example(node_type.Config, fields, functions),
         "delivery": describe_fields(DeliveryPolicy) if has_queue(node_type) else [],
         "schema": node_type.Config.model_json_schema(),
     }
@@ -97,9 +108,11 @@ def describe_fields(config_class: type[BaseModel]) -> list[dict[str, Any]]:
     return [_field(name, field) for name, field in fields_by_key(config_class).items()]
 
 
-def describe_markdown(node_type: type[Node[Any]]) -> str:
-    """The help page of a node type."""
-    facts = describe(node_type)
+def describe_markdown(
+    node_type: type[Node[Any]], functions: Mapping[str, Callable[..., Any]] = MappingProxyType({})
+) -> str:
+    """The help page of a node type; takes what `describe` takes."""
+    facts = describe(node_type, functions)
     parts = [_head(facts), _field_list(facts["fields"]), _ports(facts), _example(facts), _delivery(facts)]
     return "\n".join(line for part in parts for line in part) + "\n"
 
@@ -299,17 +312,6 @@ def _delivery(facts: dict[str, Any]) -> list[str]:
     return ["", "## Delivery", "", "May stand beside `config`, as `delivery: {...}`:", "", *lines]
 
 
-def _example_value(field: dict[str, Any]) -> Any:
-    """The field's example; of an object without one, its own fields' examples."""
-    if field["example"] is not None or not field["fields"]:
-        return "..." if field["example"] is None else field["example"]
-    shown = [inner for inner in field["fields"] if inner["required"] or inner["example"] is not None]
-    value = {inner["name"]: _example_value(inner) for inner in shown}
-    if field["type"].startswith("object of"):
-        return {"name": value}
-    return [value] if field["type"].startswith("list of") else value
-
-
 def _example(facts: dict[str, Any]) -> list[str]:
     """The node as it stands in a flow file, from the fields' examples."""
     entry = _example_entry(facts)
@@ -318,8 +320,10 @@ def _example(facts: dict[str, Any]) -> list[str]:
 
 
 def _example_entry(facts: dict[str, Any]) -> dict[str, Any]:
-    shown = [field for field in facts["fields"] if field["required"] or field["example"] is not None]
-    config = {field["name"]: _example_value(field) for field in shown}
+    config = facts.get("example")
+    if config is None:
+        shown = [field for field in facts["fields"] if field["required"] or field["example"] is not None]
+        config = {field["name"]: example_value(field) for field in shown}
     entry: dict[str, Any] = {"type": facts["type"]}
     if facts.get("connection"):
         entry["connection"] = "..."

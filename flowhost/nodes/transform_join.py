@@ -22,12 +22,18 @@ class JoinField(sdk.Config):
     """Its value; left out, the whole payload."""
 
 
+EXAMPLE = {
+    "order": {"where": "topic == 'Line1.Order.Number'", "value": "payload.value"},
+    "good": {"where": "topic == 'Line1.Filler.GoodCount'", "value": "payload.value"},
+}
+
+
 class JoinConfig(sdk.Config):
     """Which values belong together."""
 
     by: Expression | None = setting(None, example="payload.machine")
     """Messages with the same value of this are put together; left out, the message's key, else its topic."""
-    fields: dict[str, JoinField] = setting(min_length=2)
+    fields: dict[str, JoinField] = setting(min_length=2, example=EXAMPLE)
     """Fields of the result."""
     send_on: list[str] = setting(default_factory=list, example=["good"])
     """Send only when one of these fields comes; left out, whenever any field comes."""

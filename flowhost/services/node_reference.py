@@ -56,7 +56,8 @@ def describe_type(type_id: str, *, as_json: bool = False) -> str:
     """
     catalog = load_catalog()
     if (node_type := catalog.nodes.get(type_id)) is not None:
-        return _json(describe(node_type)) if as_json else describe_markdown(node_type)
+        functions = catalog.functions
+        return _json(describe(node_type, functions)) if as_json else describe_markdown(node_type, functions)
     if (connection_type := catalog.connections.get(type_id)) is not None:
         users = sorted(user for user, kind in catalog.nodes.items() if kind.spec.connection == type_id)
         if as_json:

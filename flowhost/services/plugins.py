@@ -51,7 +51,7 @@ class PluginService:
         return self._described
 
     def _describe_all(self) -> tuple[dict[str, Any], ...]:
-        described = [describe(node_type) for node_type in self._catalog.nodes.values()]
+        described = [describe(node_type, self._catalog.functions) for node_type in self._catalog.nodes.values()]
         brought_by = {type_id: plugin for plugin in self._catalog.plugins for type_id in plugin.node_types}
         for facts in described:
             del facts["schema"]

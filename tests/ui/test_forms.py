@@ -306,3 +306,19 @@ def test_fields_that_mean_nothing_are_left_out_unless_they_hold_a_value(watched:
     page.locator("#fe-config-tags-0-type").select_option('"string"')
     expect(page.locator("#fe-config-tags-0-length")).to_be_visible()
     expect(page.locator("#fe-config-tags-0-scale")).to_have_count(0)
+
+
+def test_an_example_fills_the_form_and_one_undo_takes_it_back(watched: Any) -> None:
+    canvas = begin(watched, "By example")
+    page = canvas.page
+    canvas.drop("window", 300, 150)
+    canvas.fill("every_s", "7")
+    page.get_by_test_id("node-help").locator("summary").click()
+    expect(page.get_by_test_id("node-example")).to_contain_text("delta(payload.energy_kwh)")
+    page.get_by_test_id("example-use").click()
+    expect(canvas.field("every_s").locator("input")).to_have_value("10")
+    config = canvas.doc()["nodes"]["window"]["config"]
+    assert config["compute"] == {"kwh": "delta(payload.energy_kwh)", "kw": "mean(payload.power_kw)", "n": "count()"}
+    canvas.frame.press("Control+z")
+    expect(canvas.field("every_s").locator("input")).to_have_value("7")
+    assert canvas.doc()["nodes"]["window"]["config"] == {"every_s": 7}

@@ -1,10 +1,14 @@
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
+from pydantic import model_validator
 
 from flowhost.catalog import load_catalog
 from flowhost.catalog.describe import describe, describe_fields, describe_markdown, kind_of, title_of, type_words
+from flowhost.catalog.examples import whole_example
 from flowhost.sdk import Config, Expression, NodeSpec, Port, Secret, Sink, Source, Template, setting
 
 
@@ -193,3 +197,29 @@ def test_a_plugin_may_name_its_fields_itself() -> None:
         pause_s: float = setting(1.0, unit="s", title="Time to rest")
 
     assert describe_fields(Named)[0]["title"] == "Time to rest"
+
+
+@pytest.mark.parametrize("type_id", sorted(load_catalog().nodes))
+def test_every_type_has_one_whole_example_that_could_be_used_as_it_is(type_id: str) -> None:
+    catalog = load_catalog()
+    kind = catalog.nodes[type_id]
+    example = describe(kind, catalog.functions)["example"]
+    assert example is not None
+    kind.Config.model_validate(example, context={"functions": catalog.functions})
+    assert "..." not in str(example), "a required field has no example"
+
+
+def test_an_example_takes_what_is_required_and_what_fits_to_it() -> None:
+    class Either(Config):
+        name: str = setting(example="a")
+        one: int | None = setting(None, example=1)
+        other: int | None = setting(None, example=2)
+        rare: int | None = setting(None, example=3, advanced=True)
+
+        @model_validator(mode="after")
+        def _one_of_two(self) -> Either:
+            if (self.one is None) == (self.other is None):
+                raise ValueError("one of the two")
+            return self
+
+    assert whole_example(Either, describe_fields(Either), {}) == {"name": "a", "one": 1}

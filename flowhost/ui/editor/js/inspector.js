@@ -6,6 +6,7 @@ import { field } from "./form.js";
 import { lettersLink } from "./letters.js";
 import { afterPress } from "./press.js";
 import { UNREAD, nodeOf } from "./problems.js";
+import { nodeHelp } from "./nodehelp.js";
 import { prose, titlesOf } from "./prose.js";
 import { pickFor } from "./picks.js";
 import { Meanwhile } from "./meanwhile.js";
@@ -94,7 +95,7 @@ export class Inspector {
       this.#guarantees(id),
       ...this.#form(id, node, type),
       this.values.section(id),
-      type ? this.#help(type) : null,
+      type ? nodeHelp(editor, id, type) : null,
     ].filter(Boolean);
   }
 
@@ -192,11 +193,6 @@ export class Inspector {
     this.figures.dataset.state = figures.state;
     write(this.fault, figures.error || "");
     this.fault.hidden = !figures.error;
-  }
-
-  #help(type) {
-    const { words } = this.editor;
-    return el("details", "fe-more", { "data-testid": "node-help" }, el("summary", "", {}, words.help), el("div", "fe-docs", {}, ...prose(type.docs, titlesOf(type.fields))), ...type.ports.map((port) => el("div", "fh-fact", {}, el("dt", "fh-mono", {}, port.name), el("dd", "", {}, port.summary))));
   }
 
   // -- the flow

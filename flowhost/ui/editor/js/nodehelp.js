@@ -1,0 +1,32 @@
+// What a node type is, what leaves it, and one whole example that can be used as it is.
+import { el, icon } from "./dom.js";
+import { shownValue } from "./fieldkinds.js";
+import { prose, titlesOf } from "./prose.js";
+
+/**
+ * @param {import("./editor.js").Editor} editor
+ * @param {string} id of the node
+ * @param {object} type
+ */
+export function nodeHelp(editor, id, type) {
+  const { words } = editor;
+  const ports = type.ports.map((port) => el("div", "fh-fact", {}, el("dt", "fh-mono", {}, port.name), el("dd", "", {}, port.summary)));
+  return el("details", "fe-more", { "data-testid": "node-help" }, el("summary", "", {}, words.help), el("div", "fe-docs", {}, ...prose(type.docs, titlesOf(type.fields))), ...ports, example(editor, id, type));
+}
+
+function example(editor, id, type) {
+  const { words, mayEdit } = editor;
+  const settings = Object.entries(type.example ?? {});
+  if (!settings.length) return null;
+  const title = (name) => type.fields.find((one) => one.name === name)?.title || name;
+  // all settings at once: one step of undo
+  const use = () => editor.setNode(id, ["config"], structuredClone(type.example));
+  const button = mayEdit ? el("button", "fh-button", { type: "button", title: words.example_use_why, "data-testid": "example-use", onclick: use }, icon("content_paste"), words.example_use) : null;
+  return el("section", "fe-example", { "data-testid": "node-example" }, el("h3", "", {}, words.example), ...settings.map(([name, value]) => setting(title(name), value)), button);
+}
+
+/** What is more than a value has lines of its own. */
+function setting(title, value) {
+  const long = typeof value === "object";
+  return el("div", long ? "fh-fact fh-fact-long" : "fh-fact", {}, el("dt", "", {}, title), el("dd", "fe-mono", {}, long ? JSON.stringify(value, null, 1) : shownValue(value)));
+}
