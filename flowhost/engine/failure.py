@@ -9,6 +9,9 @@ from flowhost.sdk import Message
 UNDECODABLE = "Undecodable"
 """Kind of a failure of a source: it received what it could not read."""
 
+REPORT = "Report"
+"""Kind of a failure of a source that tells of something which is no message, such as a broken file."""
+
 ORPHANED_STATE = "orphaned-state"
 """Kind of what a node had worked out of messages it held, and nobody can go on with: a state, not a message."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from flowhost.engine.backoff import Backoff
 from flowhost.engine.counters import NodeCounters
-from flowhost.engine.failure import UNDECODABLE, Failure, reason_of
+from flowhost.engine.failure import REPORT, UNDECODABLE, Failure, reason_of
 from flowhost.engine.kept_positions import KeptPositions
 from flowhost.engine.load import Rides
 from flowhost.engine.notices import NoticeBoard
@@ -222,7 +222,10 @@ class SourceLoop:
 
     async def _reject(self, rejected: Sequence[Rejected], token: Token) -> None:
         deliveries: Deliveries = []
-        failures = [Failure(self.node_id, item.message, item.reason, UNDECODABLE) for item in rejected]
+        failures = [
+            Failure(self.node_id, item.message, item.reason, REPORT if item.is_report else UNDECODABLE)
+            for item in rejected
+        ]
 
         def fail() -> None:
             self._counters.made += len(rejected)

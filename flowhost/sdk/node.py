@@ -75,10 +75,12 @@ class Rejected(msgspec.Struct, frozen=True):
     Attributes:
         message: with its original bytes.
         reason: what is wrong with it.
+        is_report: it only tells of something, such as a broken file; its dead letter can be discarded, never sent on.
     """
 
     message: Message
     reason: str
+    is_report: bool = False
 
 
 class Emit(Protocol):

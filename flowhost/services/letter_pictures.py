@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from flowhost.engine.failure import REPORT
 from flowhost.engine.outbox.codec import DamagedRowError, decode_message
 from flowhost.engine.outbox.letter import Cause, Letter, LetterEdit
 from flowhost.engine.outbox.letter_desk import SAID_OF_IT, refusal
@@ -55,6 +56,7 @@ def row(letter: Letter, facts: FlowFacts | None) -> DeadLetterRow:
         changed_at=moment(letter.changed_ns) if letter.changed_ns else None,
         changed_by=letter.changed_by,
         note=letter.note,
+        is_report=letter.kind == REPORT,
     )
 
 

@@ -55,6 +55,7 @@ class DeadLetterRow:
         changed_at: when somebody changed it last, or it was delivered; None if never.
         changed_by: who.
         note: why it was discarded.
+        is_report: it tells what happened, such as a broken file, and is no message: it can only be discarded.
     """
 
     id: str
@@ -75,6 +76,7 @@ class DeadLetterRow:
     changed_at: datetime | None
     changed_by: str
     note: str
+    is_report: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

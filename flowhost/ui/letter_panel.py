@@ -150,7 +150,8 @@ class LetterPanel(Tag):
 
     def _tell(self, detail: DeadLetterDetail) -> None:
         row = detail.row
-        Tag("p", t("letter.what", flow=row.flow_name, node=row.node_title), "fh-letter-what-happened")
+        what = "letter.what_report" if row.is_report else "letter.what"
+        Tag("p", t(what, flow=row.flow_name, node=row.node_title), "fh-letter-what-happened")
         Tag("p", row.reason, "fh-letter-why", data_testid="letter-reason")
         tries = t("letter.tries", count=fmt.count(row.attempts), time=fmt.clock(row.at))
         revision = t("letter.revision", revision=detail.flow_revision) if detail.flow_revision else ""
@@ -174,6 +175,7 @@ class LetterPanel(Tag):
                 discard = Button(
                     t("work.discard_ask"), "delete_outline", self._on_discard, data_testid="letter-discard"
                 )
+                self._retry.show_if(not row.is_report)
                 guard(self._retry, "letter.repair")
                 guard(discard, "letter.repair")
                 link(t("letter.flow"), node_page(row.flow_id, row.node), "fh-link")
@@ -185,7 +187,7 @@ class LetterPanel(Tag):
             t("letter.payload_revision", revision=detail.revision) if detail.edits else t("letter.payload")
         )
         if not keep:
-            self._editor.load(current, locked=not (open_ and self._repairs))
+            self._editor.load(current, locked=not (open_ and self._repairs) or detail.row.is_report)
         self._bytes.clear()
         with self._bytes:
             raw_view(current)

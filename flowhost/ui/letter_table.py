@@ -131,7 +131,7 @@ class LetterLine(Tag):
                     self._state = Tag("span")
                 self._mark = Tag("div", "", "fh-sub")
             with Tag("td", "", "fh-letter-actions"), Tag("div", "", "fh-letter-buttons") as self._buttons:
-                self._button("replay", "retry", partial(actions.retry, id_))
+                self._retry = self._button("replay", "retry", partial(actions.retry, id_))
                 self._button("delete_outline", "discard", partial(actions.discard, id_))
         self._pick.on(
             "change",
@@ -167,17 +167,19 @@ class LetterLine(Tag):
         self._state.set_text(t(f"work.state.{letter.state}"))
         self._mark.set_text(t("work.edited", count=letter.edits) if letter.edits else "").show_if(letter.edits)
         self._buttons.show_if(letter.state == "dead")
+        self._retry.show_if(not letter.is_report)
 
     def focus(self) -> None:
         """Put the keyboard here."""
         _ = self._open.run_method("focus")
 
-    def _button(self, sign: str, name: str, action: Callable[[], Awaitable[bool]]) -> None:
+    def _button(self, sign: str, name: str, action: Callable[[], Awaitable[bool]]) -> Tag:
         with Tag("button", "", "fh-icon-button", type="button", data_testid=f"worklist-{name}") as button:
             icon(sign)
         button.put("title", t(f"work.{name}")).put("aria-label", t(f"work.{name}"))
         if guard(button, "letter.repair"):
             button.on("click", action)
+        return button
 
 
 def _name(letter: DeadLetterRow) -> str:

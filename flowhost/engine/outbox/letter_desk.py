@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Protocol
 
-from flowhost.engine.failure import ORPHANED_STATE, UNDECODABLE
+from flowhost.engine.failure import ORPHANED_STATE, REPORT, UNDECODABLE
 from flowhost.engine.outbox.changes import Append
 from flowhost.engine.outbox.codec import DamagedRowError, decode_message, encode_message
 from flowhost.engine.outbox.letter import REPLAY, Letter
@@ -32,6 +32,8 @@ SAID_OF_IT = {
     "delivered": "it has been delivered",
     "discarded": "it was discarded",
 }
+
+ONLY_TELLS = "it only tells what happened and is no message of the flow: do what it says, then discard it"
 
 
 class DeskClosedError(HostError):
@@ -100,6 +102,8 @@ class LetterDesk:
         letter = found[0]
         if letter.state != "dead":
             raise ConflictError(f"dead letter {letter.number} cannot be edited: {SAID_OF_IT[letter.state]}")
+        if letter.kind == REPORT:
+            raise ConflictError(f"dead letter {letter.number} cannot be edited: {ONLY_TELLS}")
         newest = letter.edits[-1].revision if letter.edits else 0
         if newest != request.revision:
             raise ConflictError(
@@ -212,6 +216,8 @@ class ColdReplay:
 
 def refusal(letter: Letter, nodes: Sequence[str] | None) -> str:
     """Why a letter cannot go back into a flow of these nodes, in words; empty if it can."""
+    if letter.kind == REPORT:
+        return ONLY_TELLS
     if nodes is not None and letter.node not in nodes:
         return (
             f"node {letter.node!r} is no longer in flow {letter.flow}: add a node of this id and deploy, then retry; "

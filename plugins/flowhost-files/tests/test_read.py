@@ -220,8 +220,31 @@ async def test_rows_that_cannot_be_read_leave_alone_and_a_broken_file_is_put_asi
     reason = "inbox/b.csv: it has no column 'n'; there are 'm'"
     assert (inbox / "error/b.csv.reason.txt").read_text() == f"{reason}\n"
     assert names(inbox) == ["done/a.csv", "error/b.csv", "error/b.csv.reason.txt"]
-    assert drive.rejected[1].reason == reason
+    what_to_do = "it goes to inbox/error/b.csv: mend it there, then move it back to inbox/"
+    assert drive.rejected[1].reason == f"{reason}; {what_to_do}"
+    assert (row.is_report, drive.rejected[1].is_report) == (False, True)
     assert drive.rejected[1].message.payload == {"file": "inbox/b.csv", "records": 0}
+
+
+async def test_a_broken_file_that_stays_is_to_be_mended_where_it_lies(reading: Make, inbox: Path) -> None:
+    (inbox / "a.csv").write_bytes(b"m\n2\n")
+    drive = await reading(columns=[{"name": "n"}], done="keep")
+    await until(lambda: len(drive.rejected) == 1)
+    assert drive.rejected[0].reason.endswith("; mend it where it lies, and it is read again")
+    (inbox / "a.csv").write_bytes(b"n\n0\n")
+    await drive.arrived(range(1))
+
+
+async def test_a_broken_file_whose_name_is_taken_in_the_error_folder_says_its_new_name(
+    reading: Make, inbox: Path
+) -> None:
+    (inbox / "error").mkdir()
+    (inbox / "error/a.csv").write_bytes(b"an older one")
+    (inbox / "a.csv").write_bytes(b"m\n2\n")
+    drive = await reading(columns=[{"name": "n"}])
+    await until(lambda: "a.csv" not in names(inbox))
+    (new,) = set(names(inbox)) - {"error/a.csv"} - {name for name in names(inbox) if name.endswith(".txt")}
+    assert f"; it goes to inbox/{new}: " in drive.rejected[0].reason
 
 
 async def test_the_time_of_a_message_is_its_rows(reading: Make, inbox: Path) -> None:

@@ -309,6 +309,29 @@ async def test_what_a_source_could_not_read_leaves_by_its_output_once_edited(
     assert runner.snapshot().balanced()
 
 
+async def test_what_a_source_only_reports_can_be_discarded_and_never_sent_on(
+    rig, control, node, open_box, eventually
+) -> None:
+    async def run(emit):
+        await emit([], 0, rejected=[Rejected(Message({"file": "a.csv"}), "a.csv is broken", is_report=True)])
+        await asyncio.Event().wait()
+
+    control.run = run
+    box = await open_box()
+    runner = await running(rig, straight(rig, node), box)
+    await eventually(lambda: len(letters(box)) == 1)
+    assert letters(box)[0].kind == "Report"
+    mended = encode_message(decode_message(letters(box)[0].message).with_payload({"x": 1}))
+    with pytest.raises(ConflictError, match="no message of the flow"):
+        await runner.change_letters(EditLetter(letter=1, revision=0, message=mended, by="ann"))
+    answer = await runner.change_letters(RetryLetters(letters=[1], by="ann"))
+    assert "then discard it" in answer.skipped[0][1]
+    await runner.change_letters(DiscardLetters(letters=[1], reason="mended the file", by="ann"))
+    assert letters(box)[0].state == "discarded"
+    await runner.stop(5)
+    assert control.written == []
+
+
 async def test_message_of_a_retried_letter_whose_node_is_removed_becomes_a_letter_again(
     rig, control, node, open_box, eventually
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from flowhost_files.atomic import make_folder, sync_folder, write_whole
 from flowhost_files.config_read import ReadConfig
@@ -28,19 +28,33 @@ def finish(config: ReadConfig, folder: Folder, seen: Seen, fault: str) -> None:
         return
     file = folder.place(seen.name)
     if fault:
-        target = _free(file.parent / config.error_folder, seen)
+        target = _place(file.parent / config.error_folder, seen)
         write_whole(target.with_name(target.name + REASON), f"{seen.name}: {fault}\n".encode())
         _move(file, target)
     elif config.done == "move":
-        _move(file, _free(file.parent / config.done_folder, seen))
+        _move(file, _place(file.parent / config.done_folder, seen))
     else:
         file.unlink(missing_ok=True)
         sync_folder(file.parent)
 
 
+def what_to_do(config: ReadConfig, folder: Folder, seen: Seen) -> str:
+    """Where a broken file goes, and how it is read after all, for whoever sees its dead letter."""
+    if config.done == "keep":
+        return "mend it where it lies, and it is read again"
+    file = folder.place(seen.name)
+    home = PurePosixPath(seen.name).parent
+    target = home / config.error_folder / _free(file.parent / config.error_folder, seen).name
+    return f"it goes to {target}: mend it there, then move it back to {home}/"
+
+
+def _place(folder: Path, seen: Seen) -> Path:
+    make_folder(folder)
+    return _free(folder, seen)
+
+
 def _free(folder: Path, seen: Seen) -> Path:
     """A place in the folder; one that is taken already is told apart by the file's time, then by a number."""
-    make_folder(folder)
     name = Path(seen.name)
     target = folder / name.name
     moment = datetime.fromtimestamp(seen.mtime_ns / 1e9, UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -27,7 +27,7 @@ from flowhost.sdk import (
 from flowhost_files.cells import time_ns_of
 from flowhost_files.config_read import ReadConfig
 from flowhost_files.decoding import batches
-from flowhost_files.finishing import finish
+from flowhost_files.finishing import finish, what_to_do
 from flowhost_files.looking import Folder, Seen
 from flowhost_files.progress import MOST_KEPT, Progress
 from flowhost_files.records import BrokenFile, Record
@@ -159,9 +159,9 @@ class FileRead(Source[ReadConfig]):
         except FileNotFoundError:
             return
         except BrokenFile as error:
-            reason = f"{seen.name}: {error}"
+            reason = f"{seen.name}: {error}; {what_to_do(self.config, self._folder, seen)}"
             meta = Meta(topic=self._topic(seen), time_ns=seen.mtime_ns, id=self._id(seen, "end"))
-            broken = Rejected(Message({"file": seen.name, "records": at}, meta), reason)
+            broken = Rejected(Message({"file": seen.name, "records": at}, meta), reason, is_report=True)
             yield Part([], [broken], 0, is_last=True, fault=str(error))
 
     def _part(self, seen: Seen, records: Sequence[Record], is_last: bool) -> Part:
