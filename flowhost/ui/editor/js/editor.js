@@ -132,6 +132,7 @@ export class Editor extends EventTarget {
     this.selected = new Set();
     this.extras = new Set();
     this.wire = text;
+    this.open(null); // the panel is the wire's now
     this.#selectionShown();
   }
 
@@ -160,7 +161,7 @@ export class Editor extends EventTarget {
     const wire = number === undefined ? null : this.draft.doc.wires[Number(number)];
     if (wire) this.selectWire(wire);
     else if (node) this.jump(node);
-    else this.open(null);
+    else (this.wire && this.select([]), this.open(null));
     if (wire) this.frame.focus({ preventScroll: true });
     else this.emit("focusfield", node ? rest : place);
   }

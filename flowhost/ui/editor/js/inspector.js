@@ -12,11 +12,13 @@ import { pickFor } from "./picks.js";
 import { Meanwhile } from "./meanwhile.js";
 import { nameOf } from "./people.js";
 import { focusField } from "./reaching.js";
+import { promiseLine } from "./promises.js";
 import { redrawn } from "./redrawn.js";
 import { Rescue } from "./rescue.js";
 import { linkField } from "./linkfield.js";
 import { Secrets } from "./secrets.js";
 import { LastValues } from "./values.js";
+import { WirePanel } from "./wirepanel.js";
 
 const OUTBOX = { name: "outbox", title: "Outbox", type: "true or false", default: true, docs: "", fields: [], unit: "" };
 
@@ -32,6 +34,8 @@ export class Inspector {
     this.values = editor.values = new LastValues(editor);
     this.rescue = new Rescue(root, editor, () => this.#build());
     new Meanwhile(root, editor);
+    this.wires = new WirePanel(editor);
+    editor.on("select", ({ wire }) => wire !== this.wire && this.#build());
     editor.on("open", () => (this.secrets.clear(), this.#build(), this.#learn()));
     editor.on("change", () => this.#later());
     editor.on("problems", () => this.#later());
@@ -61,11 +65,21 @@ export class Inspector {
   #build() {
     const { editor } = this;
     if (!editor.draft.ready) return;
-    const same = this.shown === editor.opened;
-    this.shown = editor.opened;
-    const make = () => [this.rescue.section(), ...(editor.opened ? this.#node(editor.opened) : this.#flow())].filter(Boolean);
-    redrawn(this.root, make, () => this.#later(), { same });
+    const same = this.shown === editor.opened && this.wire === editor.wire;
+    Object.assign(this, { shown: editor.opened, wire: editor.wire });
+    redrawn(this.root, () => [this.rescue.section(), ...this.#subject()].filter(Boolean), () => this.#later(), { same });
     this.#showOthers();
+  }
+
+  #subject() {
+    const { wire, opened } = this.editor;
+    if (wire) return this.wires.sections(wire, this.#wireProblems(wire));
+    return opened ? this.#node(opened) : this.#flow();
+  }
+
+  #wireProblems(wire) {
+    const { problems, draft } = this.editor;
+    return problems.filter((one) => draft.doc.wires[Number(/^wires\[(\d+)\]/.exec(one.place)?.[1])] === wire).map((one) => this.#problem({ ...one, message: one.line }));
   }
 
   // -- the open node
@@ -163,14 +177,7 @@ export class Inspector {
     const paths = this.editor.guarantees.filter((path) => path.sink === id);
     if (!paths.length) return null;
     const { words, scene } = this.editor;
-    const line = (path) =>
-      el(
-        "details", "fe-promise", { "data-testid": "guarantee", "data-level": path.level },
-        el("summary", "", {}, el("span", "fe-promise-from", {}, scene.titleOf(path.source)), el("span", "", {}, path.words)),
-        el("p", "fe-help", { "data-testid": "guarantee-means" }, words[`means ${path.level}, ${path.received}`]),
-        ...path.reasons.map((reason) => el("p", "fe-help", {}, [`${scene.titleOf(reason.node)}: ${reason.text}`, reason.remedy].filter(Boolean).join("; "))),
-      );
-    return el("section", "fe-promises", {}, el("h3", "", {}, words.guarantees), ...paths.filter((path) => !path.failed).map(line));
+    return el("section", "fe-promises", {}, el("h3", "", {}, words.guarantees), ...paths.filter((path) => !path.failed).map((path) => promiseLine(this.editor, path, scene.titleOf(path.source))));
   }
 
   #problem(one, jump = null) {

@@ -6,7 +6,8 @@ import { clock, exact } from "./times.js";
 const FRESH_MS = 60_000; // a failed message counts as trouble this long
 const PATIENCE_MS = 10_000; // a source may take this long to bring its first message
 const LOOK_MS = 5000;
-const RUNS = new Set(["running", "starting", "draining"]);
+/** States of a flow in which messages move. */
+export const RUNS = new Set(["running", "starting", "draining"]);
 
 /**
  * Nodes in trouble: down, cut off from their target, or with failed messages in the last minute; `dying` is what the host

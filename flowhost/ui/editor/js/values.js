@@ -20,10 +20,10 @@ export class LastValues {
     editor.on("change", () => this.editor.opened && this.#watch(this.editor.opened));
   }
 
-  /** The part of the panel for a node. */
-  section(id) {
+  /** The part of the panel for a node, or for what leaves it by one of its outputs. */
+  section(id, { port = null, title = this.editor.words.values } = {}) {
     const { words } = this.editor;
-    this.node = id;
+    Object.assign(this, { node: id, port });
     const list = (this.list = el("div", "fe-values", { "data-testid": "values" }));
     const choice = (name, options, take) => {
       const press = (option) => () => (take(option), this.#draw(true), this.#pressed());
@@ -35,7 +35,7 @@ export class LastValues {
     this.head = el("div", "fe-values-head", {}, sides, el("span", "fh-grow"), shapes);
     this.#draw(true);
     this.#pressed();
-    return el("details", "fe-more", { open: true }, el("summary", "", {}, words.values), this.head, list);
+    return el("details", "fe-more", { open: true }, el("summary", "", {}, title), this.head, list);
   }
 
   /** The newest message that came to a node, from whichever node before it; null if none was seen. */
@@ -45,6 +45,7 @@ export class LastValues {
 
   /** A source is given nothing, and a sink gives nothing on. */
   #sides(id) {
+    if (this.port) return ["out"];
     return { source: ["out"], sink: ["in"] }[this.editor.scene.kindOf(id)] ?? ["in", "out"];
   }
 
@@ -65,7 +66,7 @@ export class LastValues {
 
   /** What left it; of several outputs, each message says which. */
   #outOf(id) {
-    const values = this.kept.get(id) ?? [];
+    const values = (this.kept.get(id) ?? []).filter(({ port }) => !this.port || port === this.port);
     const several = new Set(values.map(({ port }) => port)).size > 1;
     return values.map((value) => ({ ...value, from: several ? value.port : "" }));
   }
@@ -89,7 +90,7 @@ export class LastValues {
 
   #take(values) {
     for (const value of values) this.kept.set(value.node, [value, ...(this.kept.get(value.node) ?? [])].slice(0, KEPT));
-    if (values.some(({ node }) => this.watched?.includes(node)) && this.list) this.#draw();
+    if (values.some(({ node }) => node === this.node || this.watched?.includes(node)) && this.list) this.#draw();
     this.editor.emit("fresh", values);
   }
 
