@@ -164,7 +164,7 @@ def test_back_to_a_version_takes_the_canvas_along(watched: Watched) -> None:
     back(page, 2, canvas=False)
     page.goto(page.url + "/edit")
     has(canvas, "generate", "keep", "log", "discard")
-    expect(page.get_by_test_id("draft-state")).to_have_text("Not deployed yet")
+    expect(page.get_by_test_id("draft-state")).to_have_text("Edits since revision 2 are not deployed")
     page.goto(page.url.removesuffix("/edit"))
     back(page, 1, canvas=True)
     page.goto(page.url + "/edit")

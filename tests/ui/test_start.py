@@ -45,7 +45,7 @@ def test_start_never_runs_another_flow_than_the_one_meant_without_a_word(watched
     expect(page.get_by_test_id("start-text")).to_contain_text("differs from revision 2")
     page.get_by_test_id("start-deployed").click()
     expect(state).to_have_text(re.compile("Running"), timeout=PATIENCE_MS)
-    expect(page.get_by_test_id("draft-state")).to_have_text("Not deployed yet")
+    expect(page.get_by_test_id("draft-state")).to_have_text("Edits since revision 2 are not deployed")
     start.click()
     expect(state).to_have_text(re.compile("Stopped"), timeout=PATIENCE_MS)
     start.click()

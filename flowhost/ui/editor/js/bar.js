@@ -118,7 +118,9 @@ export class Bar {
 
   #say(changed) {
     const { words } = this.editor;
-    write(this.changed, changed ? words.draft_changed : words.draft_same.replace("{revision}", this.revision));
+    const text = !changed ? words.draft_same : this.revision ? words.draft_changed : words.draft_new;
+    write(this.changed, text.replace("{revision}", this.revision));
+    this.changed.title = this.changed.textContent;
     this.changed.dataset.changed = String(changed);
     this.deploy.classList.toggle("fh-primary", changed); // quiet while there is nothing to deploy
     this.deploy.hidden = !this.editor.mayEdit;

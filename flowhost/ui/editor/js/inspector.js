@@ -217,7 +217,7 @@ export class Inspector {
     });
     return [
       el("div", "fh-panel-head", {}, el("h2", "", {}, words.flow_panel)),
-      el("section", "fe-problem-list", { "data-testid": "problem-list" }, el("h3", "", {}, words.problems), ...(list.length ? list : [el("p", "fh-sub", {}, words.no_problems_long)])),
+      el("section", "fe-problem-list", { "data-testid": "problem-list" }, el("h3", "", {}, words.problems), ...(list.length ? list : [el("p", "fh-sub", {}, Object.keys(draft.doc.nodes).length ? words.no_problems_long : words.no_nodes_long)])),
       ...fields,
     ];
   }

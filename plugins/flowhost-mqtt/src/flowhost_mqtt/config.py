@@ -54,7 +54,7 @@ class BrokerConfig(Config):
     password: Secret | None = setting(None)
     """Password."""
     tls: TlsConfig | bool = setting(False)
-    """Encrypt: `true`, or an object that names files."""
+    """Encrypt the link: off, on, or on with certificates of your own."""
     keepalive_s: int = setting(10, ge=5, le=3600, unit="s", advanced=True)
     """Longest silence before a ping is sent; a link without an answer for as long again is given up."""
     timeout_s: float = setting(10.0, gt=0, le=120, unit="s", advanced=True)

@@ -90,7 +90,7 @@ class SubscribeConfig(Config):
     """What to follow, and how fast."""
 
     items: tuple[Item, ...] = setting(min_length=1, example=["ns=2;s=Line1.Speed"])
-    """Node ids, or {node, topic, unit, deadband}."""
+    """The values to follow. Where nothing but the node id matters, it can stand alone."""
     sampling_ms: float = setting(250.0, unit="ms", ge=1.0, le=3_600_000.0)
     """How often the server looks at each value. It may choose a rate it supports; that is reported."""
     publish_ms: float = setting(500.0, unit="ms", ge=10.0, le=3_600_000.0)
