@@ -152,7 +152,7 @@ class Asks:
         )
 
     async def _find(self, who: Principal, args: Args) -> Any:
-        return asdict(await self._host.search.find(who, take(args, "words", str)))
+        return asdict(await self._host.search.find(who, take(args, "words", str), flows=True))
 
     async def _text(self, who: Principal, args: Args) -> Any:
         rev, text = await self._host.texts.text(who, take(args, "flow", str))

@@ -23,7 +23,7 @@ from flowhost.services.connection_views import OwnConnectionView, TestView
 from flowhost.services.dead_lately import lately_words
 from flowhost.services.deploy import DeletePlan
 from flowhost.services.flow_files import ImportedFlow, ImportItem
-from flowhost.services.flow_search import Found, NodeHit
+from flowhost.services.flow_search import Found, Hit
 from flowhost.services.host_views import (
     AlarmView,
     DemoSwitchView,
@@ -248,7 +248,7 @@ class FakeFlows:
 
     async def find(self, principal: Principal, words: str, limit: int = 30) -> Found:
         hits = [
-            NodeHit(flow=doc.id, flow_name=doc.name, node=node.id, title=node.name or node.id, type=node.type)
+            Hit(kind="node", flow=doc.id, flow_name=doc.name, node=node.id, title=node.name or node.id, type=node.type)
             for doc in self.documents.values() for node in doc.nodes.values() if words in f"{node.name} {node.type}"
         ]  # fmt: skip
         return Found(hits=tuple(hits[:limit]), total=len(hits))

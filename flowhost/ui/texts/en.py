@@ -61,7 +61,9 @@ TEXTS: dict[str, str] = OTHERS | {
     "overview.stopped": "Not running",
     "overview.trouble": "In trouble",
     "overview.import": "Import flow",
-    "overview.nodes": "Nodes that fit: {count}",
+    "overview.nodes": "Found in the flows: {count}",
+    "overview.note": "Note",
+    "overview.frame": "Frame",
     "overview.none_match": "No flow matches. Clear the search or choose another filter.",
     "overview.empty.title": "No flows yet",
     "overview.empty.text": (

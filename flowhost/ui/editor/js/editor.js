@@ -145,13 +145,15 @@ export class Editor extends EventTarget {
     this.emit("open", id);
   }
 
-  /** Bring a node into sight, select and open it. */
+  /** Bring a node into sight, select and open it; or a note or frame, by its key. */
   jump(id) {
-    if (!this.scene.nodes.has(id)) return;
-    this.select([id]);
-    this.open(id);
-    if (this.view.camera.k < 0.5) this.view.camera.zoom(0.9 / this.view.camera.k);
-    this.view.camera.reveal(this.scene.box(id));
+    const { scene, view } = this;
+    const extra = scene.nodes.has(id) ? null : scene.extra(id);
+    if (!extra && !scene.nodes.has(id)) return;
+    this.select(extra ? [] : [id], extra ? [id] : []);
+    this.open(extra ? null : id);
+    if (view.camera.k < 0.5) view.camera.zoom(0.9 / view.camera.k);
+    view.camera.reveal(extra ? [extra.x, extra.y, extra.w, extra.h] : scene.box(id));
   }
 
   /** Lead to what a problem is about: the form of its node with the caret in the field, or its wire. */
@@ -283,7 +285,7 @@ export class Editor extends EventTarget {
     if (k) this.view.camera.set(x, y, k);
     else this.view.fit();
     const wanted = new URLSearchParams(location.search).get("node") ?? decodeURIComponent(location.hash.slice(1));
-    if (this.scene.nodes.has(wanted)) this.jump(wanted);
+    if (this.scene.nodes.has(wanted) || this.scene.extra(wanted)) this.jump(wanted);
     else if (wanted) this.tell(this.words.no_such_node.replace("{node}", wanted));
   }
 

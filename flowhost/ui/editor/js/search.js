@@ -1,8 +1,10 @@
-// Find a node by name, id, type, or anything in its config: in this flow, then in all others.
+// Finds nodes, notes and frames in this flow, then those of all others and the flows themselves.
 import { el, icon } from "./dom.js";
+import { below, findHere } from "./found.js";
 
 const SHOWN = 12;
 const ASK_AFTER_MS = 200;
+const ICONS = { note: "sticky_note_2", frame: "select_all", flow: "account_tree" };
 
 export class Search {
   /** @param {import("./editor.js").Editor} editor */
@@ -19,7 +21,8 @@ export class Search {
       type: "search", placeholder: words.search_nodes, "aria-label": words.search_nodes, "data-testid": "search-input",
       oninput: () => this.#fill(), onkeydown: (event) => this.#key(event),
     });
-    this.list = el("ul", "fe-quick-list", { role: "listbox" });
+    // the field keeps the focus while the list is scrolled or pressed: without it the list closes
+    this.list = el("ul", "fe-quick-list", { role: "listbox", onmousedown: (event) => event.preventDefault() });
     this.root = el("div", "fe-quick fe-find fe-over", {}, this.input, this.list);
     frame.append(this.root);
     const { root } = this;
@@ -36,17 +39,14 @@ export class Search {
 
   #fill() {
     const words = this.input.value.trim().toLowerCase();
-    const { nodes } = this.editor.draft.doc;
-    const fits = ([id, node]) => words.split(/\s+/).every((word) => `${id} ${node.name ?? ""} ${node.type} ${JSON.stringify(node.config ?? {})}`.toLowerCase().includes(word));
-    const here = Object.entries(nodes).filter(fits).slice(0, SHOWN);
-    this.found = here.map(([id, node]) => ({ node: id, title: node.name || id, type: node.type, below: `${id} · ${node.type}` }));
+    this.found = findHere(this.editor.draft.doc, words).slice(0, SHOWN);
     this.at = 0;
     this.#draw();
     clearTimeout(this.timer);
     if (words.length > 1) this.timer = setTimeout(() => this.#elsewhere(words), ASK_AFTER_MS);
   }
 
-  /** Nodes of other flows; the host knows them. */
+  /** What is in other flows; the host knows them. */
   async #elsewhere(words) {
     const { editor } = this;
     let answer;
@@ -57,7 +57,7 @@ export class Search {
     }
     if (!this.root || this.input.value.trim().toLowerCase() !== words) return;
     const others = answer.hits.filter((hit) => hit.flow !== editor.flow).slice(0, SHOWN);
-    this.found = [...this.found.filter((hit) => !hit.flow), ...others.map((hit) => ({ ...hit, below: [hit.flow_name, hit.where || hit.type].join(" · ") }))];
+    this.found = [...this.found.filter((hit) => !hit.flow), ...others];
     this.#draw();
   }
 
@@ -66,14 +66,14 @@ export class Search {
     const items = this.found.map((hit, index) => {
       const item = el(
         "li", "fe-quick-item", { role: "option", id: `fe-found-${index}`, "aria-selected": String(index === this.at), "data-node": hit.node, "data-flow": hit.flow ?? editor.flow, "data-testid": "search-item" },
-        icon(editor.types[hit.type]?.icon ?? "extension_off", "fe-item-icon"), el("span", "fe-item-title", {}, hit.title), el("span", "fe-quick-summary", {}, hit.below),
+        icon(ICONS[hit.kind] ?? editor.types[hit.type]?.icon ?? "extension_off", "fe-item-icon"), el("span", "fe-item-title", {}, hit.title), el("span", "fe-quick-summary", {}, below(hit, editor.types, editor.words)),
       );
-      item.addEventListener("pointerdown", (event) => (event.preventDefault(), this.#take(hit)));
+      item.addEventListener("click", () => this.#take(hit));
       return item;
     });
     const first = this.found.findIndex((hit) => hit.flow);
     if (first >= 0) items.splice(first, 0, el("li", "fe-search-head", { role: "presentation" }, editor.words.search_others));
-    this.list.replaceChildren(...(items.length ? items : [el("li", "fe-none", {}, editor.words.search_nothing)]));
+    this.list.replaceChildren(...(items.length ? items : [el("li", "fe-none", {}, editor.words.search_none)]));
     this.input.setAttribute("aria-activedescendant", this.found.length ? `fe-found-${this.at}` : "");
     this.list.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
   }
@@ -95,7 +95,7 @@ export class Search {
   #take(hit) {
     this.#close();
     this.editor.frame.focus();
-    if (hit.flow) location.href = `/flows/${encodeURIComponent(hit.flow)}/edit?node=${encodeURIComponent(hit.node)}`;
+    if (hit.flow) location.href = `/flows/${encodeURIComponent(hit.flow)}/edit${hit.node && `?node=${encodeURIComponent(hit.node)}`}`;
     else this.editor.jump(hit.node);
   }
 }
