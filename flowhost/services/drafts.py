@@ -205,7 +205,7 @@ class DraftService:
         session = await self._session(flow_id)
         await self._checked(session)
         deployed = await self._deployed(flow_id)
-        changes = diff(deployed.document, session.record.document)
+        changes = diff(deployed.document, _as_file(session.record.document))
         return DeployPlan(
             rev=session.record.rev, deployed=deployed.number, changes=tuple(changes), problems=session.problems,
             restarts=restarts(changes), running=self._flows.is_running(flow_id), orphans=await self._orphans(session),
@@ -428,10 +428,15 @@ def _names_shared(document: Mapping[str, Any], connection: str) -> bool:
 
 def _differs(draft: Mapping[str, Any], deployed: Mapping[str, Any]) -> bool:
     """Whether the draft is another file than what is deployed; parts left empty are none."""
+    return not same(_as_file(draft), deployed)
+
+
+def _as_file(draft: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The draft as its file would say it: without parts left empty. As it is, where it is no sound flow yet."""
     try:
-        return not same(to_json(from_json(draft)), deployed)
+        return to_json(from_json(draft))
     except FlowFileError:
-        return True
+        return draft
 
 
 def _revision_view(one: RevisionRecord, before: RevisionRecord | None, deployed: RevisionRecord) -> RevisionView:

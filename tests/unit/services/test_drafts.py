@@ -118,6 +118,15 @@ async def test_deploy_restarts_what_changed_and_nothing_for_the_looks(host: Host
     assert not (await host.drafts.look(LOCAL_USER, "line")).changed
 
 
+async def test_settings_left_empty_are_no_edit(host: Host) -> None:
+    view = await host.drafts.look(LOCAL_USER, "line")
+    (bare,) = [node for node, entry in view.document["nodes"].items() if "config" not in entry]
+    await host.drafts.edit(LOCAL_USER, "line", "b1", [{"op": "set", "path": ["nodes", bare, "config"], "value": {}}])
+    assert not (await host.drafts.look(LOCAL_USER, "line")).changed
+    plan = await host.drafts.plan(LOCAL_USER, "line")
+    assert (plan.changes, plan.moved) == ((), False)
+
+
 async def test_who_looked_before_somebody_elses_edit_does_not_deploy_it(host: Host) -> None:
     rev = await host.drafts.edit(LOCAL_USER, "line", "b1", set_where("true"))
     await host.drafts.edit(Principal("ben", frozenset({"engineer"})), "line", "b2", set_where("false"))
