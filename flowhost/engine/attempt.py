@@ -79,6 +79,7 @@ class Tried:
         refused: the target does not know us; what was not tried because of that is in neither of the others.
         stopped: keys whose later messages are not tried.
         stopped_all: nothing more is tried.
+        newest: place of the last message that was confirmed; None if none was.
     """
 
     done: int = 0
@@ -90,6 +91,7 @@ class Tried:
     refused: str = ""
     stopped: set[str] = field(default_factory=set)
     stopped_all: bool = False
+    newest: int | None = None
 
     @property
     def answered(self) -> bool:

@@ -139,6 +139,7 @@ class Delivery:
             messages = batch.messages if len(trying) == len(batch.messages) else [batch.messages[p] for p in trying]
             asks = trying[0] in batch.unknown
             tried = (await (self._attempts.ask(messages) if asks else self._attempts.send(messages))).at(trying)
+            tried.newest = _newest(tried, trying)
             for place in trying:
                 if tried.again.get(place, NEW).why != "behind":
                     batch.tries[place] = batch.tries.get(place, 0) + 1
@@ -319,3 +320,10 @@ def _cannot_open(error: Exception, counters: NodeCounters, board: NoticeBoard, g
     counters.errors += 1
     board.notice("error", str(error))
     return False
+
+
+def _newest(tried: Tried, trying: Sequence[int]) -> int | None:
+    """The last place that was confirmed; where the target refused us, what was not tried cannot be told from it."""
+    if not tried.done or tried.refused:
+        return None
+    return next((place for place in reversed(trying) if place not in tried.failures and place not in tried.again), None)

@@ -90,10 +90,10 @@ class WaitingNode:
         async def pass_on(tried: Tried) -> None:
             nonlocal dead
             dead += await self._pass_on(tried, batch.portions)
+            if self._delivers and tried.newest is not None:
+                self.last[self.node_id, "out"] = batch.messages[tried.newest]
 
         await self._delivery.bring(batch, pass_on, shelf)
-        if self._delivers:
-            self.last[self.node_id, "out"] = batch.messages[-1]
         return dead
 
     async def _pass_on(self, tried: Tried, portions: Sequence[Portion]) -> int:

@@ -236,9 +236,9 @@ class _Look:
             )  # fmt: skip
         elif node.state == "retrying":
             yield self._condition(
-                "node_retrying", name, "error", f"{title} does not get on",
+                "node_retrying", name, "error", f"{title} is held up",
                 "See what its target says; FlowHost goes on trying, and messages wait.",
-                past=f"{title} did not get on", reason=reason, waiting=node.pending,
+                past=f"{title} was held up", reason=reason, waiting=node.pending,
                 hold_s=self._limits.down_s, lasting_s=node.down_s,
             )  # fmt: skip
 

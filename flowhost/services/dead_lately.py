@@ -36,6 +36,11 @@ class DeadLately:
             self._moments.popleft()
 
 
+def letters_words(number: int) -> str:
+    """Open dead letters as people read them; empty where there are none."""
+    return f"{number:,} open dead letter{'' if number == 1 else 's'}" if number else ""
+
+
 def lately_words(number: int) -> str:
     """The same as people read it; empty where none died."""
     if not number:

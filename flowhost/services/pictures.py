@@ -15,7 +15,7 @@ from flowhost.engine.snapshot import FlowSnapshot, NodeSnapshot, NodeTotals, Run
 from flowhost.graph.document import FlowDocument
 from flowhost.graph.library import NodeLibrary
 from flowhost.sdk import Sink, Source
-from flowhost.services.dead_lately import lately_words
+from flowhost.services.dead_lately import lately_words, letters_words
 from flowhost.services.live import LiveFlow
 from flowhost.services.views import (
     ConnectionView,
@@ -68,7 +68,7 @@ def overview(live: LiveFlow) -> FlowOverview:
         on_disk=_on_disk(snapshot) if snapshot else 0,
         sums=_sums(figures, _counted(snapshot)),
         spark=tuple(live.spark),
-        last_values=_values_at_ends(snapshot, live.sinks, live.sources) if snapshot else (),
+        last_values=_delivered(snapshot, live.sinks) if snapshot else (),
         last_error=last_error,
         last_error_at=last_error_at,
         drain_until=live.drain_until,
@@ -122,6 +122,7 @@ def nodes(
                 totals=_totals(ledger.nodes.get(node_id)) if ledger is not None else None,
                 last_error_at=live.erred_at.get(node_id) if live else None,
                 waiting=waiting[node_id],
+                open_dead=bool(known and known.dead and live and live.dead_letters),
                 **(
                     _counters(known, snapshot, entry.connection, dead_lately.get(node_id, 0))
                     if known and snapshot
@@ -311,7 +312,8 @@ def _counted(snapshot: FlowSnapshot | None) -> list[dict[str, int]]:
 
 def _state_text(live: LiveFlow, troubles: Sequence[str], dead_lately: int) -> str:
     """The state in words; of a running flow, what is not as it should be."""
-    told = [*troubles[:3], lately_words(dead_lately)]
+    letters = letters_words(live.dead_letters) if live.state == "running" else ""
+    told = [*troubles[:3], lately_words(dead_lately), letters]
     return "; ".join(words for words in told if words) or live.text
 
 
@@ -319,8 +321,18 @@ def _troubles(live: LiveFlow) -> list[str]:
     """What holds a running flow up: connections that are down, else nodes that do not get on."""
     if live.state != "running" or live.snapshot is None:
         return []
-    down = [f"{name}: {c.text or 'not connected'}" for name, c in live.snapshot.connections.items() if not c.up]
-    return down or [f"{name}: {n.text or n.last_error}" for name, n in live.snapshot.nodes.items() if _ails(n)]
+    links = live.snapshot.connections.items()
+    down = [_cause_first(name, c.text or "not connected", c.reason) for name, c in links if not c.up]
+    nodes = live.snapshot.nodes.items()
+    return down or [_cause_first(name, n.text or n.last_error, n.reason) for name, n in nodes if _ails(n)]
+
+
+def _cause_first(name: str, text: str, reason: str) -> str:
+    """Why, then what and since when: a line that is cut must not lose the cause."""
+    since, cause, more = text.partition(reason) if reason else ("", "", "")
+    if not cause or not since:
+        return f"{name}: {text}"
+    return f"{cause}; {name} {since.removesuffix(': ')}{more}"
 
 
 def _ails(node: NodeSnapshot) -> bool:
@@ -343,11 +355,9 @@ def _values(snapshot: FlowSnapshot) -> tuple[ValueView, ...]:
     return tuple(_value(value) for value in sorted(snapshot.values, key=lambda value: value.time_ns, reverse=True))
 
 
-def _values_at_ends(snapshot: FlowSnapshot, sinks: Collection[str], sources: Collection[str]) -> tuple[ValueView, ...]:
-    """Those of one end only: beside each other, a value as it came in and as it went out look like two."""
-    values = _values(snapshot)
-    delivered = tuple(value for value in values if value.node in sinks)
-    return (delivered or tuple(value for value in values if value.node in sources))[:VALUES_SHOWN]
+def _delivered(snapshot: FlowSnapshot, sinks: Collection[str]) -> tuple[ValueView, ...]:
+    """What targets took; what came in is left out, as it may still fail."""
+    return tuple(value for value in _values(snapshot) if value.node in sinks)[:VALUES_SHOWN]
 
 
 def _value(value: ValueSnapshot) -> ValueView:
@@ -395,8 +405,8 @@ def _state(node: NodeSnapshot, snapshot: FlowSnapshot, connection: str | None) -
 
 
 def _moving(kind: Kind) -> str:
-    """The counter that shows how busy a node is."""
-    return "made" if kind == "source" else "in"
+    """The counter that shows how busy a node is; of a target, what it takes."""
+    return {"source": "made", "sink": "out"}.get(kind, "in")
 
 
 def _wires(live: LiveFlow) -> tuple[WireView, ...]:

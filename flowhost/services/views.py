@@ -98,8 +98,7 @@ class FlowOverview:
         on_disk: those of them that wait in a queue on disk before a node.
         sums: where all messages of the run are.
         spark: the last `SPARK_POINTS` rates, oldest first, one per second.
-        last_values: what its targets took last, the newest first; before they have taken anything, what its sources
-            brought; filled while somebody watches the flow.
+        last_values: what its targets took last, the newest first; filled while somebody watches the flow.
         last_error: the newest failure of the run, empty if none.
         last_error_at: when a failure was seen last, UTC; None if none was.
         drain_until: while it is being stopped: when it ends even if messages are still inside, UTC.
@@ -166,6 +165,7 @@ class NodeView:
 
     Attributes:
         waiting: of those pending: in the queue before the node; it holds the others itself.
+        open_dead: messages died here in this run, and the flow has dead letters that nobody has seen to.
     """
 
     id: str
@@ -182,6 +182,7 @@ class NodeView:
     filtered: int = 0
     dead: int = 0
     dead_lately: int = 0
+    open_dead: bool = False
     dropped: int = 0
     pending: int = 0
     waiting: int = 0

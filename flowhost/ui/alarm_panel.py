@@ -109,9 +109,11 @@ class AlarmRow(Tag):
         self.put("data-severity", severity).put("data-kind", alarm.kind).put("data-flow", alarm.flow_id)
         self._dot.look(f"fh-dot fh-dot-{TONES[severity]}").put("title", t(f"severity.{severity}"))
         names = [name for _, name in group.flows]
-        self._holds.set_text(t("alarms.holds", count=len(names), names=", ".join(names))).show_if(len(names) > 1)
+        holds = "alarms.holds_waiting" if group.waiting else "alarms.holds"
+        told = t(holds, count=len(names), names=", ".join(names), waiting=fmt.count(group.waiting))
+        self._holds.set_text(told).show_if(len(names) > 1)
         self._follow.show(group.follow)
-        waits = t("alarms.waits", text=alarm.text, count=group.waiting) if group.waiting else alarm.text
+        waits = t("alarms.waits", text=alarm.text, count=alarm.waiting) if alarm.waiting else alarm.text
         self._what.set_text(waits)
         self._why.set_text(alarm.reason).show_if(alarm.reason)
         self._to_connection.put("href", f"/connections#{anchor_of(alarm.connection)}").show_if(alarm.connection)

@@ -9,7 +9,7 @@ from flowhost.services.views import SPARK_POINTS, FlowOverview
 from flowhost.ui import format as fmt
 from flowhost.ui.flow_sums import sums_line
 from flowhost.ui.sparkline import Sparkline
-from flowhost.ui.state_mark import StateMark, state_of, trouble_of
+from flowhost.ui.state_mark import StateMark, doubtful, state_of, trouble_of
 from flowhost.ui.tags import Tag, link
 from flowhost.ui.texts import t
 
@@ -66,9 +66,9 @@ class DemoRow(Tag):
     def show(self, flow: FlowOverview) -> None:
         """Bring the row up to date."""
         self._name.set_text(flow.name)
-        words = trouble_of(flow)[0] if flow.ails or flow.dead_lately else ""
-        self._state.show(state_of(flow), flow.state_text, dying=bool(flow.dead_lately))
-        self._ails.set_text(words).show_if(words).put("title", words or None)
+        words = trouble_of(flow)[0] if flow.ails or doubtful(flow) else ""
+        self._state.show(state_of(flow), flow.state_text, doubt=doubtful(flow))
+        self._ails.set_text(fmt.without_folders(words)).show_if(words).put("title", words or None)
         self._in.set_text(fmt.rate(flow.rate_per_s))
         self._out.set_text(fmt.rate(flow.out_rate_per_s))
         self._backlog.append(flow.on_disk)

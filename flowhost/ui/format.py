@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,8 @@ _UNITS = {
     "{#}": "pcs", "um": "µm", "us": "µs", "[pH]": "pH", "/min": "1/min", "/h": "1/h", "/s": "1/s",
 }  # fmt: skip
 _BRACKETS = str.maketrans("", "", "{}[]")
+_FOLDERS = re.compile(r"(?<![\w:/.\\])(?:[A-Za-z]:\\|/)(?:[^\s/\\:;,'\"]+[/\\])+(?=[^\s/\\:;,'\"]*\.\w{1,8}\b)")
+"""Folders before the name of a file, which has an ending; addresses of servers are left alone."""
 _STEPS: tuple[tuple[float, str], ...] = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -107,6 +110,11 @@ def reading(payload: Any) -> tuple[Any, str]:
         return None, ""
     sign = payload.get("unit", payload.get("u", ""))
     return figure, sign if isinstance(sign, str) else ""
+
+
+def without_folders(text: str) -> str:
+    """The same with the paths of files as their names alone, where room is scarce: `plant.db is locked`."""
+    return _FOLDERS.sub("", text)
 
 
 def clock(moment: datetime, zone: tzinfo | None = None, now: datetime | None = None) -> str:

@@ -68,7 +68,7 @@ class NodePanel(Tag):
 
     def show(self, node: NodeView, open_letters: int) -> None:
         """Bring the figures up to date; `open_letters` of the flow."""
-        self._state.show(node.state, dying=bool(node.dead_lately))
+        self._state.show(node.state, doubt=bool(node.dead_lately or node.open_dead))
         if self._send is not None:
             self._send.show(node)
         self._words.set_text(node.text).show_if(node.text)

@@ -14,7 +14,7 @@ from flowhost.ui.operate import FlowSwitch, draining
 from flowhost.ui.recent import RecentValues, is_recent
 from flowhost.ui.shell import Alert
 from flowhost.ui.sparkline import Sparkline
-from flowhost.ui.state_mark import StateMark, state_of, trouble_of, word
+from flowhost.ui.state_mark import StateMark, doubtful, last_error, state_of, trouble_of, word
 from flowhost.ui.tags import Tag, link
 from flowhost.ui.texts import t
 
@@ -59,18 +59,19 @@ class FlowRow(Tag):
     def show(self, flow: FlowOverview) -> None:
         """Bring the row up to date."""
         self.flow = flow
-        self._state.show(state_of(flow), flow.state_text, dying=bool(flow.dead_lately))
+        self._state.show(state_of(flow), flow.state_text, doubt=doubtful(flow))
         self._name.set_text(flow.name)
         self._area.set_text(flow.area)
         self._about.set_text(flow.description).show_if(flow.description).put("title", flow.description or None)
         trouble, look = told(flow)
-        self._trouble.set_text(trouble).show_if(trouble).put("title", trouble or None).look(look)
+        self._trouble.set_text(fmt.without_folders(trouble)).show_if(trouble)
+        self._trouble.put("title", trouble or None).look(look)
         on = flow.state not in ("stopped", "ended", "failed")
         self._rate.set_text(fmt.rate(flow.rate_per_s) if on else "–")
         self._spark.show(flow.spark)
         self._totals.show(flow.sums)
         for cell, number, tone in (
-            (self._pending, flow.pending, ""),
+            (self._pending, flow.sums.pending, ""),
             (self._errors, flow.errors, "fh-warn" if is_recent(flow.last_error_at) else ""),
         ):
             cell.set_text(fmt.short_count(number)).look(f"num {tone if number else 'fh-zero'}")
@@ -149,22 +150,9 @@ class _ValueLine(Tag):
 
 
 def told(flow: FlowOverview) -> tuple[str, str]:
-    """What is not as it should be, and its look: an error that did not come again is told quietly, with its time."""
-    if waits := draining(flow):
-        return waits, "fh-trouble fh-past"
-    words, look = trouble_of(flow)
-    if words:
-        cause = flow.last_error if flow.dead_lately and not flow.ails else ""
-        return f"{words}; {cause}" if cause else words, look
-    if not flow.dead_letters or not flow.last_error:
-        return "", "fh-trouble"
-    return last_error(flow), "fh-trouble" if is_recent(flow.last_error_at) else "fh-trouble fh-past"
-
-
-def last_error(flow: FlowOverview) -> str:
-    """The newest failure with its time, where that is known."""
-    at = flow.last_error_at
-    return t("error.at", time=fmt.clock(at), text=flow.last_error) if at is not None else flow.last_error
+    """What is not as it should be, or why stopping takes its time, and the look of that."""
+    waits = draining(flow)
+    return (waits, "fh-trouble fh-past") if waits else trouble_of(flow)
 
 
 def keep_places(old: Sequence[str], new: Sequence[str], limit: int) -> list[str]:

@@ -28,6 +28,7 @@ class RecentValues:
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
         self._values: dict[str, ValueView] = {}
+        self._seen: dict[str, datetime] = {}
 
     def take(self, values: Iterable[ValueView], now: datetime) -> dict[str, ValueView]:
         """Remember these; return all remembered by port and topic, newest first."""
@@ -35,11 +36,16 @@ class RecentValues:
             key = f"{value.topic or value.node}\0{value.port}"
             known = self._values.get(key)
             if known is None or value.time >= known.time:
+                # a device whose clock is wrong sends old times, but what it sends is news
+                if value != known:
+                    self._seen[key] = now
                 self._values[key] = value
-        fresh = ((key, value) for key, value in self._values.items() if now - value.time < OLDEST)
+        fresh = ((key, value) for key, value in self._values.items() if now - self._seen[key] < OLDEST)
         self._values = dict(sorted(fresh, key=lambda item: item[1].time, reverse=True)[: self._kept])
+        self._seen = {key: self._seen[key] for key in self._values}
         return dict(self._values)
 
     def forget(self) -> None:
         """Start anew, as when another run begins."""
         self._values.clear()
+        self._seen.clear()

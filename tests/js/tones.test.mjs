@@ -6,6 +6,8 @@ import { toneOf } from "../../flowhost/ui/editor/js/tones.js";
 test("what runs is well, unless messages die there", () => {
   assert.equal(toneOf({ state: "running", dying: false }), "ok");
   assert.equal(toneOf({ state: "running", dying: true }), "warn");
+  assert.equal(toneOf({ state: "running", dying: false, letters: true }), "warn");
+  assert.equal(toneOf({ state: "failed", letters: true }), "bad");
 });
 
 test("any other state says more than that messages died", () => {

@@ -172,6 +172,7 @@ class FakeFlows:
         self.watched: set[str] = set()
         self.troubles: dict[str, str] = {}
         self.dead_lately: dict[str, int] = {}
+        self.letters = {"line-telemetry": LETTERS}
         self.erred_at: datetime | None = None
         self.drain_until = datetime.now(UTC) + timedelta(seconds=10)
         self.began = time.monotonic() - 4000
@@ -291,7 +292,7 @@ class FakeFlows:
             sums=sums, in_total=total, out_total=total - 37 if on else total,
             pending=37 if state in ("running", "draining") and scale > 90 else 0,
             errors=5 if flow_id == "line-telemetry" else 0, dead=3 if flow_id == "line-telemetry" else 0,
-            dead_letters=LETTERS if flow_id == "line-telemetry" else 0,
+            dead_letters=self.letters.get(flow_id, 0),
             last_error="fahren: is text" if flow_id == "line-telemetry" else "", last_error_at=self.erred_at,
             drain_until=self.drain_until if state == "draining" else None,
             spark=spark, last_values=self._values(flow_id, seconds) if on else (),

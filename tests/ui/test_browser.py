@@ -78,8 +78,9 @@ def test_search_and_filter(watched: Watched) -> None:
     expect(page.get_by_test_id("flow-row").locator("visible=true")).to_have_count(2)
     page.get_by_test_id("search").fill("")
     page.get_by_test_id("filter-trouble").click()
-    expect(page.get_by_test_id("flow-row").locator("visible=true")).to_have_count(1)
+    expect(page.get_by_test_id("flow-row").locator("visible=true")).to_have_count(2)
     expect(page.locator("[data-flow=opcua-to-sql]")).to_be_visible()
+    expect(page.locator("[data-flow=line-telemetry]:visible").first).to_be_visible()
 
 
 def test_import_by_paste_and_by_file(watched: Watched) -> None:

@@ -71,7 +71,8 @@ def picture_of(detail: FlowDetail) -> Picture:
         "f:": {
             "state": flow.state, "text": flow.state_text, "desired": flow.desired, "revision": flow.revision,
             "rate": round(flow.rate_per_s, 1), "out": round(flow.out_rate_per_s, 1), "pending": flow.pending,
-            "errors": flow.errors, "dead": flow.dead, "dying": bool(flow.dead_lately), "ails": flow.ails,
+            "errors": flow.errors, "dead": flow.dead, "dying": bool(flow.dead_lately),
+            "letters": bool(flow.dead_letters), "ails": flow.ails,
             "run": flow.run_id, "since": local(flow.started_at) if flow.started_at else "",
         }
     }  # fmt: skip
@@ -105,12 +106,12 @@ def value_of(value: ValueView) -> dict[str, Any]:
 
 def _node(node: NodeView, waits_for: str) -> dict[str, Any]:
     """`waits_for`: what its connection says while it is down."""
-    came = node.made if node.kind == "source" else node.in_total
+    passed = {"source": node.made, "sink": node.out}.get(node.kind, node.in_total)
     return {
-        "state": node.state, "text": node.text or waits_for, "rate": round(node.rate_per_s, 1), "total": came,
+        "state": node.state, "text": node.text or waits_for, "rate": round(node.rate_per_s, 1), "total": passed,
         "out": node.out, "waiting": node.waiting, "held": node.pending - node.waiting, "errors": node.errors,
         "dead": node.dead, "dropped": node.dropped, "error": node.last_error if node.errors else "",
-        "down": bool(waits_for), "dying": bool(node.dead_lately),
+        "down": bool(waits_for), "dying": bool(node.dead_lately), "letters": node.open_dead,
     }  # fmt: skip
 
 

@@ -30,15 +30,19 @@ def figures_text(detail: FlowDetail) -> str:
 
 
 def _node(node: NodeView, wired: bool) -> dict[str, Any]:
-    came = node.made if node.kind == "source" else node.in_total
     return {
-        "tone": tone(node.state, dying=bool(node.dead_lately)),
+        "tone": tone(node.state, doubt=bool(node.dead_lately or node.open_dead)),
         "state": f"{word(node.state)}: {node.text}" if node.text else word(node.state),
         "rate": fmt.rate(node.rate_per_s),
         "unit": t("graph.per_s"),
-        "total": fmt.short_count(came),
+        "total": fmt.short_count(passed(node)),
         "notes": _notes(node, wired),
     }
+
+
+def passed(node: NodeView) -> int:
+    """The number on a node's card: what a source brought, what a target took, else what came in."""
+    return {"source": node.made, "sink": node.out}.get(node.kind, node.in_total)
 
 
 def _notes(node: NodeView, wired: bool) -> list[list[str]]:

@@ -28,7 +28,7 @@ from flowhost.ui.recent import is_recent
 from flowhost.ui.rights import guard
 from flowhost.ui.shell import Alert, frame, not_found
 from flowhost.ui.sparkline import Sparkline
-from flowhost.ui.state_mark import StateMark, state_of, trouble_of
+from flowhost.ui.state_mark import StateMark, doubtful, state_of, trouble_of
 from flowhost.ui.tags import Button, Tag, icon, link
 from flowhost.ui.texts import t
 from flowhost.ui.versions_dialog import VersionsDialog
@@ -193,7 +193,7 @@ class FlowHead(Tag):
     def show(self, flow: FlowOverview) -> None:
         """Bring it up to date."""
         self._name.set_text(flow.name)
-        self._state.show(state_of(flow), flow.state_text, dying=bool(flow.dead_lately))
+        self._state.show(state_of(flow), flow.state_text, doubt=doubtful(flow))
         self._switch.show(flow)
         self._facts.show(flow)
         self._in.show(fmt.rate(flow.rate_per_s))
@@ -202,7 +202,7 @@ class FlowHead(Tag):
         for figure, number in ((self._in_total, flow.in_total), (self._out_total, flow.out_total)):
             figure.show(fmt.count(number))
             figure.put("title", sums_line(flow.sums))
-        self._waiting.show(fmt.short_count(flow.pending))
+        self._waiting.show(fmt.short_count(flow.sums.pending))
         fresh = flow.errors and is_recent(flow.last_error_at)
         self._errors.show(fmt.short_count(flow.errors), "fh-warn" if fresh else "")
         self._dead.show(fmt.short_count(flow.dead_letters), "fh-bad" if flow.dead_letters else "")
@@ -239,5 +239,5 @@ class RunFacts(Tag):
             self._since.set_text(fmt.clock(flow.started_at)).put("title", fmt.exact(flow.started_at))
         words, look = trouble_of(flow)
         trouble = draining(flow) or words
-        self._trouble.set_text(trouble).show_if(trouble).put("title", trouble or None)
+        self._trouble.set_text(fmt.without_folders(trouble)).show_if(trouble).put("title", trouble or None)
         self._trouble.look(look)

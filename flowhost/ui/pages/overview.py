@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from nicegui import ui
 
+from flowhost.services.host_views import AlarmView
 from flowhost.services.views import FlowOverview
 from flowhost.ui.alarm_panel import AlarmPanel
 from flowhost.ui.import_dialog import ImportDialog
@@ -41,7 +42,7 @@ def register(live: Live) -> None:
             page = Overview(live)
             page.show(flows)
             page.sums.show_host(status)
-            page.alarms.show(alarms)
+            page.show_alarms(alarms)
             page.lately.show(over)
 
         def show(answer: tuple[FlowOverview, ...]) -> None:
@@ -50,7 +51,7 @@ def register(live: Live) -> None:
 
         live.overview.follow(show, shell.stale)
         live.status.follow(page.sums.show_host, lambda _: None)
-        live.alarms.follow(page.alarms.show, lambda _: None)
+        live.alarms.follow(page.show_alarms, lambda _: None)
         live.lately.follow(page.lately.show, lambda _: None)
 
 
@@ -62,6 +63,7 @@ class Overview(Tag):
         self._live = live
         self._rows: dict[str, FlowRow] = {}
         self._flows: tuple[FlowOverview, ...] = ()
+        self._alarmed: frozenset[str] = frozenset()
         self._words = ""
         self._filter = "all"
         self._new = NewFlowDialog(live)
@@ -92,6 +94,13 @@ class Overview(Tag):
             place = index + HEAD_PARTS
             if self._table.default_slot.children[place] is not row:
                 row.move(target_index=place)
+        self._apply_filter()
+
+    def show_alarms(self, alarms: Sequence[AlarmView]) -> None:
+        """Bring the alarms up to date, and with them which flows are in trouble."""
+        self.alarms.show(alarms)
+        self._alarmed = frozenset(alarm.flow_id for alarm in alarms if alarm.flow_id)
+        self.sums.show_alarms(self._alarmed)
         self._apply_filter()
 
     def _bar(self) -> None:
@@ -148,11 +157,11 @@ class Overview(Tag):
     def _apply_filter(self) -> None:
         visible = 0
         for row in self._rows.values():
-            fits = belongs(row.flow, self._filter) and matches(row.flow, self._words)
+            fits = belongs(row.flow, self._filter, self._alarmed) and matches(row.flow, self._words)
             row.show_if(fits)
             visible += fits
         for name, number in self._choices.items():
-            number.set_text(str(sum(belongs(flow, name) for flow in self._flows)))
+            number.set_text(str(sum(belongs(flow, name, self._alarmed) for flow in self._flows)))
             button = number.parent_slot.parent if number.parent_slot else None
             if isinstance(button, Tag):
                 button.put("aria-pressed", "true" if name == self._filter else "false")
@@ -169,6 +178,6 @@ def _to_templates() -> None:
     ui.navigate.to("/templates")
 
 
-def belongs(flow: FlowOverview, choice: str) -> bool:
+def belongs(flow: FlowOverview, choice: str, alarmed: Collection[str]) -> bool:
     """True if a flow is in this group, or all are meant."""
-    return choice in ("all", group_of(flow))
+    return choice in ("all", group_of(flow, alarmed))

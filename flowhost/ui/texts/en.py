@@ -100,12 +100,12 @@ TEXTS: dict[str, str] = OTHERS | {
     "total.held": "held by nodes",
     "total.dead": "ended dead",
     "total.dropped": "dropped",
-    "hint.waiting": "Messages inside the flow that are not delivered yet",
+    "hint.waiting": "Messages in queues or on their way; what a node holds, such as for a window, counts as held",
     "hint.errors": "Failures of messages in this run, also those tried again; tries to connect do not count",
     "hint.dead": "Dead letters: messages that failed for good and wait on the work list for somebody",
     "hint.values": (
-        "What the flow's targets took last, by topic, while this page is open. Before they have taken anything: what "
-        "its sources brought. The hover text of a topic names the node."
+        "What the flow's targets took last, by topic, while this page is open. The hover text of a topic names the "
+        "node."
     ),
     "flow.start": "Start",
     "flow.stop": "Stop",
@@ -122,13 +122,14 @@ TEXTS: dict[str, str] = OTHERS | {
     "flow.stop_named": "Stop {name}",
     "flow.start_failed": "{name} did not start. {detail}",
     "flow.stop_failed": "{name} did not stop. {detail}",
-    "flow.no_values": "No value yet",
+    "flow.no_values": "Nothing delivered yet",
     "flow.no_values_stopped": "Not running",
     "value.bad": "bad",
     "value.uncertain": "uncertain",
     "value.no_topic": "(no topic)",
     "sum.running": "Flows running",
     "sum.running_value": "{running} of {all}",
+    "sum.retrying": ", {count} retrying",
     "sum.in": "Coming in",
     "sum.out": "Delivered",
     "sum.waiting": "Waiting",
@@ -160,6 +161,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "alarms.acknowledge": "Acknowledge",
     "alarms.known": "Acknowledged by {name}",
     "alarms.holds": "Holds up {count} flows: {names}",
+    "alarms.holds_waiting": "Holds up {count} flows, {waiting} messages in all: {names}",
     "alarms.follow.one": "{count} alarm follows from it",
     "alarms.follow": "{count} alarms follow from it",
     "alarms.since": "since {time}",
@@ -251,7 +253,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "totals.hint.repeated": "Delivered messages the target had already: they came twice and were written once",
     "totals.hint.used": "Messages that went into others, such as samples into a window",
     "totals.hint.filtered": "Messages left out on purpose",
-    "totals.hint.pending": "Messages inside the flow: in queues, or held by a node for what it makes of them",
+    "totals.hint.pending": "Messages inside the flow: in queues or on their way",
     "totals.hint.held": "Messages a node has taken in for something it makes later",
     "totals.hint.dead": "Messages that failed for good, also those seen to since",
     "totals.hint.dropped": "Messages given up because a limit said so",

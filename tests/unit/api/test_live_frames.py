@@ -28,5 +28,6 @@ def test_the_canvas_is_told_where_messages_die(dead_lately: int) -> None:
     )
     node = NodeView(id="named", type="map", title="Named", kind="transform", state="running", dead_lately=dead_lately)
     picture = picture_of(FlowDetail(overview=flow, document=FlowDocument(id="line"), nodes=(node,)))
+    assert picture["f:"]["letters"] is picture["n:named"]["letters"] is False
     assert picture["f:"]["dying"] == picture["n:named"]["dying"] == bool(dead_lately)
     assert not picture["f:"]["ails"], "messages that die hold nothing up"

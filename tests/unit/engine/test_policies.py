@@ -202,3 +202,19 @@ async def test_what_comes_in_just_now_is_not_held_up(rig, control, node) -> None
     began = time.monotonic()
     await rig.run(straight(rig, node, drain_per_s=1))
     assert time.monotonic() - began < 60
+
+
+async def test_the_last_value_of_a_target_is_the_last_it_took(rig, control, node, eventually) -> None:
+    async def write(messages):
+        taken = [message.payload < 3 for message in messages]
+        control.written.extend(message for message, good in zip(messages, taken, strict=True) if good)
+        return [Ok() if good else Reject("too large") for good in taken]
+
+    control.write, control.batches, control.stay_open = write, [[1, 2, 3], [4]], True
+    runner = await rig.runner(straight(rig, node))
+    runner.watch(True)
+    await runner.start()
+    await eventually(lambda: runner.snapshot().nodes["end"].dead == 2)
+    values = {(value.node, value.port): value.payload for value in runner.snapshot().values}
+    await runner.stop(1)
+    assert values["end", "out"] == 2

@@ -231,7 +231,7 @@ def test_a_flow_in_order_has_no_alarm() -> None:
         ),
         (
             live_flow(snapshot(state="retrying", text="locked")), "node_retrying",
-            "Namespace in Line 1 does not get on", "Namespace in Line 1 did not get on",
+            "Namespace in Line 1 is held up", "Namespace in Line 1 was held up",
         ),
         (
             live_flow(snapshot_with(EdgeSnapshot(node="out", in_=9, out=2, pending=7, oldest_s=600))), "waiting_long",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flowhost.engine.snapshot import ConnectionSnapshot, EdgeSnapshot, FlowSnapshot, NodeSnapshot
+from flowhost.engine.snapshot import ConnectionSnapshot, EdgeSnapshot, FlowSnapshot, NodeSnapshot, ValueSnapshot
 from flowhost.graph.document import FlowDocument, NodeEntry
 from flowhost.services import pictures
 from flowhost.services.live import LiveFlow
@@ -92,6 +92,36 @@ def test_what_holds_a_flow_up_is_told_before_what_died(live: LiveFlow, clock: Si
     flow = pictures.overview(live)
     assert flow.ails
     assert flow.state_text == "plc: down since 10:15:29; 2 messages dead in the last minute"
+
+
+def test_of_a_target_that_is_away_the_cause_comes_first(live: LiveFlow, clock: SimpleNamespace) -> None:
+    made = snapshot(
+        out=NodeSnapshot(
+            state="retrying", reason="a.db is locked", text="down since 10:15:29: a.db is locked; next try"
+        )
+    )
+    live.take(made, 1)
+    assert pictures.overview(live).state_text == "a.db is locked; out down since 10:15:29; next try"
+
+
+def test_open_dead_letters_are_told_after_the_last_minute_too(live: LiveFlow, clock: SimpleNamespace) -> None:
+    made = dying(12)
+    made.dead_letters = 12
+    live.take(made, 1)
+    clock.now += 70
+    assert pictures.overview(live).state_text == "12 open dead letters"
+    assert [node.open_dead for node in pictures.detail(live, LIBRARY).nodes] == [False, True, False]
+    live.finish("stopped", "", None)
+    assert pictures.overview(live).state_text == ""
+
+
+def test_values_are_told_as_delivered_once_a_target_took_them(live: LiveFlow) -> None:
+    made = snapshot()
+    made.values = [ValueSnapshot(node="plc", port="out", payload=44.23)]
+    live.take(made, 1)
+    assert pictures.overview(live).last_values == ()
+    made.values.append(ValueSnapshot(node="out", port="out", payload=44.1))
+    assert [value.payload for value in pictures.overview(live).last_values] == [44.1]
 
 
 def test_a_flow_that_stands_still_and_one_that_begins_anew_tell_of_none(live: LiveFlow, clock: SimpleNamespace) -> None:

@@ -104,3 +104,19 @@ def test_an_object_is_shown_by_its_fields() -> None:
 def test_a_count_in_a_sentence_reads_as_any_other() -> None:
     assert t("alarms.waits", text="Out waits", count=1213) == "Out waits; 1,213 messages wait"
     assert t("alarms.waits", text="Out waits", count=1) == "Out waits; 1 message waits"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("/tmp/run/plant.db is locked", "plant.db is locked"),
+        ("write: C:\\data\\my\\plant.db is locked", "write: plant.db is locked"),
+        (
+            "connected to opc.tcp://127.0.0.1:4840/flowhost/sim.x",
+            "connected to opc.tcp://127.0.0.1:4840/flowhost/sim.x",
+        ),
+        ("topic plant/line1/capper.temp", "topic plant/line1/capper.temp"),
+    ],
+)
+def test_a_file_is_told_without_its_folders_where_room_is_scarce(given: str, shown: str) -> None:
+    assert fmt.without_folders(given) == shown

@@ -117,21 +117,45 @@ async def test_a_flow_whose_messages_die_runs_but_does_not_look_well(user: User,
         await user.should_see("1,204 messages dead in the last minute")
         trouble = next(e for e in place.descendants() if "fh-trouble" in e.classes)
         assert "fh-warn" in trouble.classes
+        assert trouble.text.startswith("fahren: is text; "), "the cause first"
         host.flows.dead_lately["line-telemetry"] = 0
+        await until(lambda: "messages dead" not in trouble.text)  # noqa: B023 - asked before the next turn
+        assert "fh-dot-warn" in dot.classes, "its dead letters are open"
+        letters = host.flows.letters.pop("line-telemetry")
         await until(lambda: "fh-dot-ok" in dot.classes)  # noqa: B023 - asked before the next turn
-        assert "messages dead" not in trouble.text
+        host.flows.letters["line-telemetry"] = letters
         host.flows.dead_lately["line-telemetry"] = 1204
 
 
 async def test_running_in_trouble_and_not_running_add_up(user: User, host: Any) -> None:
     host.flows.troubles["energy"] = "meter: down"
+    host.alarms.standing = []
     await user.open("/")
     names = ("all", "running", "trouble", "stopped")
     shown = {name: [e.text for e in _one(user, f"filter-{name}").descendants()] for name in names}
     assert {name: text[-1] for name, text in shown.items()} == {
         "all": "5", "running": "2", "trouble": "2", "stopped": "1"
     }  # fmt: skip
-    await user.should_see("2 of 5")
+    await user.should_see("3 of 5")
+    await user.should_see(", 1 retrying")
+
+
+async def test_a_flow_whose_messages_die_and_one_with_an_alarm_are_in_trouble(
+    user: User, host: Any, fake: ModuleType
+) -> None:
+    host.flows.dead_lately["line-telemetry"] = 4
+    await user.open("/")
+
+    def number() -> str:
+        return [e.text for e in _one(user, "filter-trouble").descendants()][-1]
+
+    assert number() == "2", "beside the one that has failed"
+    host.alarms.standing = [
+        replace(fake.alarm(1, "waiting_long", "warning", "out", datetime.now(UTC), "They wait", ""), flow_id="energy")
+    ]
+    await until(lambda: number() == "3")
+    host.flows.dead_lately.clear()
+    await until(lambda: number() == "2")
 
 
 def _one(user: User, marker: str) -> Any:
@@ -209,7 +233,7 @@ async def test_search_and_filters_hide_what_does_not_match(user: User) -> None:
     await until(lambda: shown() == {"line-telemetry"})
     user.find(marker="search").trigger("input", "")
     user.find(marker="filter-trouble").click()
-    await until(lambda: shown() == {"opcua-to-sql"})
+    await until(lambda: shown() == {"opcua-to-sql", "line-telemetry"})  # one has failed, the other has an alarm
     user.find(marker="search").trigger("input", "nothing like it")
     await user.should_see("No flow matches")
 
@@ -495,7 +519,7 @@ async def test_a_headline_says_what_is_down_and_what_waits_and_the_rest_stands_b
 ) -> None:
     began = datetime.now(UTC)
     stuck = replace(
-        fake.alarm(1, "node_retrying", "error", "out", began, "Out in Line 1 does not get on", "See it."),
+        fake.alarm(1, "node_retrying", "error", "out", began, "Out in Line 1 is held up", "See it."),
         reason="the database is locked", waiting=1000, connection="mes",
     )  # fmt: skip
     other = replace(stuck, id=2, flow_id="energy", flow_name="Energy", waiting=204, cause=1)
@@ -503,12 +527,12 @@ async def test_a_headline_says_what_is_down_and_what_waits_and_the_rest_stands_b
     await user.open("/")
     [row] = user.find(marker="alarm").elements
     what = next(e for e in row.descendants() if "fh-alarm-what" in e.classes)
-    assert what.text == "Out in Line 1 does not get on; 1,204 messages wait"
+    assert what.text == "Out in Line 1 is held up; 1,000 messages wait"
     assert below(row, "alarm-why").text == "the database is locked"
-    assert below(row, "alarm-holds").text == "Holds up 2 flows: Line 1 telemetry, Energy"
+    assert below(row, "alarm-holds").text == "Holds up 2 flows, 1,204 messages in all: Line 1 telemetry, Energy"
     assert below(row, "alarm-connection").props["href"] == "/connections#connection-mes"
     host.alarms.standing = [replace(stuck, connection="", waiting=1)]
-    await until(lambda: what.text == "Out in Line 1 does not get on; 1 message waits")
+    await until(lambda: what.text == "Out in Line 1 is held up; 1 message waits")
     assert not below(row, "alarm-connection").visible
 
 

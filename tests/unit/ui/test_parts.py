@@ -16,7 +16,7 @@ from flowhost.services.host_views import NodeTypeView
 from flowhost.services.views import NodeView, ValueView, WireView
 from flowhost.ui import config_view
 from flowhost.ui.graph_view import describe
-from flowhost.ui.graph_view.figures import figures_text
+from flowhost.ui.graph_view.figures import figures_text, passed
 from flowhost.ui.icons import bundled
 from flowhost.ui.overview_row import keep_places
 from flowhost.ui.overview_sums import added
@@ -167,6 +167,14 @@ def test_a_page_remembers_values_of_topics_that_are_silent_now() -> None:
     assert [v.payload for v in recent.take([value("a", 9, 7)], now).values()] == [0, 0]
     assert [v.topic for v in recent.take([value("c", 0)], now).values()] == ["c", "b"]
     assert recent.take([], now + timedelta(hours=1)) == {}
+    # the clock of the device is wrong; the value came now
+    assert [v.topic for v in recent.take([value("old", 86_400)], now).values()] == ["old"]
+    assert recent.take([value("old", 86_400)], now + timedelta(hours=1)) == {}
+
+
+def test_the_card_of_a_target_counts_what_was_delivered() -> None:
+    facts: Any = {"id": "out", "type": "sql.write", "title": "Out", "in_total": 3860, "out": 3673, "made": 5}
+    assert [passed(NodeView(kind=kind, **facts)) for kind in ("sink", "transform", "source")] == [3673, 3860, 5]
 
 
 def test_a_connection_that_ails_says_why() -> None:
