@@ -42,17 +42,9 @@ def can_be_sent_by_hand(node_type: type[Node[Any]]) -> bool:
     return issubclass(node_type, Source) and issubclass(node_type, Trigger)
 
 
-def describe(
-    node_type: type[Node[Any]], functions: Mapping[str, Callable[..., Any]] = MappingProxyType({})
-) -> dict[str, Any]:
-    """Everything a palette, form or page needs to know, as JSON-like data.
-
-    Args:
-        node_type: the type.
-        functions: what plugins bring to expressions, by name; an example may use them.
-    """
+def describe(node_type: type[Node[Any]]) -> dict[str, Any]:
+    """Everything a palette, form or page needs to know, as JSON-like data."""
     spec = node_type.spec
-    fields = describe_fields(node_type.Config)
     return {
         "type": spec.id,
         "kind": kind_of(node_type),
@@ -71,11 +63,17 @@ def describe(
         "remembers": issubclass(node_type, StatefulTransform),
         "waits": issubclass(node_type, AsyncTransform),
         "docs": inspect.getdoc(node_type) or "",
-        "fields": fields,
-        "example": whole_example(node_type.Config, fields, functions),
+        "fields": describe_fields(node_type.Config),
         "delivery": describe_fields(DeliveryPolicy) if has_queue(node_type) else [],
         "schema": node_type.Config.model_json_schema(),
     }
+
+
+def example_of(
+    node_type: type[Node[Any]], functions: Mapping[str, Callable[..., Any]] = MappingProxyType({})
+) -> dict[str, Any] | None:
+    """One whole config, see `whole_example`. Not part of `describe`: to see what fits takes time and libraries."""
+    return whole_example(node_type.Config, describe_fields(node_type.Config), functions)
 
 
 def describe_connection(connection_type: type[Connection[Any]], used_by: Sequence[str]) -> dict[str, Any]:
@@ -111,8 +109,8 @@ def describe_fields(config_class: type[BaseModel]) -> list[dict[str, Any]]:
 def describe_markdown(
     node_type: type[Node[Any]], functions: Mapping[str, Callable[..., Any]] = MappingProxyType({})
 ) -> str:
-    """The help page of a node type; takes what `describe` takes."""
-    facts = describe(node_type, functions)
+    """The help page of a node type; `functions` are what plugins bring to expressions, by name."""
+    facts = {**describe(node_type), "example": example_of(node_type, functions)}
     parts = [_head(facts), _field_list(facts["fields"]), _ports(facts), _example(facts), _delivery(facts)]
     return "\n".join(line for part in parts for line in part) + "\n"
 

@@ -38,6 +38,7 @@ class Asks:
             "secret.put": self._put_secret,
             "secret.delete": self._delete_secret,
             "browse": self._browse,
+            "node.example": self._example,
             "expression.words": self._words,
             "expression": self._expression,
             "sample": self._sample,
@@ -118,6 +119,9 @@ class Asks:
         }  # fmt: skip
         link = name if entry is None else (entry, take(args, "flow", str, ""))
         return await self._host.connections.browse(who, link, request)
+
+    async def _example(self, who: Principal, args: Args) -> Any:
+        return await self._host.plugins.example(who, take(args, "type", str))
 
     async def _words(self, who: Principal, _: Args) -> Any:
         return await self._host.samples.words(who)

@@ -12,6 +12,7 @@ from flowhost.catalog.describe import (
     describe_connection,
     describe_connection_markdown,
     describe_markdown,
+    example_of,
     kind_of,
 )
 from flowhost.errors import ConfigError
@@ -56,8 +57,9 @@ def describe_type(type_id: str, *, as_json: bool = False) -> str:
     """
     catalog = load_catalog()
     if (node_type := catalog.nodes.get(type_id)) is not None:
-        functions = catalog.functions
-        return _json(describe(node_type, functions)) if as_json else describe_markdown(node_type, functions)
+        if as_json:
+            return _json({**describe(node_type), "example": example_of(node_type, catalog.functions)})
+        return describe_markdown(node_type, catalog.functions)
     if (connection_type := catalog.connections.get(type_id)) is not None:
         users = sorted(user for user, kind in catalog.nodes.items() if kind.spec.connection == type_id)
         if as_json:

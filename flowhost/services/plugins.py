@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from flowhost.catalog import Catalog
-from flowhost.catalog.describe import can_be_sent_by_hand, describe
+from flowhost.catalog.describe import can_be_sent_by_hand, describe, example_of
 from flowhost.sdk import Node
 from flowhost.services.access import Principal, demand
 from flowhost.services.host_views import NodeTypeView, PluginView
@@ -50,8 +50,14 @@ class PluginService:
             self._described = await asyncio.to_thread(self._describe_all)
         return self._described
 
+    async def example(self, principal: Principal, type_id: str) -> dict[str, Any] | None:
+        """One whole config of a node type; None where there is none, or no such type."""
+        demand(principal, "plugin.read")
+        node_type = self._catalog.nodes.get(type_id)
+        return None if node_type is None else await asyncio.to_thread(example_of, node_type, self._catalog.functions)
+
     def _describe_all(self) -> tuple[dict[str, Any], ...]:
-        described = [describe(node_type, self._catalog.functions) for node_type in self._catalog.nodes.values()]
+        described = [describe(node_type) for node_type in self._catalog.nodes.values()]
         brought_by = {type_id: plugin for plugin in self._catalog.plugins for type_id in plugin.node_types}
         for facts in described:
             del facts["schema"]

@@ -7,7 +7,15 @@ import pytest
 from pydantic import model_validator
 
 from flowhost.catalog import load_catalog
-from flowhost.catalog.describe import describe, describe_fields, describe_markdown, kind_of, title_of, type_words
+from flowhost.catalog.describe import (
+    describe,
+    describe_fields,
+    describe_markdown,
+    example_of,
+    kind_of,
+    title_of,
+    type_words,
+)
 from flowhost.catalog.examples import whole_example
 from flowhost.sdk import Config, Expression, NodeSpec, Port, Secret, Sink, Source, Template, setting
 
@@ -203,7 +211,7 @@ def test_a_plugin_may_name_its_fields_itself() -> None:
 def test_every_type_has_one_whole_example_that_could_be_used_as_it_is(type_id: str) -> None:
     catalog = load_catalog()
     kind = catalog.nodes[type_id]
-    example = describe(kind, catalog.functions)["example"]
+    example = example_of(kind, catalog.functions)
     assert example is not None
     kind.Config.model_validate(example, context={"functions": catalog.functions})
     assert "..." not in str(example), "a required field has no example"
