@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from flowhost.errors import ConfigError, ConflictError, FlowFileError, NotFoundError
 from flowhost.graph.comments import has_comments
+from flowhost.graph.diff import Change, diff
 from flowhost.graph.document import ConnectionEntry, FlowDocument
 from flowhost.graph.emit import dump_flow
 from flowhost.graph.jsonform import from_json, same, to_json
@@ -71,6 +72,7 @@ class ImportItem:
         missing: types no installed plugin brings; their nodes keep their settings and cannot run.
         missing_at: where each of them stands first in the file, such as `line 7, column 12`.
         comments: it has comments; a host keeps none.
+        changes: of one that `exists`: differences from what is deployed here.
         errors: what keeps it from being started, in words with line and column; it can be imported all the same.
         refused: why it cannot be imported at all; empty if it can.
     """
@@ -86,6 +88,7 @@ class ImportItem:
     missing: tuple[str, ...] = ()
     missing_at: tuple[str, ...] = ()
     comments: bool = False
+    changes: tuple[Change, ...] = ()
     errors: tuple[str, ...] = ()
     refused: str = ""
 
@@ -281,7 +284,8 @@ def _read(
     if here is not None:
         state: Literal["same", "exists"] = "same" if same(to_json(document), here.document) else "exists"
         edited = here.draft is not None and not same(here.draft, here.document)
-        item = replace(item, state=state, running=here.running, edited=edited)
+        changes = () if state == "same" else tuple(diff(here.document, to_json(document)))
+        item = replace(item, state=state, running=here.running, edited=edited, changes=changes)
     said = tuple(f"{_at(one.line, one.column)}: {one.place}: {one.message}" for one in errors)
     missing = _missing(file, library)
     return replace(item, errors=said, missing=tuple(missing), missing_at=tuple(missing.values())), document

@@ -94,6 +94,7 @@ def detail(live: LiveFlow, library: NodeLibrary) -> FlowDetail:
         guarantees=live.guarantees or (),
         events=tuple(live.events),
         totals=_flow_totals(live),
+        life=live.record.created_at.isoformat(),
     )
 
 

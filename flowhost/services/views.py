@@ -291,6 +291,7 @@ class FlowDetail:
     """A flow's page: the deployed document with live figures on it.
 
     `guarantees` says what each path from a source to a target promises; it is empty where the check found errors.
+    `life` tells the flow from an earlier one of its id that was deleted.
     """
 
     overview: FlowOverview
@@ -302,6 +303,7 @@ class FlowDetail:
     guarantees: tuple[PathGuarantee, ...] = ()
     events: tuple[EventView, ...] = ()
     totals: FlowTotals | None = None
+    life: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ class FlowRecord:
         base_dir: what relative paths in the flow's configs are relative to.
         revision: number of the deployed revision.
         document: the deployed document as plain JSON data.
+        created_at: when it came here; tells it from an earlier flow of this id that was deleted.
     """
 
     id: str
@@ -37,6 +38,7 @@ class FlowRecord:
     desired: Desired
     document: dict[str, Any]
     changed_at: datetime
+    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,6 +287,7 @@ def _flow_record(flow: FlowRow, revision: RevisionRow) -> FlowRecord:
         desired="running" if flow.desired == "running" else "stopped",
         document=revision.document,
         changed_at=flow.changed_at,
+        created_at=flow.created_at,
     )
 
 

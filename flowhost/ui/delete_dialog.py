@@ -25,16 +25,21 @@ class DeleteDialog:
         live: gives the services.
         flow_id: the flow.
         name: of the flow, for people.
+
+    Attributes:
+        deleting: it is being deleted here, or was: no news to who looks at it.
     """
 
     def __init__(self, live: Live, flow_id: str, name: str) -> None:
         self._flows = live.host.flows
         self._flow_id = flow_id
+        self._name = name
+        self.deleting = False
         self._plan: DeletePlan | None = None
         self._stopped_here = False
         title = t("delete.title", name=name)
         with ui.dialog() as self._dialog, Tag("div", "", "fh-dialog", role="dialog", aria_label=title):
-            Tag("h2", title)
+            self._title = Tag("h2", title, data_testid="delete-title")
             self._lead = Tag("p", "", "fh-sub", data_testid="delete-lead")
             self._costs = Tag("div", "", "fe-problem-list", data_testid="delete-costs")
             with Tag("div", "", "fh-dialog-buttons fh-says"):
@@ -99,12 +104,15 @@ class DeleteDialog:
             return
         self._alert.take_back()
         self._do.busy(t("delete.busy"))
+        self.deleting = True
         try:
             kept = await self._flows.delete(caller(), self._flow_id, confirm=not plan.empty)
         except ConfirmationError:  # something has come since the list was made: show it, ask again
+            self.deleting = False
             await self._look()
             return
         except FlowHostError as error:
+            self.deleting = False
             self._alert.say(str(error))
             return
         finally:
@@ -116,6 +124,7 @@ class DeleteDialog:
             ui.navigate.to("/")
             return
         self._costs.clear()
+        self._title.set_text(t("delete.gone", name=self._name))
         self._lead.set_text(t("delete.kept", path=str(kept)))
         for button in (self._work, self._cancel, self._stop, self._do):
             button.show_if(condition=False)

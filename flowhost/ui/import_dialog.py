@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,19 @@ from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from flowhost.errors import ConfirmationError, FlowHostError
-from flowhost.services.flow_files import Conflicts, FlowSource, ImportChoices, ImportedFlow, ImportItem, OfConnections
+from flowhost.services.flow_files import Conflicts, FlowSource, ImportChoices, ImportItem, OfConnections
 from flowhost.services.flow_names import called
-from flowhost.services.views import FlowOverview, ProblemView
+from flowhost.services.views import FlowOverview
 from flowhost.ui.caller import caller
+from flowhost.ui.change_words import ChangeWords, change_words
+from flowhost.ui.deploy_dialog import changes_lines
 from flowhost.ui.live import Live
 from flowhost.ui.shell import Alert
 from flowhost.ui.tags import Button, Tag, icon
 from flowhost.ui.texts import t
+
+MOST_CHANGES = 20
+"""Differences of a flow that are listed."""
 
 
 class FlowText(Element, component=Path(__file__).parent / "assets" / "flow_text.js"):
@@ -39,10 +44,10 @@ class ImportDialog:
 
     Args:
         live: gives the services.
-        imported: told about the new flow.
+        imported: told about new flows, where there are several; a single one is opened.
     """
 
-    def __init__(self, live: Live, imported: Callable[[FlowOverview], None]) -> None:
+    def __init__(self, live: Live, imported: Callable[[Sequence[FlowOverview]], None]) -> None:
         self._live = live
         self._imported = imported
         self._sources: list[FlowSource] = []
@@ -113,7 +118,7 @@ class ImportDialog:
             self._do.busy(None)
         self._names = {item.flow: called(item.title, item.flow) for item in items}
         if len(items) > 1 or any(_to_decide(item) for item in items):
-            self._list(items)
+            self._list(items, await self._change_words(items))
         self._links.show_if(any(item.differing for item in items))
         if refused := [item for item in items if item.refused]:
             name = "" if len(items) == 1 else f"{refused[0].source}: "
@@ -144,7 +149,12 @@ class ImportDialog:
     async def _on_anyway(self) -> None:
         await self._take(confirm=True)
 
-    def _list(self, items: Sequence[ImportItem]) -> None:
+    async def _change_words(self, items: Sequence[ImportItem]) -> Mapping[str, ChangeWords]:
+        """How people call what differs, for each flow that is here."""
+        flows = [item.flow for item in items if item.changes]
+        return {flow: await change_words(self._live.host, caller(), flow) for flow in flows}
+
+    def _list(self, items: Sequence[ImportItem], words: Mapping[str, ChangeWords]) -> None:
         with self._found:
             for item in items:
                 look = "error" if item.refused else "warning" if _to_decide(item) else "fine"
@@ -153,6 +163,9 @@ class ImportDialog:
                     with Tag("div"):
                         Tag("span", _words(item))
                         _problems(item)
+                        if item.flow in words:
+                            with Tag("div", "", "fe-changes", data_testid="import-changes"):
+                                changes_lines(item.changes, words[item.flow], MOST_CHANGES)
 
     async def _take(self, *, confirm: bool) -> None:
         self._alert.take_back()
@@ -169,26 +182,22 @@ class ImportDialog:
         if all(one.done == "left out" for one in done):
             self._alert.say(t("import.nothing", flow=", ".join(self._names.get(one.flow, one.flow) for one in done)))
             return
-        faults = await self._show(done)
+        taken = [one for one in done if one.done != "left out"]
+        flows = [await self._live.host.flows.detail(caller(), one.flow) for one in taken]
+        faults = [problem for flow in flows for problem in flow.problems if problem.severity == "error"]
         # who imports all the same has read them
         if faults and not confirm:
+            self._imported([flow.overview for flow in flows])
             self._choices("do")
             self._alert.say(t("import.faulty", place=faults[0].place, message=faults[0].message, count=len(faults)))
             return
         self._sources = []
         _ = self._text.run_method("empty")
         self._close()
-
-    async def _show(self, done: Sequence[ImportedFlow]) -> list[ProblemView]:
-        """Tell of the flows; what keeps them from being started."""
-        faults: list[ProblemView] = []
-        for one in done:
-            if one.done == "left out":
-                continue
-            detail = await self._live.host.flows.detail(caller(), one.flow)
-            self._imported(detail.overview)
-            faults += [problem for problem in detail.problems if problem.severity == "error"]
-        return faults
+        if len(taken) == 1:
+            ui.navigate.to(f"/flows/{taken[0].flow}?imported={taken[0].done}")
+        else:
+            self._imported([flow.overview for flow in flows])
 
 
 def _to_decide(item: ImportItem) -> bool:

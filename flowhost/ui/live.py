@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from nicegui import Client, background_tasks, ui
 
-from flowhost.errors import FlowHostError
+from flowhost.errors import FlowHostError, NotFoundError
 from flowhost.services.connection_views import ConnectionView, OwnConnectionView
 from flowhost.services.host_views import AlarmView, DemoSwitchView, HostStatus, PluginView
 from flowhost.services.secret_views import SecretView
@@ -39,11 +39,19 @@ class FlowNow:
 
 @dataclass(frozen=True)
 class Viewer(Generic[T]):
-    """A page that looks: what it does with an answer, and with the news that there is none."""
+    """A page that looks: what it does with an answer, with the news that there is none, and that its thing is gone."""
 
     client: Client
     show: Callable[[T], None]
     stale: Callable[[str], None]
+    gone: Callable[[], None] | None = None
+
+    def fail(self, error: FlowHostError) -> None:
+        """There is no answer."""
+        if self.gone is not None and isinstance(error, NotFoundError):
+            self.gone()
+        else:
+            self.stale(str(error))
 
 
 class Feed(Generic[T]):
@@ -91,9 +99,17 @@ class Feed(Generic[T]):
         """One answer, for building a page."""
         return await self._fetch()
 
-    def follow(self, show: Callable[[T], None], stale: Callable[[str], None]) -> None:
-        """Let the current page see every answer until its browser is gone."""
-        viewer = Viewer(ui.context.client, show, stale)
+    def follow(
+        self, show: Callable[[T], None], stale: Callable[[str], None], gone: Callable[[], None] | None = None
+    ) -> None:
+        """Let the current page see every answer until its browser is gone.
+
+        Args:
+            show: told every answer.
+            stale: told why there is none.
+            gone: told that the host answers, and has no such thing any more; left out, that is said as `stale`.
+        """
+        viewer = Viewer(ui.context.client, show, stale, gone)
         self._viewers.append(viewer)
         viewer.client.on_delete(lambda: self._leave(viewer))
         if not self._running:
@@ -119,8 +135,8 @@ class Feed(Generic[T]):
             answer = await self._fetch()
             await self._follow_watched(answer)
         except FlowHostError as error:
-            text = str(error)
-            self._tell(lambda viewer: viewer.stale(text))
+            known = error
+            self._tell(lambda viewer: viewer.fail(known))
         except Exception as error:  # the page says that it is old, the next second tries again
             log.exception("live %s: no answer from the host", self.name)
             reason = f"{type(error).__name__}: {error}"

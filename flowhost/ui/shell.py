@@ -32,6 +32,11 @@ class Frame:
         self._stale.set_text(t("stale.banner", detail=detail)).show_if(condition=True)
         self._content.look("fh-main fh-stale")
 
+    def gone(self, text: str) -> None:
+        """Say that what the page shows is there no more."""
+        self._stale.set_text(text).show_if(condition=True)
+        self._content.look("fh-main fh-stale")
+
     def fresh(self) -> None:
         """Take that back."""
         self._stale.show_if(condition=False)

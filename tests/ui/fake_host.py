@@ -165,6 +165,7 @@ class FakeFlows:
     def __init__(self) -> None:
         self.documents = dict(DOCUMENTS)
         self.deleted: list[str] = []
+        self.looks = 0
         self.import_errors: tuple[str, ...] = ()
         self.states: dict[str, Any] = dict.fromkeys(self.documents, "running")
         self.states["opcua-to-sql"] = "failed"
@@ -183,7 +184,8 @@ class FakeFlows:
         return tuple(self._overview(flow_id) for flow_id in self.documents)
 
     async def detail(self, principal: Principal, flow_id: str) -> FlowDetail:
-        if flow_id not in self.documents:
+        self.looks += 1
+        if flow_id not in self.documents or flow_id in self.deleted:
             raise NotFoundError(f"there is no flow {flow_id!r}")
         flow, doc = self._overview(flow_id), self.documents[flow_id]
         kinds = {kind.id: kind for kind in TYPES}

@@ -50,6 +50,7 @@ def two_versions(watched: Watched, flow: str) -> Canvas:
 
 
 def bring_in(page: Page, text: str, *, again: bool = False) -> None:
+    page.get_by_role("link", name="Overview", exact=True).click()
     page.get_by_role("button", name="Import flow").first.click()
     page.get_by_test_id("import-text").fill(text)
     page.get_by_test_id("import-do").click()

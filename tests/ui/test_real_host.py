@@ -39,6 +39,9 @@ def test_a_flow_from_import_to_its_run(watched: Watched) -> None:
     page.get_by_role("button", name="Import flow").click()
     page.get_by_test_id("import-text").fill(FLOW)
     page.get_by_test_id("import-do").click()
+    expect(page).to_have_url(re.compile(r"/flows/made-up$"))
+    expect(page.get_by_text("Made-up values is imported. It stays stopped until you start it.")).to_be_visible()
+    page = watched.open("/")
     row = page.locator("[data-flow=made-up]")
     expect(row.get_by_test_id("flow-state")).to_have_text("Stopped")
 
@@ -80,6 +83,7 @@ def test_what_an_import_meets_is_said_before(watched: Watched) -> None:
     page.get_by_test_id("import-text").fill(FLOW)
     page.get_by_test_id("import-do").click()
     expect(page.locator("[data-flow=made-up]")).to_be_visible()
+    page = watched.open("/")
     # the same flow with other content, and a new one of a plugin that is not there: nothing happens unasked
     page.get_by_test_id("import").click()
     other = FLOW.replace("name: Made-up values", "name: Another name")
@@ -94,6 +98,7 @@ def test_what_an_import_meets_is_said_before(watched: Watched) -> None:
     page.get_by_test_id("import-do").click()
     items = page.get_by_test_id("import-item")
     expect(items.nth(0)).to_contain_text("is here already, with other content")
+    expect(items.nth(0).get_by_test_id("import-changes")).to_contain_text("Made-up values→Another name")
     expect(items.nth(1)).to_contain_text("acme.send")
     expect(page.locator("[data-flow=second]")).to_have_count(0)
     page.get_by_test_id("import-copy").click()

@@ -35,6 +35,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 def bring_in(page: Page, text: str, *, again: bool = False) -> None:
+    page.get_by_role("link", name="Overview", exact=True).click()
     page.get_by_role("button", name="Import flow").click()
     page.get_by_test_id("import-text").fill(text)
     page.get_by_test_id("import-do").click()

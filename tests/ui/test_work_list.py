@@ -68,6 +68,8 @@ def test_an_operator_clears_what_could_not_be_delivered(watched: Watched, data: 
     page.get_by_role("button", name="Import flow").click()
     page.get_by_test_id("import-text").fill(FLOW % NASTY)
     page.get_by_test_id("import-do").click()
+    expect(page.get_by_test_id("flow-head")).to_be_visible()
+    page = watched.open("/")
     flow = page.locator("[data-flow=orders]")
     flow.get_by_test_id("flow-start").click()
     expect(flow.get_by_test_id("flow-dead")).to_have_text("3")

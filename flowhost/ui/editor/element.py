@@ -38,6 +38,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
 
     Args:
         flow_id: the flow.
+        life: tells it from an earlier flow of its id: what a tab remembers of that one does not count.
         types: node types as `flowhost.catalog.describe` gives them.
         may_edit: without it everything can be looked at and nothing changed.
         may_operate: the flow may be started and stopped.
@@ -51,6 +52,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
     def __init__(
         self,
         flow_id: str,
+        life: str,
         types: Sequence[Mapping[str, Any]],
         *,
         may_edit: bool,
@@ -65,6 +67,7 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         known = [{**kind, "icon": bundled(kind["icon"], kind["kind"])} for kind in types]
         facts = {
             "flow": flow_id,
+            "life": life,
             "types": known,
             "words": {**WORDS, **BENCH_WORDS, **SECRET_FORM_WORDS, **_meanings()},
             "categories": CATEGORIES,

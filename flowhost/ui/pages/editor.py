@@ -55,6 +55,7 @@ def register(live: Live) -> None:
 
             editor = FlowEditor(
                 flow_id,
+                detail.life,
                 types,
                 may_edit=may(caller(), "flow.edit"),
                 may_operate=may(caller(), "flow.operate"),

@@ -38,7 +38,7 @@ def register(live: Live) -> None:
     """Put the page at `/flows/{id}`."""
 
     @ui.page("/flows/{flow_id}")
-    async def flow(flow_id: str, node: str = "") -> None:
+    async def flow(flow_id: str, node: str = "", imported: str = "") -> None:
         feed = live.flow(flow_id)
         try:
             now = await feed.now()
@@ -51,11 +51,25 @@ def register(live: Live) -> None:
         with frame(live, "flows", now.detail.overview.name) as shell:
             page = FlowPage(live, now, types, node)
 
+        if imported in ("made", "copied", "replaced"):
+            _say_imported(now.detail.overview, imported)
+
         def show(answer: FlowNow) -> None:
             shell.fresh()
             page.show(answer)
 
-        feed.follow(show, shell.stale)
+        def gone() -> None:
+            if not page.deleting:  # the dialog that deletes it says so itself
+                shell.gone(t("flow.gone", name=now.detail.overview.name))
+
+        feed.follow(show, shell.stale, gone)
+
+
+def _say_imported(flow: FlowOverview, how: str) -> None:
+    """Once: the address that a reload takes does not say it any more."""
+    words = t(f"import.done.{how}", name=flow.name, revision=flow.revision)
+    ui.notify(words, type="positive", timeout=8000)
+    ui.navigate.history.replace(f"/flows/{flow.id}")
 
 
 class FlowPage(Tag):
@@ -82,6 +96,11 @@ class FlowPage(Tag):
                 with Tag("div", "", "fh-side") as self._side:
                     self._flow_panel = FlowPanel(now.detail)
         self._select(node)
+
+    @property
+    def deleting(self) -> bool:
+        """Whether the flow is being deleted from here, or was."""
+        return self._head.delete_dialog.deleting
 
     def show(self, now: FlowNow) -> None:
         """Bring head, picture and panel up to date."""
@@ -180,7 +199,8 @@ class FlowHead(Tag):
 
     def _more(self, live: Live, flow: FlowOverview) -> None:
         """Its versions, and its end."""
-        versions, delete = VersionsDialog(live, flow.id), DeleteDialog(live, flow.id, flow.name)
+        versions = VersionsDialog(live, flow.id)
+        self.delete_dialog = DeleteDialog(live, flow.id, flow.name)
         Button(t("flow.versions"), "history", versions.open, data_testid="flow-versions")
         with link("", flow_export.address(flow.id), "fh-button") as export:
             icon("download")
@@ -188,7 +208,9 @@ class FlowHead(Tag):
         export.put("download", f"{flow.id}.yaml").put("title", t("flow.export_hint")).put("data-testid", "flow-export")
         copy = Button(t("flow.duplicate"), "content_copy", self._duplicate, data_testid="flow-duplicate")
         guard(copy, "flow.edit")
-        guard(Button(t("flow.delete"), "delete_outline", delete.open, data_testid="flow-delete"), "flow.edit")
+        guard(
+            Button(t("flow.delete"), "delete_outline", self.delete_dialog.open, data_testid="flow-delete"), "flow.edit"
+        )
 
     def show(self, flow: FlowOverview) -> None:
         """Bring it up to date."""

@@ -17,7 +17,7 @@ from flowhost.ui.node_hits import NodeHits
 from flowhost.ui.overview_row import FlowRow, matches
 from flowhost.ui.overview_sums import GROUPS, Sums, group_of
 from flowhost.ui.shell import empty_state, frame
-from flowhost.ui.tags import Button, Field, Tag
+from flowhost.ui.tags import Button, Field, Tag, link
 from flowhost.ui.texts import t
 
 FILTERS = ("all", *GROUPS)
@@ -76,6 +76,7 @@ class Overview(Tag):
             self._empty = self._empty_state()
             self._list()
             self._nodes = NodeHits(live)
+            self._arrived = Arrived()
             self._none = Tag("p", t("overview.none_match"), "fh-none").show_if(condition=False)
 
     def show(self, flows: Sequence[FlowOverview]) -> None:
@@ -170,8 +171,30 @@ class Overview(Tag):
         self._table.show_if(visible)
         self._none.show_if(self._flows and not visible)
 
-    def _imported(self, flow: FlowOverview) -> None:
-        self.show([*(other for other in self._flows if other.id != flow.id), flow])
+    def _imported(self, flows: Sequence[FlowOverview]) -> None:
+        new = {flow.id for flow in flows}
+        self.show([*(other for other in self._flows if other.id not in new), *flows])
+        self._arrived.show(flows)
+
+
+class Arrived(Tag):
+    """Says which flows an import has brought, each with the way to it."""
+
+    def __init__(self) -> None:
+        super().__init__("div", "", "fh-work-changes fh-work-changes-ok", role="status", data_testid="imported")
+        self.visible = False
+
+    def show(self, flows: Sequence[FlowOverview]) -> None:
+        """Say it, until it is dismissed."""
+        self.clear()
+        with self:
+            with Tag("span", "", "fh-work-changes-text"):
+                Tag("span", t("import.arrived", count=len(flows)))
+                for flow in flows:
+                    Tag("span", " ")
+                    link(flow.name, f"/flows/{flow.id}", "fh-link")
+            Button(t("error.dismiss"), "close", lambda: self.show_if(condition=False), "fh-quiet")
+        self.show_if(condition=True)
 
 
 def _to_templates() -> None:

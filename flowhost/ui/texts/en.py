@@ -176,6 +176,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "severity.error": "Error",
     "severity.critical": "Critical",
     # flow page
+    "flow.gone": "{name} is no longer on this host: somebody has deleted it. What you see is how it was last.",
     "flow.not_found.title": "There is no flow “{id}”",
     "flow.not_found.text": "It may have been deleted or renamed. The overview lists all flows there are.",
     "flow.back": "Back to the overview",
@@ -426,7 +427,8 @@ TEXTS: dict[str, str] = OTHERS | {
     "delete.dead": "{count} open dead letters",
     "delete.retried.one": "{count} retried dead letter is on its way",
     "delete.retried": "{count} retried dead letters are on their way",
-    "delete.kept": "The flow is deleted. What it held is kept in {path}",
+    "delete.gone": "{name} is deleted",
+    "delete.kept": "What it held is kept in {path}",
     "delete.work": "Open the work list",
     "delete.cancel": "Cancel",
     "delete.do": "Delete",

@@ -5,12 +5,17 @@ from __future__ import annotations
 IMPORTS: dict[str, str] = {
     "import.title": "Import a flow",
     "import.text": (
-        "Choose a flow file or paste its text. A new flow stays stopped until you start it; "
-        "a flow of the same id gets a new revision and, if it runs, goes on with that. Comments in a file are not "
-        "kept: what people should read belongs in descriptions and notes."
+        "Choose a flow file or paste its text. A new flow stays stopped until you start it. If a flow of the same id "
+        "is here with other content, you see the differences and are asked. Comments in a file are not kept: what "
+        "people should read belongs in descriptions and notes."
     ),
     "import.choose": "Choose file…",
     "import.placeholder": "flowhost: 1\nid: my-flow\nname: My flow\nnodes: …",
+    "import.arrived.one": "{count} flow imported:",
+    "import.arrived": "{count} flows imported:",
+    "import.done.made": "{name} is imported. It stays stopped until you start it.",
+    "import.done.copied": "{name} is imported as a copy. It stays stopped until you start it.",
+    "import.done.replaced": "{name} is imported, as revision {revision}.",
     "import.do": "Import",
     "import.this": "This file",
     "import.replace": "Replace what is here",

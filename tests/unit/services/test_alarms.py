@@ -177,7 +177,7 @@ def live_flow(snapshot: FlowSnapshot | None, state: str = "running") -> LiveFlow
     document = {"flowhost": 1, "id": "line", "name": "Line 1", "nodes": nodes, "wires": ["gen -> out"]}
     record = FlowRecord(
         id="line", name="Line 1", area="", base_dir="", revision=1, desired="running", document=document,
-        changed_at=None,  # type: ignore[arg-type]  # not looked at
+        changed_at=None, created_at=None,  # type: ignore[arg-type]  # not looked at
     )  # fmt: skip
     live = LiveFlow(record, from_json(document), frozenset({"gen"}), frozenset({"out"}))
     live.snapshot, live.state, live.run = snapshot, state, 1 if state == "running" else None

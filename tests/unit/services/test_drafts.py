@@ -220,9 +220,12 @@ async def test_who_may_only_look_edits_nothing(host: Host) -> None:
 
 async def test_a_flow_deleted_and_brought_in_again_has_a_fresh_draft(host: Host, flow) -> None:
     await host.drafts.edit(LOCAL_USER, "line", "b1", set_where("true"))
+    life = (await host.flows.detail(LOCAL_USER, "line")).life
     await host.flows.delete(LOCAL_USER, "line")
     with pytest.raises(NotFoundError):
         await host.drafts.look(LOCAL_USER, "line")
     await host.flows.import_file(LOCAL_USER, flow())
     view = await host.drafts.look(LOCAL_USER, "line")
     assert (view.rev, view.changed) == (0, False)
+    assert await host.drafts.since(LOCAL_USER, "line", 0) == []
+    assert (await host.flows.detail(LOCAL_USER, "line")).life not in ("", life)

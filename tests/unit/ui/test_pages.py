@@ -15,6 +15,7 @@ import pytest
 from nicegui import ui
 from nicegui.testing import User
 
+from flowhost.services.access import LOCAL_USER
 from flowhost.services.views import FlowSums
 from flowhost.ui.flow_sums import FlowTotals
 from flowhost.ui.format import clock
@@ -261,7 +262,9 @@ async def test_a_pasted_flow_is_imported(user: User) -> None:
     await user.should_see("the flow has no nodes")
     user.find(FlowText).trigger("content", "id: imported\nnodes: {}")
     user.find(marker="import-do").click()
-    await until(lambda: "imported" in rows(user))
+    await user.should_see("Imported is imported. It stays stopped until you start it.", retries=40)
+    await user.should_see(marker="flow-head", retries=40)
+    assert _one(user, "flow-head").props["data-flow"] == "imported"
 
 
 async def test_a_file_that_could_not_start_is_not_imported_unasked(user: User, host: Any) -> None:
@@ -276,7 +279,19 @@ async def test_a_file_that_could_not_start_is_not_imported_unasked(user: User, h
     assert texts(user, "import-error") == list(host.flows.import_errors)
     assert "imported" not in rows(user)
     user.find(marker="import-anyway").click()
-    await until(lambda: "imported" in rows(user))
+    await user.should_see("Imported is imported. It stays stopped until you start it.", retries=40)
+    await user.open("/")
+    assert "imported" in rows(user)
+
+
+async def test_several_imported_flows_are_named_with_the_way_to_each(user: User, host: Any) -> None:
+    from flowhost.ui.pages.overview import Arrived
+
+    await user.open("/")
+    flows = await host.flows.list(LOCAL_USER)
+    with user:
+        Arrived().show(flows)
+    await user.should_see(f"{len(flows)} flows imported:")
 
 
 async def test_a_silent_host_is_said_to_be_silent(user: User, host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,6 +391,27 @@ async def test_a_running_flow_is_stopped_in_the_dialog_that_deletes_it(user: Use
     user.find(marker="delete-do").click()
     await until(lambda: host.flows.deleted == ["energy"])
     await user.should_see("kept.db")
+    assert texts(user, "delete-title") == ["Energy per 10 s is deleted"]
+
+
+async def test_a_flow_deleted_from_here_is_no_host_that_does_not_answer(user: User, host: Any) -> None:
+    host.flows.states["energy"] = "stopped"
+    await user.open("/flows/energy")
+    user.find(marker="flow-delete").click()
+    await user.should_see("37 messages wait before rows")
+    user.find(marker="delete-do").click()
+    await user.should_see("kept.db")
+    looks = host.flows.looks
+    await until(lambda: host.flows.looks > looks + 2)
+    await user.should_not_see("does not answer")
+    await user.should_not_see("no longer on this host")
+
+
+async def test_a_flow_that_somebody_else_deletes_is_said_to_be_gone(user: User, host: Any) -> None:
+    await user.open("/flows/energy")
+    host.flows.deleted.append("energy")
+    await user.should_see("no longer on this host: somebody has deleted it", retries=40)
+    await user.should_not_see("does not answer")
 
 
 async def test_flow_page_has_start_and_stop(user: User, host: Any) -> None:

@@ -17,11 +17,11 @@ import { View } from "./view.js";
 export class Editor extends EventTarget {
   /**
    * @param {HTMLElement} frame the canvas
-   * @param {{flow: string, types: object[], words: Record<string, string>, mayEdit: boolean}} facts
+   * @param {{flow: string, life: string, types: object[], words: Record<string, string>, mayEdit: boolean}} facts
    */
   constructor(frame, facts) {
     super();
-    Object.assign(this, { frame, flow: facts.flow, words: facts.words, mayEdit: facts.mayEdit, mayOperate: facts.mayOperate, maySend: facts.maySend });
+    Object.assign(this, { frame, flow: facts.flow, life: facts.life, words: facts.words, mayEdit: facts.mayEdit, mayOperate: facts.mayOperate, maySend: facts.maySend });
     this.types = Object.fromEntries(facts.types.map((type) => [type.type, type]));
     this.scene = new Scene(this.types);
     this.view = new View(frame, this.scene, this.words, facts.flow);

@@ -6,7 +6,8 @@ export class Memory {
   /** @param {import("./editor.js").Editor} editor */
   constructor(editor) {
     this.editor = editor;
-    this.key = `flowhost.editor.${editor.flow}`;
+    // a flow that was deleted leaves nothing to another one of its id
+    this.key = `flowhost.editor.${editor.flow}@${editor.life}`;
     const text = sessionStorage.getItem(this.key);
     if (!text) return;
     try {
