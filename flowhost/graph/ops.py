@@ -20,6 +20,7 @@ from flowhost.graph.shape import NODE_ID, WIRE
 Draft: TypeAlias = dict[str, Any]
 Spot: TypeAlias = tuple[float, float]
 Index: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+Path: TypeAlias = Sequence[str | Index]
 
 FREE_ROOTS = ("name", "area", "description", "connections", "tables", "sagas", "exchange", "layout")
 """Parts of a flow that `set` and `unset` may change as a whole or in parts; of the layout only parts, and no places."""
@@ -75,16 +76,20 @@ class Move(msgspec.Struct, tag_field="op", tag="move", frozen=True, forbid_unkno
 
 
 class Set(msgspec.Struct, tag_field="op", tag="set", frozen=True, forbid_unknown_fields=True):
-    """A value at a path of keys, such as `["nodes", "temps", "config", "qos"]`; lists are replaced as a whole."""
+    """A value at a path of keys, such as `["nodes", "temps", "config", "qos"]`.
 
-    path: list[str]
+    A number is an item of a list that is there: `["nodes", "in", "config", "columns", 0, "name"]`. Items come and go by
+    setting the list.
+    """
+
+    path: Path
     value: Any
 
 
 class Unset(msgspec.Struct, tag_field="op", tag="unset", frozen=True, forbid_unknown_fields=True):
-    """Whatever is at the path goes."""
+    """Whatever is at the path goes; not an item of a list."""
 
-    path: list[str]
+    path: Path
 
 
 class AddWire(
@@ -227,6 +232,8 @@ def _unset(draft: Draft, op: Unset) -> tuple[Draft, list[Op]]:
     found, depth = _reach(draft, op.path)
     if depth < len(op.path):
         return draft, []
+    if isinstance(op.path[-1], int):
+        raise OpError("an item of a list goes by setting the list")
     return _without(draft, op.path), [Set(op.path, found)]
 
 
@@ -271,16 +278,20 @@ def _check_node_id(node_id: str) -> None:
         raise OpError(f"node id {node_id!r}: begin with a lower-case letter, then lower-case letters, digits and '_'")
 
 
-def _check_path(draft: Draft, path: Sequence[str]) -> None:
+def _check_path(draft: Draft, path: Path) -> None:
     if FORBIDDEN.intersection(path):
-        raise OpError(f"{'.'.join(path)} is no place in a flow")
+        raise OpError(f"{_shown(path)} is no place in a flow")
     if len(path) >= 3 and path[0] == "nodes":
-        _node(draft, path[1])
+        _node(draft, str(path[1]))
         if path[2] in NODE_PARTS:
             return
     elif path and path[0] in FREE_ROOTS and (path[0] != "layout" or (len(path) > 1 and path[1] != "nodes")):
         return
-    raise OpError(f"{'.'.join(path) or 'the flow itself'} cannot be set")
+    raise OpError(f"{_shown(path) or 'the flow itself'} cannot be set")
+
+
+def _shown(path: Path) -> str:
+    return ".".join(map(str, path))
 
 
 def _check_value(value: Any, depth: int = 0) -> None:
@@ -297,24 +308,46 @@ def _check_value(value: Any, depth: int = 0) -> None:
             _check_value(inner, depth + 1)
 
 
-def _reach(draft: Draft, path: Sequence[str]) -> tuple[Any, int]:
-    """What is at a path, or as far on the way as there is something; and how many of its keys were found."""
+def _reach(draft: Draft, path: Path) -> tuple[Any, int]:
+    """What is at a path, or as far on the way as there is something; and how many of its keys were found.
+
+    Raises:
+        OpError: an item of a list is not there.
+    """
     found: Any = draft
     for depth, key in enumerate(path):
-        if not isinstance(found, dict) or key not in found:
+        if isinstance(key, int):
+            _check_item(found, key, path[:depth])
+        elif not isinstance(found, dict) or key not in found:
+            for further, inner in enumerate(path[depth:], depth):
+                if isinstance(inner, int):
+                    _check_item(None, inner, path[:further])
             return found, depth
         found = found[key]
     return found, len(path)
 
 
-def _with(part: Any, path: Sequence[str], value: Any) -> Any:
+def _check_item(items: Any, index: int, where: Path) -> None:
+    if not isinstance(items, list) or index >= len(items):
+        raise OpError(f"there is no item {index + 1} in {_shown(where)} any more", gone=True)
+
+
+def _with(part: Any, path: Path, value: Any) -> Any:
     if not path:
         return value
+    if isinstance(path[0], int):
+        return _with_item(part, path[0], _with(part[path[0]], path[1:], value))
     inside = part if isinstance(part, dict) else {}
     return {**inside, path[0]: _with(inside.get(path[0]), path[1:], value)}
 
 
-def _without(part: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
+def _with_item(items: list[Any], index: int, value: Any) -> list[Any]:
+    return [*items[:index], value, *items[index + 1 :]]
+
+
+def _without(part: Any, path: Path) -> Any:
+    if isinstance(path[0], int):
+        return _with_item(part, path[0], _without(part[path[0]], path[1:]))
     if len(path) == 1:
         return {key: value for key, value in part.items() if key != path[0]}
     return {**part, path[0]: _without(part[path[0]], path[1:])}

@@ -61,13 +61,13 @@ function anyOp(draft, random) {
   const pick = (list) => list[Math.floor(random() * list.length)];
   const id = () => pick([...Object.keys(draft.nodes), "a", "x", "y", "z"]);
   const spot = () => pick([null, [Math.floor(random() * 9), Math.floor(random() * 9)]]);
-  const path = () => pick([["name"], ["layout", "groups", "g"], ["layout", "groups", "g1", "nodes"], ["nodes", id(), "config", pick(["p", "q"])], ["nodes", id(), "config", "p", "r"], ["nodes", id(), "name"]]);
+  const path = () => pick([["name"], ["layout", "groups", "g"], ["layout", "groups", "g1", "nodes"], ["nodes", id(), "config", pick(["p", "q"])], ["nodes", id(), "config", "p", "r"], ["nodes", id(), "config", "p", 0, "r"], ["nodes", id(), "name"]]);
   return pick([
     () => ({ op: "add_node", id: id(), node: { type: "log" }, at: spot(), index: Math.floor(random() * 3) }),
     () => ({ op: "del_node", id: id() }),
     () => ({ op: "rename_node", id: id(), to: id() }),
     () => ({ op: "move", at: { [id()]: spot() } }),
-    () => ({ op: "set", path: path(), value: pick([1, "x", { r: 2 }]) }),
+    () => ({ op: "set", path: path(), value: pick([1, "x", { r: 2 }, [{ r: 3 }, 4]]) }),
     () => ({ op: "unset", path: path() }),
     () => ({ op: "add_wire", wire: `${id()}${pick(["", ".error"])} -> ${id()}` }),
     () => ({ op: "del_wire", wire: pick([...draft.wires, "a -> x"]) }),

@@ -322,3 +322,50 @@ def test_an_example_fills_the_form_and_one_undo_takes_it_back(watched: Any) -> N
     canvas.frame.press("Control+z")
     expect(canvas.field("every_s").locator("input")).to_have_value("7")
     assert canvas.doc()["nodes"]["window"]["config"] == {"every_s": 7}
+
+
+def test_what_is_typed_at_once_into_several_fields_of_an_item_stays(watched: Any) -> None:
+    canvas = begin(watched, "Columns")
+    page = canvas.page
+    canvas.drop("file.read", 300, 200)
+    canvas.field("columns").get_by_role("button", name="Add").click()
+    expect(page.locator("#fe-config-columns-0-name")).to_be_visible()
+    # faster than the form is drawn anew
+    page.evaluate("""() => {
+        for (const [field, text] of [["name", "Gewicht"], ["field", "weight"]]) {
+            const input = document.querySelector(`#fe-config-columns-0-${field}`);
+            input.value = text;
+            input.dispatchEvent(new Event("change", {bubbles: true}));
+        }
+    }""")
+    assert canvas.doc()["nodes"]["read"]["config"]["columns"] == [{"name": "Gewicht", "field": "weight"}]
+    expect(page.locator("#fe-config-columns-0-name")).to_have_value("Gewicht")
+    canvas.saved()
+
+
+def test_two_people_edit_items_of_one_list(watched: Any) -> None:
+    canvas = begin(watched, "Shared list")
+    canvas.drop("file.read", 300, 200)
+    for count in (1, 2, 3):
+        canvas.field("columns").get_by_role("button", name="Add").click()
+        canvas.fill(f"columns.{count - 1}.name", f"C{count}")
+    canvas.saved()
+    other = Canvas(canvas.page.context.new_page())
+    other.page.goto(canvas.page.url)
+    other.node("read").click()
+    for one in (canvas, other):
+        expect(one.page.locator("#fe-config-columns-2-name")).to_have_value("C3", timeout=PATIENCE_MS)
+    names = "window.__flowhost.draft.doc.nodes.read.config.columns.map((one) => one.name).join()"
+    # while one types in an item, the other takes the first away and changes another
+    typing = canvas.page.locator("#fe-config-columns-2-name")
+    typing.evaluate("(input) => input.closest('details').open = true")
+    typing.fill("Mine")
+    other.field("columns").get_by_role("button", name="Remove").first.click()
+    expect(other.page.locator("#fe-config-columns-2-name")).to_have_count(0)
+    other.field("columns").locator("summary", has_text="C2").click()
+    other.page.locator("#fe-config-columns-0-name").fill("Theirs")
+    other.page.locator("#fe-config-columns-0-name").press("Enter")
+    eventually(canvas.page, lambda: canvas.page.evaluate(names) == "Theirs,C3", "the changes have come")
+    typing.press("Enter")
+    for one in (canvas, other):
+        eventually(one.page, lambda page=one.page: page.evaluate(names) == "Theirs,Mine", "both changes stay")

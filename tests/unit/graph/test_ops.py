@@ -73,7 +73,9 @@ IDS = st.sampled_from(["a", "b", "c", "x", "y"])
 SPOTS = st.none() | st.tuples(st.integers(-9, 9), st.integers(-9, 9)).map(list)
 VALUES = st.sampled_from([1, "x", None, {"r": 2}, [1, {"z": 0}]])
 PATHS = st.sampled_from([["name"], ["layout", "groups", "g"], ["tables"]]) | st.builds(
-    lambda node, rest: ["nodes", node, *rest], IDS, st.sampled_from([["name"], ["config", "p"], ["config", "p", "r"]])
+    lambda node, rest: ["nodes", node, *rest],
+    IDS,
+    st.sampled_from([["name"], ["config", "p"], ["config", "p", "r"], ["config", "p", 1, "z"]]),
 )
 OPS = st.one_of(
     st.builds(

@@ -15,7 +15,8 @@ import { secretField, secretSet } from "./secretfield.js";
  * @param {object} context
  * @param {string[]} context.path where its value is, from the node
  * @param {unknown} context.value
- * @param {(path: string[], value: unknown, merge?: string) => void} context.set `undefined` takes it away
+ * @param {(path: (string | number)[], value: unknown, merge?: string) => void} context.set `undefined` takes it away
+ * @param {(path: (string | number)[]) => unknown} context.read what is there now: a form may be older than its values
  * @param {(place: string, whole: boolean) => object[]} context.problemsAt what is wrong there, and within if `whole`
  * @param {Record<string, string>} context.words
  * @param {boolean} context.mayEdit
@@ -130,13 +131,14 @@ function stateOf(on, value, words) {
 
 /** Off, on, or on with settings of its own. */
 function optional(kind, fact, context) {
-  const { id, value = fact.default ?? false, set, path, mayEdit, words, label } = context;
+  const { id, value = fact.default ?? false, set, read, path, mayEdit, words, label } = context;
   const on = value !== false;
   const input = el("input", "", { id, type: "checkbox", role: "switch", checked: on, disabled: !mayEdit });
   input.addEventListener("change", () => set(path, input.checked === Boolean(fact.default ?? false) ? undefined : input.checked));
   const inner = value && typeof value === "object" ? value : {};
   const change = (at, changed) => {
-    const after = edited(inner, at.slice(path.length), changed);
+    const now = read(path);
+    const after = edited(now && typeof now === "object" ? now : {}, at.slice(path.length), changed);
     set(path, Object.keys(after).length ? after : fact.default ? undefined : true);
   };
   const rest = on ? fieldsWithin(fact, inner, context).map((one) => field(one, { ...context, path: [...path, one.name], value: inner[one.name], set: change })) : [];
@@ -199,7 +201,7 @@ function placeholder(fact) {
   return `${fact.default === null || fact.default === undefined ? "e.g. " : ""}${shownValue(shown)}`;
 }
 
-export function edited(item, [name, ...rest], value) {
+function edited(item, [name, ...rest], value) {
   if (rest.length) return { ...item, [name]: edited(item[name] ?? {}, rest, value) };
   const { [name]: _, ...others } = item;
   return value === undefined ? others : { ...item, [name]: value };

@@ -1,39 +1,41 @@
 // Fields that hold several values: lists, named values, lists of objects.
 import { el, icon, iconButton } from "./dom.js";
 import { parseValue, shownValue } from "./fieldkinds.js";
-import { commitOn, edited, field, fieldsWithin, inputOf, line, picker, titleOf } from "./form.js";
+import { commitOn, field, fieldsWithin, inputOf, line, picker, titleOf } from "./form.js";
+import { ListPlaces } from "./listplaces.js";
 import { placeOf } from "./problems.js";
 import { unreadNote } from "./unreadnote.js";
 
 /** A list of plain values: one line each. */
 export function rows(kind, fact, context) {
-  const { id, value, set, path, mayEdit, words } = context;
+  const { id, value, mayEdit, words } = context;
   const list = Array.isArray(value) ? value : value === undefined ? [] : [value];
-  const store = (items) => set(path, items.length ? items : undefined);
+  const places = new ListPlaces(context, list);
   const lines = list.map((item, index) => {
     const input = el("input", "fh-input", { id: index === 0 ? id : `${id}-${index}`, disabled: !mayEdit, spellcheck: "false", "aria-label": `${titleOf(fact)} ${index + 1}` });
     input.value = shownValue(item);
     commitOn(input, () => {
       const typed = parseValue(kind.item, input.value);
-      if (typed === undefined) store(list.toSpliced(index, 1));
-      else if (typed !== item) store(list.with(index, typed));
+      if (typed === undefined) places.remove(index);
+      else if (typed !== item) places.change(index, [], typed);
     });
-    return el("div", "fe-row", {}, input, mayEdit ? iconButton("close", words.remove_row, () => store(list.toSpliced(index, 1))) : null);
+    return el("div", "fe-row", {}, input, mayEdit ? iconButton("close", words.remove_row, () => places.remove(index)) : null);
   });
   const more = el("input", "fh-input", { id: `${id}-more`, disabled: !mayEdit, spellcheck: "false", placeholder: words.add_row, "aria-label": words.add_row });
   commitOn(more, () => {
     const typed = parseValue(kind.item, more.value);
-    if (typed !== undefined) store([...list, typed]);
+    if (typed !== undefined) places.add([typed]);
   });
   if (!list.length) context.label.htmlFor = more.id;
-  const picks = picker(fact, context, true, list, (picked) => store([...list, ...picked]));
+  const picks = picker(fact, context, true, list, (picked) => places.add(picked));
   return el("div", "fe-rows", {}, ...lines, mayEdit ? el("div", "fe-row", {}, more, picks) : null);
 }
 
 /** Names with a value each, as `map.set` has them. */
 export function pairs(kind, fact, context) {
-  const { id, value, set, path, mayEdit, words } = context;
+  const { id, value, set, read, path, mayEdit, words } = context;
   const entries = Object.entries(value ?? {});
+  const now = () => Object.entries(read(path) ?? {});
   const rowsMade = entries.map(([name, item], index) => {
     const key = el("input", "fh-input", { id: index === 0 ? id : `${id}-name-${index}`, disabled: !mayEdit, spellcheck: "false", "aria-label": words.pair_name });
     const input = valueInput(kind.item, { id: `${id}-value-${index}`, "data-key": name, disabled: !mayEdit, spellcheck: "false", "aria-label": `${name}: ${words.pair_value}` });
@@ -41,7 +43,7 @@ export function pairs(kind, fact, context) {
     input.value = shownValue(item);
     commitOn(key, () => {
       const renamed = key.value.trim();
-      if (renamed && renamed !== name) set(path, Object.fromEntries(entries.map(([k, v]) => [k === name ? renamed : k, v])));
+      if (renamed && renamed !== name) set(path, Object.fromEntries(now().map(([k, v]) => [k === name ? renamed : k, v])));
       else key.value = name;
     });
     commitOn(input, () => {
@@ -49,12 +51,12 @@ export function pairs(kind, fact, context) {
       if (typed === undefined) input.value = shownValue(item);
       else if (JSON.stringify(typed) !== JSON.stringify(item)) set([...path, name], typed);
     });
-    const gone = mayEdit ? iconButton("close", words.remove_row, () => set(path, without(entries, name))) : null;
+    const gone = mayEdit ? iconButton("close", words.remove_row, () => set(path, without(now(), name))) : null;
     if (kind.item.expression || kind.item.template) context.suggest?.(input, kind.item, [...path, name]);
     return el("div", "fe-row fe-pair", {}, key, input, gone);
   });
   const named = (name) => (/^[A-Za-z_]\w*$/.test(name) ? `payload.${name}` : `payload[${JSON.stringify(name)}]`);
-  const picks = picker(fact, context, true, entries.map(([name]) => name), (picked) => set(path, { ...value, ...Object.fromEntries(picked.map((name) => [name, named(name)])) }));
+  const picks = picker(fact, context, true, entries.map(([name]) => name), (picked) => set(path, { ...read(path), ...Object.fromEntries(picked.map((name) => [name, named(name)])) }));
   if (picks) rowsMade.push(el("div", "fe-row", {}, el("span", "fe-help fh-grow", {}, words.pick_names), picks));
   return el("div", "fe-rows", {}, ...rowsMade, mayEdit ? newPair(kind, entries, context) : null);
 }
@@ -113,26 +115,40 @@ function newPair(kind, entries, context) {
 
 /** A list of objects: a block of fields each. */
 export function objects(kind, fact, context) {
-  const { value, set, path, mayEdit, words } = context;
+  const { value, path, mayEdit, words } = context;
   const list = Array.isArray(value) ? value : [];
+  const places = new ListPlaces(context, list);
   const inner = fact.fields.find((one) => one.choices_from);
   const blocks = list.map((item, index) => {
     const plain = item === null || typeof item !== "object";
-    const change = (at, changed) => set(path, list.with(index, plain ? changed : edited(item, at.slice(path.length + 1), changed)));
+    const place = [...path, index];
+    const own = { ...context, path: place, ...within(places, index) };
     const body = plain
-      ? [line({ shape: "line" }, { ...inner, name: fact.name, title: titleOf(fact) }, { ...context, id: null, value: item, path: [...path, String(index)], set: change })]
-      : fieldsWithin(fact, item, context, [...path, String(index)]).map((one) => field(one, { ...context, path: [...path, String(index), one.name], value: item[one.name], set: change }));
-    const wrong = context.problemsAt(placeOf([...path, String(index)]), true).length > 0;
+      ? [line({ shape: "line" }, { ...inner, name: fact.name, title: titleOf(fact) }, { ...own, id: null, value: item })]
+      : fieldsWithin(fact, item, context, place).map((one) => field(one, { ...own, path: [...place, one.name], value: item[one.name] }));
+    const wrong = context.problemsAt(placeOf(place), true).length > 0;
     const called = plain ? { text: String(item ?? ""), tail: true } : summaryOf(item, fact.fields);
     const title = called.text || String(index + 1);
-    const gone = mayEdit ? iconButton("close", words.remove_row, () => set(path, list.length > 1 ? list.toSpliced(index, 1) : undefined)) : null;
+    const gone = mayEdit ? iconButton("close", words.remove_row, () => places.remove(index)) : null;
     const block = el("details", "fe-block", { open: list.length === 1 || (!plain && (!called.text || wrong)) }, el("summary", "", { title }, el("span", `fe-block-title${called.tail ? " fe-tail" : ""}`, {}, el("bdi", "", {}, title))), ...body);
     // a button within the summary would be a button within a button
     return el("div", "fe-block-row", {}, block, gone);
   });
-  const add = el("button", "fh-button fh-quiet", { type: "button", onclick: () => set(path, [...list, blank(fact)]) }, icon("add"), words.add_row);
-  const picks = inner ? picker(inner, context, true, list.map((item) => item?.[inner.name] ?? item), (picked, items) => set(path, [...list, ...items.map((one) => filled(one, inner, fact.fields))])) : null;
+  const add = el("button", "fh-button fh-quiet", { type: "button", onclick: () => places.add([blank(fact)]) }, icon("add"), words.add_row);
+  const picks = inner ? picker(inner, context, true, list.map((item) => item?.[inner.name] ?? item), (picked, items) => places.add(items.map((one) => filled(one, inner, fact.fields)))) : null;
   return el("div", "fe-rows", { id: context.id }, ...blocks, mayEdit ? el("div", "fe-row", {}, add, picks) : null);
+}
+
+/** How the fields of an item are read and set, wherever the item is by then. */
+function within(places, index) {
+  const { length } = places.path;
+  return {
+    set: (at, value) => (at.length > length + 1 || value !== undefined ? places.change(index, at.slice(length + 1), value) : places.remove(index)),
+    read: (at) => {
+      const place = places.of(index);
+      return place === null ? undefined : places.read([...places.path, place, ...at.slice(length + 1)]);
+    },
+  };
 }
 
 /** What a row is called: by the field made for that, else by its first text; of an address the end says most. */

@@ -5,7 +5,7 @@ import { short } from "./numbers.js";
 import { field } from "./form.js";
 import { lettersLink } from "./letters.js";
 import { afterPress } from "./press.js";
-import { UNREAD, nodeOf } from "./problems.js";
+import { UNREAD, nodeOf, valueAt } from "./problems.js";
 import { nodeHelp } from "./nodehelp.js";
 import { prose, titlesOf } from "./prose.js";
 import { pickFor } from "./picks.js";
@@ -132,9 +132,10 @@ export class Inspector {
       return found.map((one) => ({ ...one, message: one.place === full ? one.plain : one.line }));
     };
     const set = (path, value, merge) => editor.setNode(id, path, value, merge);
+    const read = (path) => valueAt(editor.draft.doc, ["nodes", id, ...path]);
     const pick = node.connection ? (fact, wanted) => pickFor(editor, id, fact, wanted) : null;
     const suggest = (input, kind, path) => editor.emit("suggest", { input, kind, node: id, path });
-    const context = { set, problemsAt, words, mayEdit, pick, suggest, secrets: this.secrets, owner: () => node.name || id, unread: editor.findings.unread.within(["nodes", id]), units: () => editor.units ?? [], titles: titlesOf(type?.fields) };
+    const context = { set, read, problemsAt, words, mayEdit, pick, suggest, secrets: this.secrets, owner: () => node.name || id, unread: editor.findings.unread.within(["nodes", id]), units: () => editor.units ?? [], titles: titlesOf(type?.fields) };
     const of = (fact, path, value) => field(fact, { ...context, path, value });
     const name = of({ name: "name", title: words.field_name, type: "text", docs: "", fields: [], unit: "", default: id }, ["name"], node.name);
     name.querySelector("input").id = "fe-name";
@@ -208,9 +209,10 @@ export class Inspector {
     const { editor } = this;
     const { words, mayEdit, draft } = editor;
     const set = (path, value) => editor.commit([value === undefined ? { op: "unset", path } : { op: "set", path, value }], "edit");
+    const read = (path) => valueAt(draft.doc, path);
     const problemsAt = () => [];
     const facts = ["name", "area", "description"].map((name) => ({ name, title: words[`field_${name}`], widget: name === "description" ? "lines" : "", type: "text", docs: words[`flow_${name}_help`] ?? "", fields: [], unit: "", default: null }));
-    const fields = facts.map((fact) => field(fact, { path: [fact.name], value: draft.doc[fact.name], set, problemsAt, words, mayEdit }));
+    const fields = facts.map((fact) => field(fact, { path: [fact.name], value: draft.doc[fact.name], set, read, problemsAt, words, mayEdit }));
     const list = editor.problems.map((one) => {
       const { node } = nodeOf(one.place);
       return this.#problem({ ...one, message: node ? `${editor.scene.titleOf(node)}: ${one.line}` : one.line }, () => editor.reach(one.place));

@@ -158,8 +158,9 @@ export class LinkDialog {
       setTimeout(() => this.#draw());
       this.#check();
     };
+    const read = (path) => valueAt(link, path);
     const titles = titlesOf(kind?.fields);
-    const of = (fact) => field(fact, { path: ["config", fact.name], value: link.config[fact.name], set, problemsAt, words, mayEdit, secrets: this.secrets, unread: this.unread, owner: () => link.name || link.type.split(".")[0], titles });
+    const of = (fact) => field(fact, { path: ["config", fact.name], value: link.config[fact.name], set, read, problemsAt, words, mayEdit, secrets: this.secrets, unread: this.unread, owner: () => link.name || link.type.split(".")[0], titles });
     const facts = shownFields(kind?.fields ?? [], link.config, (name) => problemsAt(`config.${name}`).length > 0);
     made.push(...facts.filter((fact) => !fact.advanced).map(of));
     const advanced = facts.filter((fact) => fact.advanced);

@@ -18,7 +18,7 @@ export class Meanwhile {
 
   #remember(ops) {
     for (const { op, path, value } of ops) {
-      if ((op === "set" || op === "unset") && path[0] === "nodes") this.mine.set(JSON.stringify(path), { value, at: Date.now() });
+      if ((op === "set" || op === "unset") && path[0] === "nodes") this.mine.set(JSON.stringify(path.map(String)), { value, at: Date.now() });
     }
   }
 

@@ -131,6 +131,7 @@ const STEPS = {
     checkPath(draft, op.path);
     checkValue(op.value, op.path.length);
     const [found, depth] = reach(draft, op.path);
+    // also where a plain value stands in the way: it comes back as it was
     const whole = depth === op.path.length || !isObject(found);
     const back = whole
       ? { op: "set", path: op.path.slice(0, depth), value: found }
@@ -143,6 +144,7 @@ const STEPS = {
     checkPath(draft, op.path);
     const [found, depth] = reach(draft, op.path);
     if (depth < op.path.length) return [draft, []];
+    if (Number.isInteger(op.path.at(-1))) throw new OpError("an item of a list goes by setting the list");
     return [without(draft, op.path), [{ op: "set", path: op.path, value: found }]];
   },
 
@@ -206,24 +208,37 @@ function isObject(value) {
   return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
+/** What is at a path, or as far on the way as there is something; a number is an item of a list, which has to be there. */
 function reach(draft, path) {
   let found = draft;
   for (const [depth, key] of path.entries()) {
-    if (!isObject(found) || !Object.hasOwn(found, key)) return [found, depth];
+    if (Number.isInteger(key)) checkItem(found, key, path.slice(0, depth));
+    else if (!isObject(found) || !Object.hasOwn(found, key)) {
+      const item = path.findIndex(Number.isInteger);
+      if (item > depth) checkItem(null, path[item], path.slice(0, item));
+      return [found, depth];
+    }
     found = found[key];
   }
   return [found, path.length];
 }
 
+function checkItem(list, index, where) {
+  if (Array.isArray(list) && index >= 0 && index < list.length) return;
+  throw new OpError(`there is no item ${index + 1} in ${where.join(".")} any more`, true);
+}
+
 function withValue(part, path, value) {
   if (!path.length) return value;
   const [key, ...rest] = path;
+  if (Number.isInteger(key)) return part.with(key, withValue(part[key], rest, value));
   const inside = isObject(part) ? part : {};
   return { ...inside, [key]: withValue(Object.hasOwn(inside, key) ? inside[key] : undefined, rest, value) };
 }
 
 function without(part, path) {
   const [key, ...rest] = path;
+  if (Number.isInteger(key)) return part.with(key, without(part[key], rest));
   const { [key]: found, ...others } = part;
   return rest.length ? { ...part, [key]: without(found, rest) } : others;
 }

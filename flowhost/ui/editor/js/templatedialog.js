@@ -125,7 +125,7 @@ export class TemplateDialog {
       const look = (under, search) => this.ask("browse", { connection: link(), list: one.choices_from, under, search, config });
       pick(this.host, { title: words.pick_title.replace("{field}", one.name), look, ...wanted }, words);
     };
-    const made = field(fact, { path: [path], value: this.values[path], set, problemsAt: (place) => this.#problemsAt(place), words, mayEdit: true, secrets: this.secrets, unread: this.unread, owner: () => this.name.value, titles: titlesOf(this.template.fields.filter((other) => other.node === node).map((other) => other.fact)), pick: connection ? open : null });
+    const made = field(fact, { path: [path], value: this.values[path], set, read: (at) => valueAt(this.values, at), problemsAt: (place) => this.#problemsAt(place), words, mayEdit: true, secrets: this.secrets, unread: this.unread, owner: () => this.name.value, titles: titlesOf(this.template.fields.filter((other) => other.node === node).map((other) => other.fact)), pick: connection ? open : null });
     made.dataset.field = path.split(".").slice(1).join(".");
     made.querySelector(".fe-label").prepend(`${node}: `);
     return made;
