@@ -48,7 +48,7 @@ class ChangeWords:
         if part == "connections":
             return BETWEEN.join(self._in_connection(rest[0], rest[1:]))
         if part == "layout":
-            return BETWEEN.join([t(f"change.{rest[0]}"), *_outer(change, rest[1:])])
+            return self._extra(change, rest)
         if f"change.{part}" in _PARTS:
             return BETWEEN.join([t(f"change.{part}", name=rest[0] if rest else ""), *rest[1:]])
         return BETWEEN.join([WORDS["flow_panel"], WORDS.get(f"field_{part}", part), *rest])
@@ -56,13 +56,15 @@ class ChangeWords:
     def value(self, change: Change, value: Any) -> str:
         """A value as the form shows it, cut."""
         fact = self._fact(change)
-        if isinstance(value, bool):
+        if change.place[0] == "layout":
+            text = self._extra_value(value)
+        elif isinstance(value, bool):
             text = WORDS["on" if value else "off"]
         elif isinstance(value, str):
             text = str((fact or {}).get("labels", {}).get(value, value)) if fact else self._plain(change, value)
         else:
             text = json.dumps(value, ensure_ascii=False, default=str)
-        return text if len(text) <= VALUE_LIMIT else f"{text[: VALUE_LIMIT - 1]}…"
+        return _cut(text)
 
     def node(self, node_id: str, *entries: Any) -> str:
         """What people call a node; one that is gone is called as it was."""
@@ -70,6 +72,26 @@ class ChangeWords:
             if isinstance(entry, dict) and entry.get("name"):
                 return str(entry["name"])
         return node_id
+
+    def _extra(self, change: Change, steps: Sequence[str]) -> str:
+        """A note or frame by what it says, not by its number."""
+        kind = t(f"change.{steps[0]}")
+        for entry in (change.after, change.before):
+            if isinstance(entry, dict):
+                words = str(entry.get("name") or entry.get("text") or "").strip()
+                return BETWEEN.join([kind, _cut(words)]) if words else t(f"change.{steps[0]}_unnamed")
+        return kind
+
+    def _around(self, nodes: Iterable[Any]) -> str:
+        """What a frame is around."""
+        names = ", ".join(self.node(str(node)) for node in nodes)
+        return t("change.around", nodes=names) if names else ""
+
+    def _extra_value(self, value: Any) -> str:
+        """Of a note or frame: what its place does not say yet."""
+        if isinstance(value, dict):
+            return self._around(value.get("nodes") or ())
+        return self._around(value) if isinstance(value, list) else str(value)
 
     def _wire(self, text: str) -> str:
         found = _WIRE.fullmatch(text)
@@ -119,12 +141,8 @@ class ChangeWords:
 _PARTS = ("change.tables", "change.sagas", "change.exchange")
 
 
-def _outer(change: Change, steps: Sequence[str]) -> list[str]:
-    """A note or frame by what it says, not by its number."""
-    for entry in (change.after, change.before):
-        if isinstance(entry, dict):
-            return [text] if (text := str(entry.get("name") or entry.get("text") or "")[:VALUE_LIMIT]) else []
-    return [*steps[1:2]]
+def _cut(text: str) -> str:
+    return text if len(text) <= VALUE_LIMIT else f"{text[: VALUE_LIMIT - 1]}…"
 
 
 def _titles(fields: Sequence[Facts], steps: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from flowhost.ui import format as fmt
 from flowhost.ui.anchors import node_page
 from flowhost.ui.caller import caller
 from flowhost.ui.letter_filter import kind_words
-from flowhost.ui.letter_table import TONES
+from flowhost.ui.letter_table import TONES, tries_of
 from flowhost.ui.live import Live
 from flowhost.ui.payload_editor import PayloadEditor
 from flowhost.ui.rights import allowed, guard
@@ -150,10 +150,11 @@ class LetterPanel(Tag):
 
     def _tell(self, detail: DeadLetterDetail) -> None:
         row = detail.row
-        what = "letter.what_report" if row.is_report else "letter.what"
+        over = row.state in ("delivered", "discarded")
+        what = "letter.what_report" if row.is_report else "letter.what_was" if over else "letter.what"
         Tag("p", t(what, flow=row.flow_name, node=row.node_title), "fh-letter-what-happened")
-        Tag("p", row.reason, "fh-letter-why", data_testid="letter-reason")
-        tries = t("letter.tries", count=fmt.count(row.attempts), time=fmt.clock(row.at))
+        Tag("p", row.reason, "fh-sub" if over else "fh-letter-why", data_testid="letter-reason")
+        tries = t("letter.tries", count=fmt.count(tries_of(row)), time=fmt.clock(row.at))
         revision = t("letter.revision", revision=detail.flow_revision) if detail.flow_revision else ""
         Tag("p", f"{kind_words(row.kind)} · {tries}{revision}", "fh-sub", title=fmt.exact(row.at))
         if row.changed_at is not None:

@@ -162,7 +162,7 @@ class LetterLine(Tag):
         self._reason.set_text(letter.reason).put("title", letter.reason)
         self._topic.set_text(_name(letter)).put("title", _about(letter))
         self._preview.set_text(letter.preview).put("title", letter.preview)
-        self._tries.set_text(fmt.count(letter.attempts))
+        self._tries.set_text(fmt.count(tries_of(letter)))
         self._dot.look(f"fh-dot fh-dot-{TONES[letter.state]}")
         self._state.set_text(t(f"work.state.{letter.state}"))
         self._mark.set_text(t("work.edited", count=letter.edits) if letter.edits else "").show_if(letter.edits)
@@ -180,6 +180,11 @@ class LetterLine(Tag):
         if guard(button, "letter.repair"):
             button.on("click", action)
         return button
+
+
+def tries_of(letter: DeadLetterRow) -> int:
+    """How often it was tried; the try that delivered it is no failure, so the host does not count it."""
+    return letter.attempts + (letter.state == "delivered")
 
 
 def _name(letter: DeadLetterRow) -> str:

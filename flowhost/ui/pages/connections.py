@@ -10,7 +10,7 @@ from typing import Any
 from nicegui import ui
 
 from flowhost.errors import FlowHostError
-from flowhost.services.access import may
+from flowhost.services.access import in_words, may
 from flowhost.services.connection_views import ConnectionView, OwnConnectionView, TestView
 from flowhost.ui import format as fmt
 from flowhost.ui.anchors import anchor_of
@@ -158,9 +158,9 @@ class Row(Tag):
         self._type.set_text(view.title)
         self._state.set_text(ails_words(state_words(view.state, view.text), view.ailing, view.cause))
         self._settings.set_text(settings_text(view))
-        self._changed.set_text(t("connections.changed", name=view.changed_by, time=fmt.clock(view.changed_at))).put(
-            "title", fmt.exact(view.changed_at)
-        )
+        self._changed.set_text(
+            t("connections.changed", name=in_words(view.changed_by), time=fmt.clock(view.changed_at))
+        ).put("title", fmt.exact(view.changed_at))
         self._show_result(view.tested)
         self._show_change(view)
         if before is None or (before.used_by, before.called) != (view.used_by, view.called):

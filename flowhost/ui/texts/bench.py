@@ -56,7 +56,7 @@ BENCH_WORDS: dict[str, str] = {
     "pick_open": "Open",
     "pick_take": "Use it",
     "pick_take_many": "Use these {count}",
-    "pick_names": "Names there are at the target",
+    "pick_names": "Names found at the target",
     # expressions
     "expr_no_message": "It can be read. What comes out is shown once a message has come, or a sample was sent through.",
     "expr_not_truth": "This gives {value}, not true or false. Compare it with something, as in … > 30.",

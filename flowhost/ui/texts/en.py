@@ -80,7 +80,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "column.totals": "Messages, this run",
     "column.waiting": "Waiting",
     "column.errors": "Errors",
-    "column.dead": "Open letters",
+    "column.dead": "Dead letters",
     "column.values": "Last delivered",
     "column.actions": "Start and stop",
     "hint.rate": "Messages brought in per second, over the last 5 s; the curve is the last minute",
@@ -326,6 +326,9 @@ TEXTS: dict[str, str] = OTHERS | {
     "editor.open": "Edit",
     # what differs between two versions
     "change.notes": "Note",
+    "change.notes_unnamed": "Empty note",
+    "change.groups_unnamed": "Frame without a name",
+    "change.around": "around {nodes}",
     "change.groups": "Frame",
     "change.tables": "Table {name}",
     "change.sagas": "Saga {name}",

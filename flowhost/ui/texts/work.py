@@ -93,15 +93,17 @@ WORK: dict[str, str] = {
     ),
     "work.empty.retried.title": "Nothing is on its way",
     "work.empty.retried.text": (
-        "Letters that were retried are here until they are delivered. If one fails again, it is open again."
+        "Dead letters that were retried are here until they are delivered. If one fails again, it is open again."
     ),
     "work.empty.delivered.title": "Nothing was delivered by a retry yet",
     "work.empty.delivered.text": (
-        "Letters that were retried and reached their target stay here for 30 days, unless the host is set otherwise."
+        "Dead letters that were retried and reached their target stay here for 30 days, unless the host is set "
+        "otherwise."
     ),
     "work.empty.discarded.title": "Nothing was discarded",
     "work.empty.discarded.text": (
-        "Letters that somebody closed are kept here, with the reason, for 30 days unless the host is set otherwise."
+        "Dead letters that somebody closed are kept here, with the reason, for 30 days unless the host is set "
+        "otherwise."
     ),
     "work.empty.all.title": "No message has ever failed for good",
     "work.empty.all.text": (
@@ -109,14 +111,15 @@ WORK: dict[str, str] = {
         "cause, to be mended and sent in again from this page."
     ),
     "work.empty.match.title": "Nothing matches",
-    "work.empty.match.text": "No letter fits the filter. Clear it, or look at another state.",
+    "work.empty.match.text": "No dead letter fits the filter. Clear it, or look at another state.",
     # one letter
     "letter.title": "Dead letter",
-    "letter.name": "Letter {id}",
+    "letter.name": "Dead letter {id}",
     "letter.close": "Close",
     "letter.what": "{flow} could not get a message past {node}.",
+    "letter.what_was": "{flow} could not get this message past {node} at first.",
     "letter.what_report": "{node} of {flow} reports:",
-    "letter.tries": "tries: {count}, the last {time}",
+    "letter.tries": "tries: {count}, failed last {time}",
     "letter.revision": ", by revision {revision} of the flow",
     "letter.note": "Reason given: {note}",
     "letter.was.dead": "Last changed by {name}, {time}",
@@ -177,17 +180,18 @@ WORK: dict[str, str] = {
     "ask.why": "Why may it stay undelivered? Kept with the letter.",
     "ask.no_reason": "Say why: whoever looks later has to understand it.",
     "ask.retry.title": "Retry",
-    "ask.retry.all.one": "Retry the open letter that the filter shows? It goes to the node it failed at.",
-    "ask.retry.all": "Retry all {count} open letters that the filter shows? Each goes to the node it failed at.",
+    "ask.retry.all.one": "Retry the open dead letter that the filter shows? It goes to the node it failed at.",
+    "ask.retry.all": "Retry all {count} open dead letters that the filter shows? Each goes to its node.",
     "ask.retry.do": "Retry",
     "ask.discard.title": "Discard",
-    "ask.discard.one": "Letter {id} will be closed without being delivered. It stays readable under “Discarded”.",
+    "ask.discard.one": "Dead letter {id} will be closed without being delivered. It stays readable under “Discarded”.",
     "ask.discard.picked": (
-        "The {count} selected letters will be closed without being delivered. They stay readable under “Discarded”."
+        "The {count} selected dead letters will be closed without being delivered. They stay readable under "
+        "“Discarded”."
     ),
     "ask.discard.all": (
-        "All {count} open letters that the filter shows will be closed without being delivered. They stay readable "
-        "under “Discarded”."
+        "All {count} open dead letters that the filter shows will be closed without being delivered. They stay "
+        "readable under “Discarded”."
     ),
     "ask.discard.do": "Discard",
     # import

@@ -59,3 +59,20 @@ def test_what_no_type_declares_keeps_its_key() -> None:
         {"nodes": {"x": {"type": "a", "config": {"y": 1}}}}, {"nodes": {"x": {"type": "a", "config": {"y": 2}}}}
     )
     assert [words.place(one) for one in changes] == ["x · y"]
+
+
+def test_notes_and_frames_are_told_in_words() -> None:
+    nodes = {"read": {"type": "filter", "name": "Lab files"}, "write": {"type": "filter"}}
+    old: dict[str, Any] = {"layout": {"groups": {"g2": {"name": "Line", "nodes": ["read"], "at": [0, 0]}}}}
+    notes = {"n1": {"text": "Weekly lab export, ask QA", "at": [0, 0]}}
+    groups = {
+        "g1": {"name": "", "nodes": ["read", "write"], "at": [0, 0]},
+        "g2": {"name": "Lab", "nodes": ["read", "write"], "at": [0, 0]},
+    }
+    words = ChangeWords(nodes)
+    changes = diff(old, {"layout": {"notes": notes, "groups": groups}})
+    said = [(words.place(one), words.value(one, one.before), words.value(one, one.after)) for one in changes]
+    assert [(place, after) for place, _, after in said if "Note" in place] == [("Note · Weekly lab export, ask QA", "")]
+    assert ("Frame without a name", "around Lab files, write") in [(place, after) for place, _, after in said]
+    assert ("Frame", "Line", "Lab") in said
+    assert ("Frame", "around Lab files", "around Lab files, write") in said

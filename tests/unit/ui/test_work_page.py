@@ -175,6 +175,17 @@ async def test_one_letter_is_mended_and_retried(user: User, host: Any) -> None:
     await until(lambda: words(user, "letter-state") == "On their way")
 
 
+async def test_a_delivered_letter_is_told_as_over(user: User, host: Any) -> None:
+    rows_now = host.dead_letters.rows
+    first = next(iter(rows_now))
+    tries = rows_now[first].attempts
+    rows_now[first] = replace(rows_now[first], state="delivered")
+    await user.open(f"/work?state=delivered&letter={first}")
+    await user.should_see("at first.", retries=20)
+    await user.should_see(f"tries: {tries + 1}, failed last")
+    assert "fh-letter-why" not in shown(user, "letter-reason")[0].classes
+
+
 async def test_an_edit_of_somebody_else_is_not_overwritten(user: User, host: Any) -> None:
     await user.open("/work?letter=line-telemetry:1")
     (area,) = [e for e in user.client.elements.values() if type(e).__name__ == "PayloadText"]  # type: ignore[union-attr]
@@ -238,7 +249,7 @@ async def test_many_in_steps_with_progress_and_a_way_to_stop(user: User, host: A
     await user.open("/work")
     press(user, "bulk-retry")
     await until(lambda: shown(user, "retry-do"))
-    await user.should_see("Retry all 130 open letters that the filter shows?")
+    await user.should_see("Retry all 130 open dead letters that the filter shows?")
     press(user, "retry-do")
     await until(lambda: "sent in again," in words(user, "changes-text"))
     press(user, "changes-stop")
