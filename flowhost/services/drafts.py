@@ -290,6 +290,12 @@ class DraftService:
             session.tell(DraftEdited(rev=session.record.rev, batch="", ops=[], by=by))
             self._check_soon(session)
 
+    async def changed(self, principal: Principal, flow_id: str) -> bool:
+        """Whether a flow has edits that are not deployed. Raises `NotFoundError`."""
+        demand(principal, "flow.read")
+        draft = await self.document(flow_id)
+        return draft is not None and _differs(draft, (await self._deployed(flow_id)).document)
+
     async def documents(self, principal: Principal) -> dict[str, dict[str, Any]]:
         """Every draft there is as JSON, by flow; a flow nobody opened in the editor has none."""
         demand(principal, "flow.read")

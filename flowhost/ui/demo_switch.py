@@ -42,6 +42,7 @@ class DemoSwitch(Tag):
                     ) as self._state:
                         self._dot = Tag("span", "", "fh-dot")
                         self._word = Tag("span")
+                    self._address = Tag("div", "", "fh-sub fh-mono fh-demo-address", data_testid="demo-address")
                 self._on = Button(_words(switch, "turn_on"), "power_settings_new", lambda: self._click(on=True))
                 self._off = Button(_words(switch, "turn_off"), "power_off", lambda: self._click(on=False))
             self._fault = Tag("p", "", "fh-error-text", data_testid="demo-fault")
@@ -63,7 +64,8 @@ class DemoSwitch(Tag):
         tone, word = _state(switch, turning)
         self._dot.look(f"fh-dot fh-dot-{tone}")
         self._word.set_text(word)
-        self._state.put("data-state", "on" if switch.on else "off").put("title", switch.address)
+        self._state.put("data-state", "on" if switch.on else "off")
+        self._address.set_text(switch.address)
         self._fault.set_text(switch.fault).show_if(switch.fault)
         self._on.busy(_words(switch, "turning_on") if turning is True else None)
         self._off.busy(_words(switch, "turning_off") if turning is False else None)

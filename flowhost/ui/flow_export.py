@@ -10,18 +10,18 @@ from flowhost.ui.caller import caller
 from flowhost.ui.live import Live
 
 
-def address(flow_id: str) -> str:
-    """Where a browser gets the deployed revision of a flow as `<id>.yaml`."""
-    return f"/flows/{flow_id}/export"
+def address(flow_id: str, *, draft: bool = False) -> str:
+    """Where a browser gets a flow as `<id>.yaml`: as deployed, or as it is being edited."""
+    return f"/flows/{flow_id}/export{'?draft=true' if draft else ''}"
 
 
 def add_routes(app: FastAPI, live: Live) -> None:
     """Put exports at their addresses."""
 
     @app.get(address("{flow_id}"), include_in_schema=False)
-    async def export(flow_id: str) -> Response:
+    async def export(flow_id: str, *, draft: bool = False) -> Response:
         try:
-            (found,) = await live.host.files.export(caller(), [flow_id])
+            (found,) = await live.host.files.export(caller(), [flow_id], draft=draft)
         except NotFoundError as error:
             return Response(str(error), 404, media_type="text/plain")
         # an id holds letters, digits and hyphens only: safe in a header and as a file name

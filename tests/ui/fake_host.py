@@ -592,6 +592,14 @@ class FakeSecrets:
         return ()
 
 
+class FakeDrafts:
+    def __init__(self) -> None:
+        self.edited: set[str] = set()
+
+    async def changed(self, principal: Principal, flow_id: str) -> bool:
+        return flow_id in self.edited
+
+
 class FakeHost:
     def __init__(self) -> None:
         self.flows = self.files = self.search = FakeFlows()
@@ -601,6 +609,7 @@ class FakeHost:
         self.dead_letters = FakeLetters()
         self.connections, self.asks = FakeConnections(), None
         self.secrets = FakeSecrets()
+        self.drafts = FakeDrafts()
 
 
 def app() -> Any:

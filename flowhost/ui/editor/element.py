@@ -85,6 +85,10 @@ class FlowEditor(Element, component=Path(__file__).parent / "flow_editor.js"):
         """Open the form at a place of the flow, with the caret in the field."""
         _ = self.run_method("reach", place)
 
+    def asked(self) -> None:
+        """The dialog that was asked for stands open."""
+        _ = self.run_method("asked")
+
 
 def _meanings() -> Mapping[str, str]:
     """What each guarantee means, by `means <from the origin>, <from receipt>`."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from nicegui import ui
 
@@ -53,6 +55,12 @@ def register(live: Live) -> None:
                 except FlowHostError as error:
                     ui.notify(str(error), type="negative", timeout=8000)
 
+            async def deploy(asked: Mapping[str, Any]) -> None:
+                try:
+                    await dialog.open(asked)
+                finally:
+                    editor.asked()
+
             editor = FlowEditor(
                 flow_id,
                 detail.life,
@@ -60,7 +68,7 @@ def register(live: Live) -> None:
                 may_edit=may(caller(), "flow.edit"),
                 may_operate=may(caller(), "flow.operate"),
                 may_send=may(caller(), "flow.send"),
-                on_deploy=dialog.open,
+                on_deploy=deploy,
                 on_start=starting.open,
                 on_stop=stop,
                 on_history=versions.open,

@@ -47,9 +47,10 @@ def register(live: Live) -> None:
                 title, text = t("flow.not_found.title", id=flow_id), t("flow.not_found.text")
                 not_found(title, text, t("flow.back"), "/")
             return
+        edited = await live.host.drafts.changed(caller(), flow_id)
         types = {kind.id: kind for kind in await live.host.plugins.node_types(caller())}
         with frame(live, "flows", now.detail.overview.name) as shell:
-            page = FlowPage(live, now, types, node)
+            page = FlowPage(live, now, types, node, edited=edited)
 
         if imported in ("made", "copied", "replaced"):
             _say_imported(now.detail.overview, imported)
@@ -80,9 +81,12 @@ class FlowPage(Tag):
         now: the flow as it is.
         types: every installed node type by id.
         node: id of the node that is picked at first.
+        edited: it has edits that are not deployed.
     """
 
-    def __init__(self, live: Live, now: FlowNow, types: Mapping[str, NodeTypeView], node: str = "") -> None:
+    def __init__(
+        self, live: Live, now: FlowNow, types: Mapping[str, NodeTypeView], node: str = "", *, edited: bool = False
+    ) -> None:
         super().__init__("div", "", "fh-flow-page")
         self._live = live
         self._types = types
@@ -90,7 +94,7 @@ class FlowPage(Tag):
         self._node_panel: NodePanel | None = None
         self._node = ""
         with self:
-            self._head = FlowHead(live, now.detail.overview)
+            self._head = FlowHead(live, now.detail.overview, edited=edited)
             with Tag("div", "", "fh-flow-body"):
                 self._make_graph(node)
                 with Tag("div", "", "fh-side") as self._side:
@@ -159,7 +163,7 @@ class FlowPage(Tag):
 class FlowHead(Tag):
     """Name, state, start and stop, and the flow's figures."""
 
-    def __init__(self, live: Live, flow: FlowOverview) -> None:
+    def __init__(self, live: Live, flow: FlowOverview, *, edited: bool) -> None:
         super().__init__("section", "", "fh-flow-head", data_testid="flow-head", data_flow=flow.id)
         self._live, self._flow_id = live, flow.id
         with self:
@@ -173,7 +177,7 @@ class FlowHead(Tag):
                     self._switch = FlowSwitch(live, flow, self.show, self._failed)
                     link(t("editor.open"), f"/flows/{flow.id}/edit", "fh-button fh-edit").put("data-testid", "edit")
                     self._more(live, flow)
-                self._facts = RunFacts(flow)
+                self._facts = RunFacts(flow, edited=edited)
             with Tag("div", "", "fh-flow-figures"):
                 self._in = Figure(t("flow.figures.in"), t("sum.per_s"), t("hint.rate"))
                 with self._in:
@@ -236,13 +240,22 @@ class FlowHead(Tag):
             self._alert.take_back()
 
 
+def _edits(flow_id: str) -> None:
+    """What the picture does not show: the way to the draft, and the draft as a file."""
+    link(t("flow.edits"), f"/flows/{flow_id}/edit", "fh-warn").put("data-testid", "flow-edits")
+    draft = link(t("flow.edits_export"), flow_export.address(flow_id, draft=True), "fh-link fh-edits-file")
+    draft.put("download", f"{flow_id}.yaml").put("data-testid", "flow-export-draft")
+
+
 class RunFacts(Tag):
     """Revision, the run that is on or was last, and the way to all runs of the flow."""
 
-    def __init__(self, flow: FlowOverview) -> None:
+    def __init__(self, flow: FlowOverview, *, edited: bool) -> None:
         super().__init__("div", "", "fh-run-facts")
         with self:
             self._revision = Tag("span")
+            if edited:
+                _edits(flow.id)
             self._run = link("", f"/runs?flow={flow.id}")
             self._since = Tag("time")
             self._trouble = Tag("span", "", "fh-trouble")

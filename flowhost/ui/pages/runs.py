@@ -81,7 +81,10 @@ class RunsPage(Tag):
                     Column(t("runs.column.flow")), Column(t("runs.column.started")),
                     Column(t("runs.column.lasted"), "num"),
                     Column(t("runs.column.revision"), "num fh-roomy"),
-                    *(Column(t(f"runs.column.{name}"), f"num{_ROOMY.get(name, '')}") for name in _SUM),
+                    *(
+                        Column(t(f"runs.column.{name}"), f"num{_ROOMY.get(name, '')}", t(f"runs.hint.{name}"))
+                        for name in _SUM
+                    ),
                     Column(t("runs.column.errors"), "num"),
                     Column(t("runs.column.reason"), "wide"),
                 ),
@@ -150,9 +153,9 @@ class RunPage(Tag):
         self._left_out.set_text(t("run.events.left_out", count=fmt.count(left_out))).show_if(left_out)
 
 
-_SUM = {"in": "", "inside": "", "out": "", "else": "", "waiting": "", "lost": "fh-bad"}
+_SUM = {"in": "", "inside": "", "out": "", "else": "", "waiting": "", "held": "", "lost": "fh-bad"}
 """Columns that add up, with the look of what is not zero: in and inside are the others together."""
-_ROOMY = {"inside": " fh-roomy", "else": " fh-roomy"}
+_ROOMY = {"inside": " fh-roomy", "else": " fh-roomy", "held": " fh-roomy"}
 """Columns that a small screen leaves out."""
 _FIGURES = ("started", "lasted", "revision", "in", "out", "errors", "dead", "dropped")
 
@@ -179,7 +182,7 @@ def _run_cells(run: RunSummary) -> list[Cell]:
     sums, line = run.sums, sums_line(run.sums)
     numbers = {
         "in": sums.in_total, "inside": sums.before + sums.made, "out": sums.out_total,
-        "else": sums.used + sums.filtered, "waiting": sums.pending + sums.held, "lost": sums.dead + sums.dropped,
+        "else": sums.used + sums.filtered, "waiting": sums.pending, "held": sums.held, "lost": sums.dead + sums.dropped,
     }  # fmt: skip
     return [
         Cell(f"#{run.id}", href=f"/runs/{run.id}"),

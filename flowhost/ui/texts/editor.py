@@ -132,7 +132,7 @@ WORDS: dict[str, str] = {
     "flow_name_help": "As people call it.",
     "flow_area_help": "Where it belongs, such as plant1/line1.",
     "flow_description_help": "What it is for, and whom to ask.",
-    "problems": "Before it can run",
+    "problems": "What the check found",
     "no_problems_long": "Nothing to fix. What is on the canvas can be deployed.",
     "no_nodes_long": "Nothing here yet.",
     "missing_type": "The plugin that brings {type} is not installed. The node keeps its settings until it is.",

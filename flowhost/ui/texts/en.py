@@ -86,13 +86,13 @@ TEXTS: dict[str, str] = OTHERS | {
     "hint.rate": "Messages brought in per second, over the last 5 s; the curve is the last minute",
     "hint.totals": (
         "All messages of this run; the sum always adds up. From the last run: they waited in the flow when this run "
-        "began. Made by nodes: windows that closed, copies for further branches, dead letters sent again. Went into "
+        "began. Made inside: windows that closed, copies for further branches, dead letters sent again. Went into "
         "others: such as samples into a window. Held: taken in by a node for something it makes later, such as the "
         "samples of an open window. Ended dead: also those seen to since."
     ),
     "total.in_total": "came in",
     "total.before": "from the last run",
-    "total.made": "made by nodes",
+    "total.made": "made inside",
     "total.out_total": "delivered",
     "total.used": "went into others",
     "total.filtered": "filtered out",
@@ -141,7 +141,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "sum.per_s": "/s",
     "sums.in_total": "{count} in",
     "sums.before": "{count} left by the last run",
-    "sums.made": "{count} made by nodes",
+    "sums.made": "{count} made inside",
     "sums.out_total": "{count} delivered",
     "sums.repeated": "{count} of them already there",
     "sums.used": "{count} used to make others",
@@ -169,7 +169,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "alarms.connection": "Open the connection",
     "alarms.waits.one": "{text}; {count} message waits",
     "alarms.waits": "{text}; {count} messages wait",
-    "alarms.lately": "Over lately: {count}",
+    "alarms.lately": "Alarms that are over: {count}",
     "alarms.lately_when": "over {time}, stood {duration}",
     "alarms.work": "Open the work list",
     "severity.warning": "Warning",
@@ -181,6 +181,8 @@ TEXTS: dict[str, str] = OTHERS | {
     "flow.not_found.text": "It may have been deleted or renamed. The overview lists all flows there are.",
     "flow.back": "Back to the overview",
     "flow.revision": "Revision {revision}",
+    "flow.edits": "Edits not deployed",
+    "flow.edits_export": "Export them",
     "flow.run_since": "Run {run}, since",
     "flow.run_last": "Last run {run}, began",
     "flow.never_ran": "Never ran",
@@ -238,7 +240,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "totals.since": "Since it first ran, {time}",
     "totals.in_total": "Came in",
     "totals.before": "Left by the last run",
-    "totals.made": "Made by nodes",
+    "totals.made": "Made inside",
     "totals.out_total": "Delivered",
     "totals.repeated": "of them already there",
     "totals.used": "Used to make others",
@@ -343,7 +345,7 @@ TEXTS: dict[str, str] = OTHERS | {
     "deploy.orphans.one": "{count} message waits before {node}, which is no longer there; it becomes a dead letter.",
     "deploy.orphans": "{count} messages wait before {node}, which is no longer there; they become dead letters.",
     "deploy.note": "What did you change, and why?",
-    "deploy.note_help": "Kept with the revision. Ctrl+Enter deploys.",
+    "deploy.note_help": "Kept with the revision. Ctrl+Enter presses the filled button.",
     "deploy.more.one": "and {count} more change",
     "deploy.more": "and {count} more changes",
     "deploy.cancel": "Cancel",

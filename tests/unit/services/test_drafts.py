@@ -49,11 +49,13 @@ async def test_an_edit_is_kept_told_and_not_deployed(host: Host, open_host, unti
     told: list[Any] = []
     view = await host.drafts.look(LOCAL_USER, "line")
     assert (view.rev, view.changed, view.problems) == (0, False, ())
+    assert not await host.drafts.changed(VIEWER, "line")
     end = await host.drafts.listen(LOCAL_USER, "line", told.append)
     assert await host.drafts.edit(LOCAL_USER, "line", "b1", set_where("payload.seq > 3")) == 1
     assert told[0] == DraftEdited(rev=1, batch="b1", ops=set_where("payload.seq > 3"), by="local")
     await until(lambda: checked(told, 1, ()))
     assert (await host.flows.detail(LOCAL_USER, "line")).overview.revision == 1
+    assert await host.drafts.changed(VIEWER, "line")
     end()
     await host.drafts.edit(LOCAL_USER, "line", "b2", set_where("true"))
     assert len([news for news in told if isinstance(news, DraftEdited)]) == 1

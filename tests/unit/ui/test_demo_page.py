@@ -111,7 +111,7 @@ def test_the_sum_names_what_there_is() -> None:
     assert sums_line(FlowSums()) == "0 in = 0 delivered"
     busy = FlowSums(in_total=133, before=1, made=1, out_total=1, used=100, filtered=4, pending=18, held=10, dead=2)
     assert sums_line(busy) == (
-        "133 in + 1 left by the last run + 1 made by nodes = 1 delivered + 100 used to make others + 4 filtered out + "
+        "133 in + 1 left by the last run + 1 made inside = 1 delivered + 100 used to make others + 4 filtered out + "
         "18 waiting + 10 held by nodes + 2 ended dead"
     )
 

@@ -183,7 +183,7 @@ async def test_each_kind_of_message_has_a_line_of_its_own(user: User) -> None:
         "flow-in": "1,213", "flow-before": "2", "flow-made": "3", "flow-used": "4",
     }  # fmt: skip
     words = [e.text for line in totals.default_slot.children if line.visible for e in line.default_slot.children]
-    assert words[1::2] == ["came in", "from the last run", "made by nodes", "delivered", "went into others", "waiting"]
+    assert words[1::2] == ["came in", "from the last run", "made inside", "delivered", "went into others", "waiting"]
 
 
 async def test_rows_are_changed_in_place(user: User) -> None:
@@ -574,7 +574,7 @@ async def test_a_headline_says_what_is_down_and_what_waits_and_the_rest_stands_b
 
 async def test_alarms_that_are_over_are_folded_below(user: User, host: Any, fake: ModuleType) -> None:
     await user.open("/")
-    await user.should_not_see("Over lately")
+    await user.should_not_see("Alarms that are over")
     began = datetime.now(UTC) - timedelta(hours=1)
     gone = replace(
         fake.alarm(7, "connection_down", "error", "broker", began, "Connection broker was down", ""),
@@ -582,7 +582,7 @@ async def test_alarms_that_are_over_are_folded_below(user: User, host: Any, fake
     )  # fmt: skip
     host.alarms.over = [gone]
     await user.open("/")
-    await user.should_see("Over lately: 1")
+    await user.should_see("Alarms that are over: 1")
     words = [e.text for e in _one(user, "lately-line").descendants()]
     assert words == ["Connection broker was down", f"over {clock(gone.cleared_at)}, stood 12\u202fmin"]
 
@@ -635,3 +635,16 @@ async def test_an_alarm_that_is_over_cannot_be_acknowledged(user: User, host: An
     host.alarms.standing.pop(0)
     click(user, below(row, "acknowledge"))
     await user.should_see("alarm 1 is over")
+
+
+async def test_edits_that_are_not_deployed_are_told_and_can_be_exported(user: User, host: Any) -> None:
+    await user.open("/flows/energy")
+    await user.should_not_see("Edits not deployed")
+    host.drafts.edited.add("energy")
+    await user.open("/flows/energy")
+    edits, file = _by_id(user, "flow-edits"), _by_id(user, "flow-export-draft")
+    assert (edits.props["href"], file.props["href"]) == ("/flows/energy/edit", "/flows/energy/export?draft=true")
+
+
+def _by_id(user: User, handle: str) -> Any:
+    return next(e for e in user.find(ui.element).elements if e.props.get("data-testid") == handle)

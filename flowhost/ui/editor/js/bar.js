@@ -49,6 +49,7 @@ export class Bar {
     editor.on("deployed", (frame) => this.#showDeployed(frame));
     editor.on("change", ({ before }) => before && this.#draftChanged());
     editor.on("deploy", () => this.#deploy());
+    editor.on("asked", () => this.#asking(false));
     this.#showUndo();
     this.#showProblems([]);
     this.power.hidden = true;
@@ -83,6 +84,7 @@ export class Bar {
   }
 
   #showLine({ state, reason, unsent }) {
+    if (state !== "open") this.#asking(false);
     const { words } = this.editor;
     const text = state === "open" ? "" : state === "closed" ? words.line_closed.replace("{reason}", reason) : words.line_lost;
     write(this.line, text);
@@ -138,7 +140,17 @@ export class Bar {
     });
   }
 
+  /** The dialog may take seconds to come; until then its button turns. */
+  #asking(on) {
+    const sign = this.deploy.firstChild;
+    this.deploy.setAttribute("aria-busy", String(on));
+    sign.classList.toggle("fh-spin", on);
+    write(sign, on ? "autorenew" : "rocket_launch");
+  }
+
   #deploy() {
+    if (this.deploy.getAttribute("aria-busy") === "true") return;
+    this.#asking(true);
     document.activeElement?.blur?.(); // a field that is being typed in is taken over first
     if (this.editor.findings.all()) this.editor.showProblems();
     this.#onceSent((draft) => this.ask("deploy", { rev: draft.rev, said: this.#said() }));
@@ -165,6 +177,7 @@ export class Bar {
       if (ask()) clearInterval(timer);
       else if (performance.now() - started > 5000) {
         clearInterval(timer);
+        this.#asking(false);
         this.editor.tell(words.deploy_unsent, true);
       }
     }, 50);

@@ -60,6 +60,10 @@ export default {
     this.staying = keepOnLeaving(editor, root);
   },
   methods: {
+    /** The dialog that was asked for stands open. */
+    asked() {
+      this.editor.emit("asked");
+    },
     /** A place of the flow, such as `nodes.filter.config.where`: its form opens, with the caret in the field. */
     reach(place) {
       this.editor.reach(place);
