@@ -36,7 +36,7 @@ def snapshot(*, plc_up: bool = True, **nodes: NodeSnapshot) -> FlowSnapshot:
 
 @pytest.fixture
 def live() -> LiveFlow:
-    record: Any = SimpleNamespace(id="line", desired="running", revision=1)
+    record: Any = SimpleNamespace(id="line", desired="running", revision=1, created_at=datetime.now(UTC))
     made = LiveFlow(record, DOCUMENT, frozenset({"plc"}), frozenset({"out"}))
     made.run = 1
     return made
