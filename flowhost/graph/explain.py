@@ -209,6 +209,8 @@ def _wrong(error: Mapping[str, Any], *, hidden: bool) -> str:
     close = ""
     if error["type"] == "literal_error" and not hidden:
         close = did_you_mean(str(error["input"]), re.findall(r"'([^']*)'", context["expected"]))
+    if context.get("min_length") == 1 or context.get("max_length") == 1:
+        words = words.replace("characters", "character")
     return f"must be {words.format_map(context)}{_given(error, hidden)}{close}"
 
 

@@ -115,3 +115,7 @@ test("sentences call fields as the form does, and leave code and choices alone",
   assert.equal(named("give `set`, or `keep: true`", titles), "give “Fields to set”, or “Keep” (on)");
   assert.equal(named("of `type` always `bit`", titles), "of “Type” always `bit`");
 });
+
+test("signs of one letter are choices, the apostrophe too", () => {
+  assert.deepEqual(kindOf({ type: `'' or '.' or ' ' or "'"`, widget: "" }), { shape: "choice", options: ["", ".", " ", "'"] });
+});

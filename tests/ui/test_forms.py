@@ -330,6 +330,13 @@ def test_what_is_typed_at_once_into_several_fields_of_an_item_stays(watched: Any
     canvas.drop("file.read", 300, 200)
     canvas.field("columns").get_by_role("button", name="Add").click()
     expect(page.locator("#fe-config-columns-0-name")).to_be_visible()
+    canvas.saved()
+    # a new item asks as calmly as a new node does
+    expect(canvas.field("columns.0.name").locator(".fe-due")).to_be_visible()
+    expect(page.get_by_test_id("problems")).to_have_text(re.compile("to fill in"), timeout=PATIENCE_MS)
+    expect(canvas.field("columns").locator(".fe-problem:visible")).to_have_count(0)
+    page.locator("#fe-config-columns-0-name").fill("G")
+    expect(canvas.field("columns.0.name").locator(".fe-due")).to_be_hidden()
     # faster than the form is drawn anew
     page.evaluate("""() => {
         for (const [field, text] of [["name", "Gewicht"], ["field", "weight"]]) {

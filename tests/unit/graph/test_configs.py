@@ -10,7 +10,7 @@ from flowhost.sdk import Config, Connection, ConnectionSpec, Expression, NodeSpe
 
 
 class Tag(Config):
-    name: str
+    name: str = setting(min_length=1)
     """Name of the tag."""
     scale: float = 1.0
     """Factor."""
@@ -82,6 +82,7 @@ def test_values_defaults_and_references() -> None:
         ({"topics": ["a"], "port": {"x": 1}}, "nodes.temps.config.port", "must be a whole number, not an object"),
         ({"topics": ["a"], "tags": [{"nam": "x"}]}, "nodes.temps.config.tags[0].nam", "did you mean 'name'?"),
         ({"topics": ["a"], "tags": [{}]}, "nodes.temps.config.tags[0].name", "'name' is missing: Name of"),
+        ({"topics": ["a"], "tags": [{"name": ""}]}, "nodes.temps.config.tags[0].name", "least 1 character long, not"),
         ({"topics": ["a"], "tags": [{"name": "x", "scal": 1}]}, "nodes.temps.config.tags[0].scal", "mean 'scale'?"),
         (
             {"topics": ["a"], "tags": [7]},

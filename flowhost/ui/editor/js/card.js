@@ -101,7 +101,7 @@ export class Card {
     this.figures = text;
     this.notes.replaceChildren(
       ...notes.map(([tone, word, count]) => {
-        const text = this.words[word].replace("{count}", short(count));
+        const text = ((count === 1 && this.words[`${word}_one`]) || this.words[word]).replace("{count}", short(count));
         const title = this.words[`${word}_hint`] ?? (figures.error || null);
         if (word === "dead") return lettersLink(this.flow, this.item.id, `fh-note fh-note-${tone} fe-over`, { title: this.words.dead_letters_hint, tabindex: "-1" }, text);
         return el("span", `fh-note fh-note-${tone}`, { title }, text);

@@ -39,7 +39,7 @@ export function optionsOf(type) {
   const parts = type.split(" or ");
   if (parts.length < 2) return null;
   const options = parts.map((part) => {
-    if (/^'.*'$/s.test(part)) return part.slice(1, -1).replaceAll("\\t", "\t");
+    if (/^'.*'$|^".*"$/s.test(part)) return part.slice(1, -1).replaceAll("\\t", "\t");
     return /^-?\d+$/.test(part) ? Number(part) : undefined;
   });
   return options.includes(undefined) ? null : [...new Set(options)];

@@ -49,6 +49,7 @@ export function field(fact, context) {
   const root = el("div", `fe-field${wrong ? " fe-wrong" : ""}${found.length ? " fe-told" : ""}`, { "data-testid": "field", "data-field": key, "data-place": placeOf(path) }, head, input, ...problems, help);
   // what is said of the text before does not hold for the one being typed
   root.addEventListener("input", () => (root.dataset.typing = ""));
+  if (due) for (const name of ["input", "focusout"]) root.addEventListener(name, ({ target }) => (due.hidden = Boolean(target.value)));
   root.addEventListener("focusout", (event) => event.target.value === event.target.dataset.before && delete root.dataset.typing);
   return root;
 }
@@ -108,9 +109,9 @@ export function picker(fact, { pick, mayEdit, words }, many, taken, take) {
 }
 
 function choice(kind, fact, { id, value, set, path, mayEdit, words }) {
-  const usual = shownValue(fact.default);
+  const shown = (option) => fact.labels?.[option] ?? { "": words.nothing, "\t": "tab", " ": words.space, "'": words.apostrophe, true: words.on, false: words.off }[option] ?? String(option);
+  const usual = kind.options.includes(fact.default) ? shown(fact.default) : shownValue(fact.default);
   const blank = el("option", "", { value: "" }, fact.required ? words.choose : fact.blank ?? (usual ? `${words.default_} (${usual})` : words.default_));
-  const shown = (option) => fact.labels?.[option] ?? { "\t": "tab", true: words.on, false: words.off }[option] ?? String(option);
   const options = kind.options.map((option) => el("option", "", { value: JSON.stringify(option), selected: option === value }, shown(option)));
   const input = el("select", "fh-input", { id, disabled: !mayEdit }, blank, ...options);
   input.addEventListener("change", () => set(path, input.value === "" ? undefined : JSON.parse(input.value)));

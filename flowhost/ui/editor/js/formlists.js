@@ -134,7 +134,7 @@ export function objects(kind, fact, context) {
     // a button within the summary would be a button within a button
     return el("div", "fe-block-row", {}, block, gone);
   });
-  const add = el("button", "fh-button fh-quiet", { type: "button", onclick: () => places.add([blank(fact)]) }, icon("add"), words.add_row);
+  const add = el("button", "fh-button fh-quiet", { type: "button", onclick: () => places.add([{}]) }, icon("add"), words.add_row);
   const picks = inner ? picker(inner, context, true, list.map((item) => item?.[inner.name] ?? item), (picked, items) => places.add(items.map((one) => filled(one, inner, fact.fields)))) : null;
   return el("div", "fe-rows", { id: context.id }, ...blocks, mayEdit ? el("div", "fe-row", {}, add, picks) : null);
 }
@@ -163,10 +163,6 @@ function summaryOf(item, fields) {
 export function filled({ value, fills = {} }, inner, fields) {
   const others = Object.entries(fills).filter(([name]) => name !== inner.name && fields.some((one) => one.name === name));
   return { [inner.name]: value, ...Object.fromEntries(others) };
-}
-
-function blank(fact) {
-  return Object.fromEntries(fact.fields.filter((inner) => inner.required).map((inner) => [inner.name, ""]));
 }
 
 function without(entries, name) {

@@ -192,7 +192,7 @@ export class Inspector {
     const figures = of[`n:${this.shown}`];
     if (!figures || !this.figures) return;
     const { words } = this.editor;
-    const parts = [`${words[`node_${figures.state}`] ?? figures.state}`, figures.text, `${short(figures.total)} ${words.seen}`];
+    const parts = [`${words[`node_${figures.state}`] ?? figures.state}`, figures.text, `${short(figures.total)} ${figures.total === 1 ? words.seen_one : words.seen}`];
     for (const word of ["waiting", "held"]) if (figures[word]) parts.push(words[word].replace("{count}", short(figures[word])));
     const text = parts.filter(Boolean).join(" · ");
     const dead = figures.dead ? words.dead.replace("{count}", short(figures.dead)) : "";

@@ -189,9 +189,10 @@ export class LinkDialog {
     const { words, link } = this;
     const input = el("input", "fh-input", { id: "fl-name", "data-testid": "link-name", spellcheck: "false", autocomplete: "off", maxlength: "64" });
     input.value = link.name ||= link.suggested ?? "";
-    input.addEventListener("input", () => (link.name = input.value.trim()));
+    const due = el("span", "fe-due", { hidden: Boolean(link.name) }, words.required);
+    input.addEventListener("input", () => (due.hidden = Boolean((link.name = input.value.trim()))));
     const wrong = this.place === "name" ? el("div", "fe-problem fe-problem-error", { role: "alert" }, this.fault) : null;
-    return el("div", wrong ? "fe-field fe-told" : "fe-field", {}, el("div", "fe-field-head", {}, el("label", "fe-label", { for: "fl-name" }, words.link_name, el("span", "fe-required", {}, "*"))), input, wrong, el("div", "fe-help", {}, words.link_name_help));
+    return el("div", wrong ? "fe-field fe-told" : "fe-field", {}, el("div", "fe-field-head", {}, el("label", "fe-label", { for: "fl-name" }, words.link_name), due), input, wrong, el("div", "fe-help", {}, words.link_name_help));
   }
 
   #scope() {

@@ -108,7 +108,7 @@ export class TemplateDialog {
     const test = chosen[slot] ? iconButton("network_check", words.link_test, () => this.#test(chosen[slot], result)) : null;
     const fresh = fitting.length ? null : el("button", "fh-button", { type: "button", "data-testid": "template-new-connection", onclick: () => this.#create(slot, type) }, icon("add"), words.link_new);
     const problems = this.#problemsAt(`connections.${slot}`).map((one) => el("div", "fe-problem fe-problem-error", { role: "alert" }, icon("error_outline"), one.message));
-    return el("div", `fe-field${problems.length ? " fe-wrong" : ""}`, {}, el("div", "fe-field-head", {}, el("label", "fe-label", { for: `ft-${slot}` }, title, el("span", "fe-required", {}, "*"))), el("div", "fe-row", {}, fresh ?? input, test), ...problems, result);
+    return el("div", `fe-field${problems.length ? " fe-wrong" : ""}`, {}, el("div", "fe-field-head", {}, el("label", "fe-label", { for: `ft-${slot}` }, title), chosen[slot] ? null : el("span", "fe-due", {}, words.required)), el("div", "fe-row", {}, fresh ?? input, test), ...problems, result);
   }
 
   #field({ node, connection, path, fact }) {

@@ -47,7 +47,8 @@ class Column(Config):
     cell is null, of type `text` it is empty text. Cells of a sheet have types of their own; a wrong one is refused."""
 
     format: str = setting("", advanced=True, only_if={"type": "time"}, example="%d.%m.%Y %H:%M:%S")
-    """Of type `time`: how it is written, in strptime's signs; left empty, as ISO 8601."""
+    """Of type `time`: how it is written, such as `%d.%m.%Y %H:%M` for day.month.year hour:minute; left empty, as ISO
+    8601."""
 
     @property
     def target(self) -> str:
