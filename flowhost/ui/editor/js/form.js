@@ -42,7 +42,7 @@ export function field(fact, context) {
   // fields within show their own
   const whole = !["nested", "optional"].includes(kind.shape) && !(kind.shape === "objects" && !hasPlain(context.value));
   const found = context.problemsAt(placeOf(path), whole);
-  const problems = found.map((one) => el("div", `fe-problem fe-problem-${one.severity}`, { role: "alert" }, icon(one.severity === "error" ? "error_outline" : "warning_amber"), one.message));
+  const problems = found.map((one) => el("div", `fe-problem fe-problem-${one.severity}`, { role: "alert" }, icon(one.severity === "error" ? "error_outline" : "warning_amber"), el("span", "", {}, ...prose(one.message))));
   if (fact.idle) problems.push(el("div", "fe-help fe-idle", {}, words.field_idle));
   const help = fact.docs ? el("div", "fe-help", { id: `${id}-help` }, ...prose(fact.docs, context.titles)) : null;
   const wrong = found.some((one) => one.severity === "error");
