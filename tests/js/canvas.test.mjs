@@ -4,7 +4,7 @@ import test from "node:test";
 import { copyText, pasteOps } from "../../flowhost/ui/editor/js/clipboard.js";
 import { moveOps, pinned, removal, roomFor, spliceInto } from "../../flowhost/ui/editor/js/edits.js";
 import { freshId, groupOps, groupsOf, joinGroupOps, leaveOps, notesOf } from "../../flowhost/ui/editor/js/extras.js";
-import { align, distribute } from "../../flowhost/ui/editor/js/geometry.js";
+import { align, around, clipped, distribute, freeShift, overlap } from "../../flowhost/ui/editor/js/geometry.js";
 import { reasonsAgainst, wireTo } from "../../flowhost/ui/editor/js/legal.js";
 import { colourOf, peopleByNode } from "../../flowhost/ui/editor/js/people.js";
 import { apply } from "../../flowhost/ui/editor/js/ops.js";
@@ -135,14 +135,14 @@ test("notes and frames written by hand in another way are left out, never an err
 test("copied nodes bring their frame and the chosen notes under free names", () => {
   const doc = made();
   const text = copyText(doc, scene(doc), new Set(["b", "c"]), new Set(["note:n1"]));
-  const pasted = pasteOps(text, doc, [500, 500]);
+  const pasted = pasteOps(text, doc, [500, 500], scene(doc).solid());
   const { draft } = apply(doc, pasted.ops);
   assert.deepEqual(pasted.ids, ["b_2", "c_2"]);
   assert.deepEqual(pasted.extras, ["note:n3", "group:g2"]);
   assert.deepEqual(draft.layout.groups.g2, { name: "G", nodes: ["b_2", "c_2"] });
   assert.equal(draft.layout.notes.n3.text, "hi");
   assert.ok(draft.wires.includes("b_2 -> c_2"));
-  assert.equal(pasteOps("some other text", doc, [0, 0]), null);
+  assert.equal(pasteOps("some other text", doc, [0, 0], []), null);
 });
 
 test("aligned and distributed", () => {
@@ -213,11 +213,43 @@ test("what waits before a node is told by one wire into it, or by the node if it
   assert.equal(it.wires.get("b -> d").first, true);
 });
 
-test("what is pasted twice at one spot does not lie on itself", () => {
+test("what is pasted goes to free ground beside what lies at the spot", () => {
   const it = scene();
-  const text = copyText(it.doc, it, new Set(["a", "b"]));
-  const first = apply(it.doc, pasteOps(text, it.doc, [400, 400]).ops).draft;
-  const second = apply(first, pasteOps(text, first, [400, 400]).ops).draft;
-  const [a, again] = [first.layout.nodes.a_2, second.layout.nodes.a_3];
-  assert.deepEqual(again, [a[0] + 32, a[1] + 32]);
+  const text = copyText(it.doc, it, new Set(["a", "b"]), new Set(["note:n1"]));
+  let { doc } = it;
+  const before = touching(it);
+  for (const spot of [[400, 40], [400, 40], [100, 40]]) {
+    const pasted = pasteOps(text, doc, spot, it.solid());
+    doc = apply(doc, pasted.ops).draft;
+    it.take(doc);
+    assert.deepEqual(touching(it), before, `at ${spot}`);
+  }
+  const free = pasteOps(text, doc, [9000, 9000], it.solid());
+  const [x, y, w, h] = around([...scene(apply(doc, free.ops).draft).things(free.ids, new Set(free.extras)).values()]);
+  assert.deepEqual([x + w / 2, y + h / 2].map((at) => Math.abs(at - 9000) < 8), [true, true], "its middle is there");
+});
+
+/** Nodes and notes that share a spot. */
+function touching(it) {
+  const boxes = [...it.things(it.nodes.keys(), new Set([...it.notes.keys()].map((id) => `note:${id}`)))];
+  return boxes.flatMap(([one, box], index) => boxes.slice(index + 1).filter(([, other]) => overlap(box, other)).map(([other]) => `${one} on ${other}`));
+}
+
+test("a block goes the shortest way to free ground", () => {
+  const wall = [0, 0, 200, 82];
+  assert.deepEqual(freeShift([500, 0, 200, 82], [wall], 24), [0, 0]);
+  assert.deepEqual(freeShift([150, 0, 200, 82], [wall], 24), [80, 0]);
+  assert.deepEqual(freeShift([0, 60, 200, 82], [wall], 24), [0, 48]);
+  assert.deepEqual(freeShift([0, -60, 200, 82], [wall], 24), [0, -48]);
+  // what stands in the way there, too, is passed
+  assert.deepEqual(freeShift([0, 60, 200, 82], [wall, [0, 110, 200, 400], [230, 0, 200, 900], [-330, -900, 290, 2000]], 24), [0, -168]);
+});
+
+test("the frame of the small map is whole, wherever one looks", () => {
+  const sheet = [180, 116];
+  assert.deepEqual(clipped([20, 30, 50, 40], sheet), [20, 30, 50, 40]);
+  assert.deepEqual(clipped([-50, -50, 400, 400], sheet), [2, 2, 176, 112]);
+  assert.deepEqual(clipped([-50, 30, 100, 400], sheet), [2, 30, 48, 84]);
+  // one looks beside all there is
+  assert.deepEqual(clipped([900, -300, 100, 100], sheet), [172, 2, 6, 6]);
 });

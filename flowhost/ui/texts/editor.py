@@ -57,10 +57,22 @@ WORDS: dict[str, str] = {
     "group_name": "Name of the frame",
     "group_nothing": "Select the nodes that the frame shall stand around, then press G.",
     "note_text": "Text of the note",
+    "note_panel": "Note",
+    "frame_panel": "Frame",
+    "frame_nodes": "Nodes in it",
+    "chosen": "{what} selected",
+    "chosen_align": "Align",
+    "chosen_distribute": "Same gaps",
+    "chosen_nodes": "Selected nodes",
+    "one_node": "1 node",
+    "many_node": "{count} nodes",
+    "one_note": "1 note",
+    "many_note": "{count} notes",
+    "one_frame": "1 frame",
+    "many_frame": "{count} frames",
+    "and": "and",
     "select_bar": "What is selected",
-    "copied_nodes": "{count} nodes copied",
-    "copied_node": "1 node copied",
-    "copied_notes": "Copied",
+    "copied": "{what} copied",
     "paste_by_key": "The browser does not let this page into the clipboard: press Ctrl+V.",
     "copy_by_key": "The browser does not let this page into the clipboard: press Ctrl+C.",
     "paste_nothing": "The clipboard holds no nodes. Copy some in a flow first.",
@@ -256,13 +268,13 @@ WORDS: dict[str, str] = {
     "keys_mouse": "Mouse and touch",
     "mouse": "Move the view: Space and drag, wheel, or the middle button\n"
     "Zoom: Ctrl and wheel, or pinch\n"
-    "Select several: Drag on the ground, or Shift and click\n"
+    "Select several: Drag on empty space, or Shift and click\n"
     "Move without the grid: Hold Alt while dragging\n"
     "Put into a wire: Drop a node on it\n"
     "Lead a wire elsewhere: Click it, then drag one of its ends\n"
     "Put into a frame: Drop nodes in it\n"
     "Take out of a frame: Hold Ctrl while dropping\n"
-    "Write into a note or a frame's name: Double-click it\n"
+    "Rename a node or a frame, write into a note: Double-click the name or the note\n"
     "All actions for what is there: Right click, long press, or the menu key",
     # menu of the canvas, where a shorter word will do
     "menu": "Actions",
@@ -274,7 +286,9 @@ WORDS: dict[str, str] = {
     "menu_note_rename": "Write into it",
     "menu_keys": "Keyboard and mouse",
     "menu_frame": "Frame around it",
+    "menu_several_frame": "Frame around them",
     "menu_leave_frame": "Out of the frame",
+    "menu_group_leave_frame": "Take it away",
     "menu_disable": "Switch off or on",
     "menu_copy": "Copy",
     "menu_delete_join": "Delete and join",

@@ -2,6 +2,8 @@
 import { freshId, groupOps, leaveOps, NOTE_SIZE } from "./extras.js";
 import { snap } from "./geometry.js";
 
+const NAME_SIZE = [240, 40]; // of a frame's name, that it is in sight
+
 /** A new note where one looks, ready to be written into. */
 export function addNote(editor, spot = null) {
   const { camera } = editor.view;
@@ -55,10 +57,11 @@ export function keepWriting(editor, key, text) {
   else editor.commit([{ op: "set", path: [...path, kind === "note" ? "text" : "name"], value: text }], "note", key);
 }
 
+/** What is typed from now on goes into it; from far away, where none is drawn, into the panel. */
 function write(editor, key) {
-  editor.view.draw();
-  // it is drawn with the next frame; then it can be written into
-  requestAnimationFrame(() => requestAnimationFrame(() => editor.view.extras.write(key)));
+  const { x, y } = editor.scene.extra(key);
+  editor.view.camera.reveal([x, y, ...NAME_SIZE]);
+  if (!editor.view.extras.write(key)) editor.emit("focusform");
 }
 
 function freeSpot(editor, [x, y]) {

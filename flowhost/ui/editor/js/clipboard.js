@@ -1,20 +1,22 @@
 // Nodes as text: copied between flows, tabs, browsers and files.
-import { freshId, groupsOf, notesOf } from "./extras.js";
-import { around } from "./geometry.js";
-import { placesOf, wireEnds, wireText } from "./ops.js";
+import { frameBox, freshId, groupsOf, notesOf } from "./extras.js";
+import { WIDTH, around, freeShift, heightOf, snap } from "./geometry.js";
+import { wireEnds, wireText } from "./ops.js";
 
 const MARK = "flowhost-nodes";
 const LIMIT = 2_000_000;
-const BESIDE = 32; // from one paste to the next at the same spot
+const AIR = 24; // between what is pasted and what is there
 
 /** Text of some nodes with the wires between them and the connections they name, of notes, and of frames around them. */
 export function copyText(doc, scene, ids, extras = new Set()) {
   const nodes = {};
   const at = {};
+  const sizes = {};
   for (const id of Object.keys(doc.nodes).filter((one) => ids.has(one))) {
     nodes[id] = doc.nodes[id];
-    const { x, y } = scene.nodes.get(id);
+    const { x, y, w, h } = scene.nodes.get(id);
     at[id] = [x, y];
+    sizes[id] = [w, h];
   }
   const wires = doc.wires.filter((wire) => {
     const [source, , target] = wireEnds(wire);
@@ -24,30 +26,26 @@ export function copyText(doc, scene, ids, extras = new Set()) {
   const connections = Object.fromEntries(Object.entries(doc.connections ?? {}).filter(([name]) => used.has(name)));
   const notes = Object.fromEntries([...notesOf(doc)].filter(([id]) => extras.has(`note:${id}`)).map(([id, { text, x, y, w, h }]) => [id, { text, at: [x, y], size: [w, h] }]));
   const groups = Object.fromEntries([...groupsOf(doc)].filter(([, group]) => group.nodes.every((id) => ids.has(id))).map(([id, { name, nodes }]) => [id, { name, nodes }]));
-  return JSON.stringify({ [MARK]: 1, nodes, wires, connections, at, notes, groups }, null, 1);
+  return JSON.stringify({ [MARK]: 1, nodes, wires, connections, at, sizes, notes, groups }, null, 1);
 }
 
 /**
  * What to do to bring copied nodes into a draft.
  * @param {string} text from the clipboard
  * @param {object} doc the draft
- * @param {[number, number]} spot where their middle shall be
+ * @param {[number, number]} spot where their middle shall be, or beside it where something lies there
+ * @param {number[][]} there rectangles of what is on the canvas
  * @returns {{ops: object[], ids: string[], extras: string[], missing: string[]} | null} null if the text holds no nodes;
  *   `missing` are connections that this flow has under the same name with another config
  */
-export function pasteOps(text, doc, spot) {
+export function pasteOps(text, doc, spot, there) {
   const copied = parsed(text);
   if (!copied) return null;
   const taken = new Set(Object.keys(doc.nodes));
   const named = new Map();
   for (const id of Object.keys(copied.nodes)) named.set(id, freeId(id, taken));
   const notes = [...notesOf({ layout: { notes: copied.notes } }).values()];
-  const boxes = [...Object.values(copied.at ?? {}).map(([x, y]) => [x, y, 200, 82]), ...notes.map(({ x, y, w, h }) => [x, y, w, h])];
-  const [x, y, w, h] = around(boxes) ?? [0, 0, 0, 0];
-  const shift = [spot[0] - x - w / 2, spot[1] - y - h / 2].map((value) => Math.round(value / 8) * 8);
-  // the same pasted again does not lie exactly on itself
-  const used = new Set(Object.values(placesOf(doc)).map(String));
-  while (Object.values(copied.at ?? {}).some(([left, top]) => used.has(String([left + shift[0], top + shift[1]])))) shift.forEach((_, axis) => (shift[axis] += BESIDE));
+  const shift = shiftOf(copied, notes, spot, there);
   const ops = [];
   const missing = [];
   for (const [name, connection] of Object.entries(copied.connections ?? {})) {
@@ -67,6 +65,17 @@ export function pasteOps(text, doc, spot) {
   return { ops, ids: [...named.values()], extras, missing };
 }
 
+/** How far what was copied goes: to the spot, and on to free ground beside it. */
+function shiftOf(copied, notes, spot, there) {
+  const boxes = new Map(Object.entries(copied.at ?? {}).map(([id, [x, y]]) => [id, [x, y, ...(copied.sizes?.[id] ?? [WIDTH, heightOf(["out"])])]]));
+  const frames = [...framesOf(copied).values()].map(({ nodes }) => nodes.map((id) => boxes.get(id)).filter(Boolean)).filter((held) => held.length);
+  const all = [...boxes.values(), ...notes.map(({ x, y, w, h }) => [x, y, w, h]), ...frames.map(frameBox)];
+  const [x, y, w, h] = around(all) ?? [0, 0, 0, 0];
+  const [dx, dy] = [spot[0] - x - w / 2, spot[1] - y - h / 2].map(snap);
+  const [more, below] = freeShift([x + dx, y + dy, w, h], there, AIR);
+  return [dx + more, dy + below];
+}
+
 function pasteNotes(ops, doc, notes, [dx, dy]) {
   const taken = { ...doc.layout?.notes };
   return notes.map(({ text, x, y, w, h }) => {
@@ -77,10 +86,13 @@ function pasteNotes(ops, doc, notes, [dx, dy]) {
   });
 }
 
+function framesOf(copied) {
+  return groupsOf({ nodes: copied.nodes, layout: { groups: copied.groups } });
+}
+
 function pasteFrames(ops, doc, copied, named) {
   const taken = { ...doc.layout?.groups };
-  const groups = groupsOf({ nodes: copied.nodes, layout: { groups: copied.groups } });
-  return [...groups.values()].map(({ name, nodes }) => {
+  return [...framesOf(copied).values()].map(({ name, nodes }) => {
     const id = freshId(taken, "g");
     taken[id] = { name };
     ops.push({ op: "set", path: ["layout", "groups", id], value: { name, nodes: nodes.map((node) => named.get(node)) } });

@@ -30,7 +30,7 @@ export const COMMANDS = [
   { name: "duplicate", keys: ["Mod+d"], group: "edit", run: duplicate },
   { name: "disable", keys: ["d"], group: "edit", run: disable },
   { name: "rename", keys: ["F2"], group: "edit", run: (e) => writeSelected(e) || e.emit("rename", first(e)) },
-  { name: "open", keys: ["Enter"], group: "edit", run: (e) => (first(e) ? (e.open(first(e)), e.emit("focusform")) : e.mayEdit && writeSelected(e)), look: true },
+  { name: "open", keys: ["Enter"], group: "edit", run: (e) => (first(e) ? (e.select([first(e)]), e.open(first(e)), e.emit("focusform")) : e.mayEdit && writeSelected(e)), look: true },
   { name: "select_all", keys: ["Mod+a"], group: "select", run: (e) => e.select(e.scene.nodes.keys(), [...e.scene.notes.keys()].map((id) => `note:${id}`)), look: true },
   { name: "select_none", keys: ["Escape"], group: "select", run: (e) => e.gestures.cancel() || (e.select([]), e.open(null)), look: true },
   { name: "go_right", keys: ["ArrowRight"], group: "select", run: (e) => travel(e, "x", 1), look: true },

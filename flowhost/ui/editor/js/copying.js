@@ -1,6 +1,6 @@
 // Copy, cut and paste: by the browser's own keys, and from a menu, where the browser may refuse.
+import { counted } from "./counted.js";
 import { inField } from "./dom.js";
-import { count } from "./numbers.js";
 
 /** The browser's own copy, cut and paste bring nodes, while no field and no marked text has a better use for them. */
 export function bindClipboard(editor, signal) {
@@ -52,7 +52,5 @@ export async function fromClipboard(editor, spot) {
 }
 
 function sayCopied(editor) {
-  const { words, selected } = editor;
-  const said = selected.size > 1 ? words.copied_nodes : selected.size ? words.copied_node : words.copied_notes;
-  editor.tell(said.replace("{count}", count(selected.size)));
+  editor.tell(editor.words.copied.replace("{what}", counted(editor.words, editor)));
 }

@@ -163,7 +163,7 @@ export class Editor extends EventTarget {
     const wire = number === undefined ? null : this.draft.doc.wires[Number(number)];
     if (wire) this.selectWire(wire);
     else if (node) this.jump(node);
-    else (this.wire && this.select([]), this.open(null));
+    else (this.select([]), this.open(null));
     if (wire) this.frame.focus({ preventScroll: true });
     else this.emit("focusfield", node ? rest : place);
   }
@@ -190,7 +190,7 @@ export class Editor extends EventTarget {
 
   /** Bring in copied nodes; false if the text holds none. */
   paste(text, spot = this.view.camera.toPlane(this.gestures.pointer ?? this.view.camera.middle())) {
-    const pasted = pasteOps(text, this.draft.doc, spot);
+    const pasted = pasteOps(text, this.draft.doc, spot, this.scene.solid());
     if (!pasted) return false;
     if (this.commit(pasted.ops, "paste")) {
       this.select(pasted.ids, pasted.extras);

@@ -36,11 +36,13 @@ export class ExtrasView {
     Object.assign(root.style, { width: `${w}px`, height: `${h}px` });
   }
 
-  /** Let the person write into a note or the name of a frame. */
+  /** Let the person write into a note or the name of a frame; false where none can be seen. */
   write(key) {
-    const made = this.shown.get(key);
     const item = this.view.scene.extra(key);
-    if (!made || made.writing || !item) return;
+    if (!item || this.view.plane.hidden) return false;
+    this.draw(); // it may be new
+    const made = this.shown.get(key);
+    if (made.writing) return true;
     const note = key.startsWith("note:");
     const before = note ? item.text : item.name;
     const input = el(note ? "textarea" : "input", "fe-write", { "data-testid": "extra-write", "aria-label": this.view.words[note ? "note_text" : "group_name"] });
@@ -67,6 +69,7 @@ export class ExtrasView {
       this.view.frame.focus();
     });
     for (const name of ["pointerdown", "dblclick", "wheel"]) input.addEventListener(name, (event) => event.stopPropagation());
+    return true;
   }
 
   #make(key) {

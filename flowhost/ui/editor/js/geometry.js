@@ -84,6 +84,44 @@ export function between([ax, ay], [bx, by]) {
   return [Math.min(ax, bx), Math.min(ay, by), Math.abs(ax - bx), Math.abs(ay - by)];
 }
 
+/** The part of a rectangle that lies on a sheet, whole to the last edge; beside the sheet, a sliver at the edge it is next to. */
+export function clipped([x, y, w, h], [width, height], edge = 2, least = 6) {
+  const side = (start, size, room) => {
+    const from = Math.min(Math.max(start, edge), room - edge - least);
+    return [from, Math.max(least, Math.min(start + size, room - edge) - from)];
+  };
+  const [[left, wide], [top, high]] = [side(x, w, width), side(y, h, height)];
+  return [left, top, wide, high];
+}
+
+/**
+ * How far a block has to go to lie on nothing: the shortest way right, left, down or up; `[0, 0]` where it is free already.
+ * @param {number[]} block its rectangle
+ * @param {number[][]} others what is there
+ * @param {number} air left between them
+ */
+export function freeShift(block, others, air) {
+  const grown = others.map(([x, y, w, h]) => [x - air, y - air, w + 2 * air, h + 2 * air]);
+  const ways = [[1, 0], [0, 1], [-1, 0], [0, -1]].map((way) => shiftAlong(block, grown, way));
+  return ways.reduce((best, way) => (Math.hypot(...way) < Math.hypot(...best) ? way : best));
+}
+
+function shiftAlong(block, others, [right, down]) {
+  let [dx, dy] = [0, 0];
+  for (;;) {
+    const [x, y, w, h] = [block[0] + dx, block[1] + dy, block[2], block[3]];
+    const hit = others.find((other) => overlap([x, y, w, h], other));
+    if (!hit) return [dx, dy];
+    if (right) dx = onGrid(right > 0 ? hit[0] + hit[2] - block[0] : hit[0] - w - block[0], right);
+    else dy = onGrid(down > 0 ? hit[1] + hit[3] - block[1] : hit[1] - h - block[1], down);
+  }
+}
+
+/** On the grid, no shorter. */
+function onGrid(value, sign) {
+  return sign > 0 ? Math.ceil(value / GRID) * GRID : Math.floor(value / GRID) * GRID;
+}
+
 /** On the grid. */
 export function snap(value) {
   return Math.round(value / GRID) * GRID;

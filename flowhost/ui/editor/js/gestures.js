@@ -107,8 +107,10 @@ export class Gestures {
       cancel: () => drag?.cancel(),
       click: () => {
         if (!more) editor.select([id]);
-        editor.open(id);
-        view.camera.reveal(view.scene.box(id));
+        const [only] = editor.selected;
+        if (editor.selected.size !== 1) return; // the panel is about all that is selected
+        editor.open(only);
+        view.camera.reveal(view.scene.box(only));
       },
     });
   }
@@ -218,6 +220,7 @@ export class Gestures {
   #double(event) {
     const extra = event.target.closest("[data-extra]");
     if (extra && this.editor.mayEdit) return this.view.extras.write(extra.dataset.extra);
+    if (event.target.closest(".fh-node-title") && this.editor.mayEdit) return this.editor.emit("rename", this.#nodeAt(event));
     if (event.target.closest(".fe-over") || this.#nodeAt(event) || !this.editor.mayEdit) return;
     this.editor.quickAdd(this.#plane(event));
   }

@@ -1,5 +1,6 @@
 // The panel at the right: the form of the open node with its problems, values and help; else the flow itself.
 import { shownFields } from "./applies.js";
+import { chosenKey, chosenPanel } from "./chosen.js";
 import { el, icon, iconButton, write } from "./dom.js";
 import { short } from "./numbers.js";
 import { field } from "./form.js";
@@ -35,14 +36,14 @@ export class Inspector {
     this.rescue = new Rescue(root, editor, () => this.#build());
     new Meanwhile(root, editor);
     this.wires = new WirePanel(editor);
-    editor.on("select", ({ wire }) => wire !== this.wire && this.#build());
     editor.on("open", () => (this.secrets.clear(), this.#build(), this.#learn()));
     editor.on("change", () => this.#later());
     editor.on("problems", () => this.#later());
     editor.on("links", () => this.#later());
     editor.on("ready", () => this.#build());
     editor.on("showproblems", () => (editor.open(null), editor.select([]), this.#build()));
-    editor.on("rename", (id) => id && (editor.open(id), this.root.querySelector("#fe-name")?.select()));
+    editor.on("select", () => this.#follow());
+    editor.on("rename", (id) => id && (editor.select([id]), editor.open(id), this.root.querySelector("#fe-name")?.select()));
     editor.on("focusform", () => this.root.querySelector("input, select, textarea")?.focus());
     editor.on("focusfield", (place) => focusField(root, place) || editor.frame.focus({ preventScroll: true }));
     editor.on("people", () => this.#showOthers());
@@ -62,17 +63,39 @@ export class Inspector {
     this.waiting = setTimeout(() => afterPress(() => this.#build()), 30);
   }
 
+  /** It shows what is selected; a form that is open goes along to another node. */
+  #follow() {
+    if (this.following) return;
+    this.following = true;
+    afterPress(() => {
+      const { editor } = this;
+      this.following = false;
+      if (editor.opened && !editor.scene.nodes.has(editor.opened)) return; // it is about to be closed
+      const [id] = editor.selected;
+      if (id && editor.opened && !chosenKey(editor)) editor.open(id);
+      if (this.#key() !== this.shown) this.#build();
+    });
+  }
+
   #build() {
     const { editor } = this;
     if (!editor.draft.ready) return;
-    const same = this.shown === editor.opened && this.wire === editor.wire;
-    Object.assign(this, { shown: editor.opened, wire: editor.wire });
+    const key = this.#key();
+    const same = this.shown === key;
+    this.shown = key;
     redrawn(this.root, () => [this.rescue.section(), ...this.#subject()].filter(Boolean), () => this.#later(), { same });
     this.#showOthers();
   }
 
+  /** What the panel is about: a wire, several things, the node that is open, or null, which is the flow. */
+  #key() {
+    const { editor } = this;
+    return editor.wire ?? chosenKey(editor) ?? editor.opened;
+  }
+
   #subject() {
     const { wire, opened } = this.editor;
+    if (chosenKey(this.editor)) return chosenPanel(this.editor);
     if (wire) return this.wires.sections(wire, this.#wireProblems(wire));
     return opened ? this.#node(opened) : this.#flow();
   }

@@ -1,4 +1,5 @@
 // The scene from far away, on a canvas: also the small map in the corner.
+import { clipped } from "./geometry.js";
 import { toneOf } from "./tones.js";
 
 /** Draw all nodes and wires as the camera sees them. */
@@ -29,9 +30,11 @@ export function drawMinimap(canvas, scene, camera, marks, figures) {
   extras(pen, scene, colours, 1 / k, marks.extras);
   wires(pen, scene, colours, 1 / k);
   for (const item of scene.nodes.values()) node(pen, item, colours, fillOf(item.id, marks, figures), marks.selected.has(item.id));
+  const [sx, sy, sw, sh] = camera.sight();
   pen.strokeStyle = colours.accent;
   pen.lineWidth = 1.5 / k;
-  pen.strokeRect(...camera.sight());
+  const [fx, fy, fw, fh] = clipped([sx * k + left, sy * k + top, sw * k, sh * k], [width, height]);
+  pen.strokeRect((fx - left) / k, (fy - top) / k, fw / k, fh / k);
   return ([px, py]) => [(px - left) / k, (py - top) / k];
 }
 

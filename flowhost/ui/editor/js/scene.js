@@ -97,7 +97,12 @@ export class Scene {
   /** The rectangle around all there is, or around some nodes. */
   bounds(ids = null) {
     if (ids) return around([...this.boxes(ids).values()]);
-    return around([...this.nodes.values(), ...this.notes.values(), ...this.groups.values()].map(({ x, y, w, h }) => [x, y, w, h]));
+    return around([...this.solid(), ...[...this.groups.values()].map(({ x, y, w, h }) => [x, y, w, h])]);
+  }
+
+  /** The rectangles of all nodes and notes: what nothing else shall lie on. */
+  solid() {
+    return [...this.nodes.values(), ...this.notes.values()].map(({ x, y, w, h }) => [x, y, w, h]);
   }
 
   /** Nodes that share a spot with a rectangle. */

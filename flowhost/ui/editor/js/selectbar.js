@@ -5,8 +5,8 @@ import { barPlace } from "./barplace.js";
 import { around, overlap } from "./geometry.js";
 import { keyName } from "./keysheet.js";
 
-const ICONS = {
-  wire: "trending_flat", disable: "block", duplicate: "content_copy", frame: "select_all", leave_frame: "deselect", delete: "delete_outline",
+export const ICONS = {
+  copy: "file_copy", wire: "trending_flat", disable: "block", duplicate: "content_copy", frame: "select_all", leave_frame: "deselect", delete: "delete_outline",
   delete_join: "link", align_left: "align_horizontal_left", align_center: "align_horizontal_center", align_right: "align_horizontal_right",
   align_top: "align_vertical_top", align_middle: "align_vertical_center", align_bottom: "align_vertical_bottom",
   distribute_x: "horizontal_distribute", distribute_y: "vertical_distribute", rename: "edit",
