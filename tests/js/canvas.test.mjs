@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { copyText, pasteOps } from "../../flowhost/ui/editor/js/clipboard.js";
-import { moveOps, pinned, removal, roomFor, spliceInto } from "../../flowhost/ui/editor/js/edits.js";
+import { addNode, moveOps, pinned, removal, roomFor, spliceInto } from "../../flowhost/ui/editor/js/edits.js";
 import { freshId, groupOps, groupsOf, joinGroupOps, leaveOps, notesOf } from "../../flowhost/ui/editor/js/extras.js";
 import { align, around, clipped, distribute, freeShift, overlap } from "../../flowhost/ui/editor/js/geometry.js";
 import { reasonsAgainst, wireTo } from "../../flowhost/ui/editor/js/legal.js";
@@ -252,4 +252,16 @@ test("the frame of the small map is whole, wherever one looks", () => {
   assert.deepEqual(clipped([-50, 30, 100, 400], sheet), [2, 30, 48, 84]);
   // one looks beside all there is
   assert.deepEqual(clipped([900, -300, 100, 100], sheet), [172, 2, 6, 6]);
+});
+
+test("new nodes are called as their type, copies like their original, each once", () => {
+  const types = { "sql.write": { kind: "sink", title: "SQL write", ports: [] } };
+  const it = new Scene(types);
+  let doc = { nodes: {}, wires: [] };
+  const editor = { types, scene: it, get draft() { return { doc }; }, commit: (ops) => ((doc = apply(doc, ops).draft), it.take(doc), true) };
+  assert.equal(addNode(editor, "sql.write", [0, 0]), "sql_write");
+  assert.equal(addNode(editor, "sql.write", [0, 400]), "sql_write_2");
+  editor.commit(pasteOps(copyText(doc, it, new Set(["sql_write"])), doc, [0, 900], []).ops);
+  const named = Object.entries(doc.nodes).map(([id, { name }]) => [id, name]);
+  assert.deepEqual(named, [["sql_write", "SQL write"], ["sql_write_2", "SQL write 2"], ["sql_write_3", "SQL write 3"]]);
 });

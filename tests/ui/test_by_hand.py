@@ -32,15 +32,15 @@ def build(canvas: Canvas, table: Path) -> None:
     canvas.drop("map", 440, 120)
     canvas.drop("sql.write", 560, 320)
     canvas.drag(canvas.port("inject", "out"), canvas.node("map"))
-    canvas.drag(canvas.port("map", "out"), canvas.node("write"))
+    canvas.drag(canvas.port("map", "out"), canvas.node("sql_write"))
     link = {"type": "sql.database", "config": {"url": f"sqlite:///{table}"}}
     canvas.page.evaluate(
         """([messages, link]) => window.__flowhost.commit([
             {op: "set", path: ["connections"], value: {db: link}},
             {op: "set", path: ["nodes", "inject", "config"], value: {at_start: false, messages}},
             {op: "set", path: ["nodes", "map", "config"], value: {set: {number: "payload.order"}}},
-            {op: "set", path: ["nodes", "write", "connection"], value: "db"},
-            {op: "set", path: ["nodes", "write", "config"], value: {table: "orders", create_table: true}},
+            {op: "set", path: ["nodes", "sql_write", "connection"], value: "db"},
+            {op: "set", path: ["nodes", "sql_write", "config"], value: {table: "orders", create_table: true}},
         ])""",
         [MESSAGES, link],
     )
@@ -86,7 +86,7 @@ def test_pressed_three_times_it_is_counted_and_in_the_table(watched: Watched, ta
         expect(card.locator(".fh-node-total")).to_have_text(str(count), timeout=PATIENCE_MS)
     wait_for_rows(page, table, 6)
     assert rows(table) == [7, 8] * 3
-    expect(canvas.node("write").locator(".fh-node-total")).to_have_text("6", timeout=PATIENCE_MS)
+    expect(canvas.node("sql_write").locator(".fh-node-total")).to_have_text("6", timeout=PATIENCE_MS)
     # by key, and one message alone from the form
     page.keyboard.press("Escape")
     card.click()

@@ -56,7 +56,7 @@ def test_wires_notes_and_frames_by_keyboard_alone(watched: Watched) -> None:
     keys.press("ArrowRight")
     wire_to(canvas, "discard")
     wire_to(canvas, "log", "Tab")  # from the error port
-    wires = ["generate -> filter", "filter -> map", "map -> discard", "map.error -> log"]
+    wires = ["sim_generate -> filter", "filter -> map", "map -> discard", "map.error -> log"]
     assert canvas.doc()["wires"] == wires
     # a target that is not allowed is not offered
     keys.press("w")
@@ -87,7 +87,7 @@ def test_wires_notes_and_frames_by_keyboard_alone(watched: Watched) -> None:
     expect(page.get_by_test_id("group")).to_have_text("Line <b>1</b>")
     expect(page.get_by_test_id("note")).to_have_text("<img src=x onerror=alert(1)>")
     layout = canvas.doc()["layout"]
-    assert layout["groups"]["g1"]["nodes"] == ["generate", "filter", "map", "discard", "log"]
+    assert layout["groups"]["g1"]["nodes"] == ["sim_generate", "filter", "map", "discard", "log"]
     canvas.saved()
     page.reload()
     expect(page.get_by_test_id("note")).to_be_visible(timeout=PATIENCE_MS)
@@ -103,14 +103,14 @@ def test_frames_and_wire_ends_by_mouse(watched: Watched) -> None:
     page, mouse = canvas.page, canvas.page.mouse
     add_alone(canvas, ("sim generate", "filter", "map"))
     page.keyboard.press("Shift+A")
-    page.evaluate("window.__flowhost.select(['generate', 'filter'])")
+    page.evaluate("window.__flowhost.select(['sim_generate', 'filter'])")
     page.locator("[data-command=frame]").click()
     page.keyboard.type("Together")
     page.keyboard.press("Enter")
     canvas.drag(canvas.node("map"), canvas.node("filter"))
-    assert canvas.doc()["layout"]["groups"]["g1"]["nodes"] == ["generate", "filter", "map"]
+    assert canvas.doc()["layout"]["groups"]["g1"]["nodes"] == ["sim_generate", "filter", "map"]
     page.keyboard.press("Control+z")
-    assert canvas.doc()["layout"]["groups"]["g1"]["nodes"] == ["generate", "filter"]
+    assert canvas.doc()["layout"]["groups"]["g1"]["nodes"] == ["sim_generate", "filter"]
     # the frame's name is its handle
     before = canvas.doc()["layout"]["nodes"]
     name = page.locator(".fe-group-name").bounding_box()
@@ -121,14 +121,14 @@ def test_frames_and_wire_ends_by_mouse(watched: Watched) -> None:
     mouse.up()
     after = canvas.doc()["layout"]["nodes"]
     moved = {node: after[node][1] - before[node][1] for node in before}
-    assert moved["generate"] == moved["filter"] > 0 == moved["map"]
+    assert moved["sim_generate"] == moved["filter"] > 0 == moved["map"]
     # a wire is led from one target to another by its end
-    page.evaluate("window.__flowhost.commit([{op: 'add_wire', wire: 'generate -> filter'}])")
-    page.evaluate("window.__flowhost.selectWire('generate -> filter')")
+    page.evaluate("window.__flowhost.commit([{op: 'add_wire', wire: 'sim_generate -> filter'}])")
+    page.evaluate("window.__flowhost.selectWire('sim_generate -> filter')")
     expect(page.locator(".fe-end")).to_have_count(2)
     canvas.drag(canvas.port("filter", "in", "in"), canvas.node("map"))
-    assert canvas.doc()["wires"] == ["generate -> map"]
-    expect(canvas.wire("generate -> map")).to_have_class(re.compile("fe-wire-selected"))
+    assert canvas.doc()["wires"] == ["sim_generate -> map"]
+    expect(canvas.wire("sim_generate -> map")).to_have_class(re.compile("fe-wire-selected"))
     canvas.saved()
 
 
@@ -142,8 +142,8 @@ def test_the_draft_as_yaml_stays_in_step_and_is_applied_in_one_step(watched: Wat
     expect(text).to_be_focused()
     expect(text).to_have_value(re.compile("type: sim.generate"), timeout=PATIENCE_MS)
     # what is drawn appears in the text
-    page.evaluate("window.__flowhost.commit([{op: 'add_wire', wire: 'generate -> log'}])")
-    expect(text).to_have_value(re.compile("generate -> log"), timeout=PATIENCE_MS)
+    page.evaluate("window.__flowhost.commit([{op: 'add_wire', wire: 'sim_generate -> log'}])")
+    expect(text).to_have_value(re.compile("sim_generate -> log"), timeout=PATIENCE_MS)
     # what is wrong names its line, and nothing is applied
     whole = text.input_value()
     before = canvas.doc()
@@ -158,18 +158,14 @@ def test_the_draft_as_yaml_stays_in_step_and_is_applied_in_one_step(watched: Wat
     other.page.evaluate("window.__flowhost.setNode('log', ['name'], 'By the other')")
     page.wait_for_function("window.__flowhost.draft.doc.nodes.log.name === 'By the other'")
     assert canvas.doc()["wires"] == before["wires"]
-    text.fill(
-        whole.replace("type: sim.generate", "type: sim.generate\n    name: By text").replace(
-            "  - gen", "  # why\n  - gen"
-        )
-    )
+    text.fill(whole.replace("name: Generate", "name: By text").replace("  - sim_gen", "  # why\n  - sim_gen"))
     expect(page.get_by_test_id("yaml-state")).to_contain_text("Comments are not kept", timeout=PATIENCE_MS)
     page.get_by_test_id("yaml-apply").click()
-    other.page.wait_for_function("window.__flowhost.draft.doc.nodes.generate.name === 'By text'")
+    other.page.wait_for_function("window.__flowhost.draft.doc.nodes.sim_generate.name === 'By text'")
     expect(text).to_have_value(re.compile("name: By the other"), timeout=PATIENCE_MS)
     assert canvas.doc()["nodes"]["log"]["name"] == "By the other"
     page.get_by_test_id("undo").click()
-    assert "name" not in canvas.doc()["nodes"]["generate"]
+    assert canvas.doc()["nodes"]["sim_generate"]["name"] == "Generate"
     with page.expect_download() as saved:
         page.get_by_test_id("yaml-download").click()
     assert saved.value.suggested_filename.endswith(".yaml")
@@ -229,4 +225,4 @@ def test_a_flow_is_saved_as_a_file_and_duplicated_from_its_page(watched: Watched
     assert saved.value.path().read_text().startswith("flowhost: 1\nid: my-first-flow\n")
     page.get_by_test_id("flow-duplicate").click()
     page.wait_for_url("**/flows/my-first-flow-2/edit")
-    expect(Canvas(page).node("generate")).to_be_visible(timeout=PATIENCE_MS)
+    expect(Canvas(page).node("sim_generate")).to_be_visible(timeout=PATIENCE_MS)

@@ -142,7 +142,7 @@ def test_tags_are_picked_from_the_tree_of_the_server(watched, plant: int) -> Non
     hits.filter(has_text="Line1 / Filler /").get_by_text("Temperature", exact=True).click()
     page.get_by_test_id("pick-take").click()
     page.wait_for_function("window.__flowhost.draft.pending.length === 0")
-    items = page.evaluate("window.__flowhost.draft.doc.nodes.subscribe.config.items")
+    items = page.evaluate("window.__flowhost.draft.doc.nodes.opcua_subscribe.config.items")
     assert items == [
         {"node": "nsu=http://flowhost.test/line;s=Line1.Speed", "topic": "Line1/Line1.Speed"},
         {"node": "nsu=http://flowhost.test/line;s=Tag29", "topic": "Line1/Tag29"},

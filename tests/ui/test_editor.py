@@ -30,13 +30,13 @@ def build_five(canvas: Canvas) -> None:
     box.get_by_label("Value").last.press("Enter")
     canvas.drop("discard", 560, 300)
     canvas.drop("log", 300, 400)
-    assert set(canvas.doc()["nodes"]) == {"generate", "filter", "map", "discard", "log"}
-    canvas.drag(canvas.port("generate", "out"), canvas.port("filter", "in", "in"))
+    assert set(canvas.doc()["nodes"]) == {"sim_generate", "filter", "map", "discard", "log"}
+    canvas.drag(canvas.port("sim_generate", "out"), canvas.port("filter", "in", "in"))
     canvas.drag(canvas.port("filter", "out"), canvas.node("map"))
     canvas.drag(canvas.port("map", "out"), canvas.node("discard"))
     canvas.node("map").hover()
     canvas.drag(canvas.port("map", "error"), canvas.port("log", "in", "in"))
-    assert canvas.doc()["wires"] == ["generate -> filter", "filter -> map", "map -> discard", "map.error -> log"]
+    assert canvas.doc()["wires"] == ["sim_generate -> filter", "filter -> map", "map -> discard", "map.error -> log"]
 
 
 def test_a_flow_is_built_by_mouse_deployed_broken_and_mended(watched: Watched) -> None:
@@ -59,7 +59,7 @@ def test_a_flow_is_built_by_mouse_deployed_broken_and_mended(watched: Watched) -
     page.get_by_test_id("deploy").click()
     expect(page.get_by_test_id("deploy-problem")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_test_id("deploy-do")).to_be_disabled()
-    expect(page.get_by_test_id("deploy-changes")).to_contain_text(re.compile(r"filter · Where.*→.*payload\.seq >="))
+    expect(page.get_by_test_id("deploy-changes")).to_contain_text(re.compile(r"Filter · Where.*→.*payload\.seq >="))
     page.get_by_role("button", name="Cancel").locator("visible=true").click()
     canvas.fill("where", "payload.nothing > 1")
     canvas.deploy()
@@ -120,7 +120,7 @@ def test_a_flow_is_built_by_keyboard_alone(watched: Watched) -> None:
         keys.press("Enter")
         expect(page.get_by_test_id("quick-add")).to_have_count(0)
     assert canvas.doc()["wires"] == [
-        "generate -> filter", "filter -> map", "map -> deadband", "deadband -> discard",
+        "sim_generate -> filter", "filter -> map", "map -> deadband", "deadband -> discard",
     ]  # fmt: skip
     # back to the filter along the wires, into its form, a condition, and to the canvas again
     for _ in range(3):
@@ -154,7 +154,7 @@ def test_two_browsers_edit_one_flow_and_a_restart_of_the_host_loses_nothing(
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     other = Canvas(context.new_page())
     other.page.goto(canvas.page.url)
-    expect(other.node("generate")).to_be_visible(timeout=PATIENCE_MS)
+    expect(other.node("sim_generate")).to_be_visible(timeout=PATIENCE_MS)
     other.drop("log", 300, 560)
     expect(canvas.node("log")).to_be_visible(timeout=PATIENCE_MS)
     expect(canvas.page.get_by_test_id("people").locator(".fe-person")).to_have_count(1, timeout=PATIENCE_MS)
@@ -167,14 +167,14 @@ def test_two_browsers_edit_one_flow_and_a_restart_of_the_host_loses_nothing(
     expect(canvas.page.locator("body.fh-lost")).to_be_visible(timeout=PATIENCE_MS)
     assert canvas.frame.bounding_box() == place
     canvas.drop("discard", 640, 300)
-    canvas.drag(canvas.port("generate", "out"), canvas.node("discard"))
-    assert canvas.doc()["wires"] == ["generate -> discard"]
+    canvas.drag(canvas.port("sim_generate", "out"), canvas.node("discard"))
+    assert canvas.doc()["wires"] == ["sim_generate -> discard"]
     other.fill("name", "Named while away")
     served.start()
     canvas.saved()
     other.saved()
     for tab in (canvas, other):
-        expect(tab.wire("generate -> discard")).to_have_count(1, timeout=PATIENCE_MS)
+        expect(tab.wire("sim_generate -> discard")).to_have_count(1, timeout=PATIENCE_MS)
         tab.page.wait_for_function("window.__flowhost?.draft?.doc?.nodes?.log?.name === 'Named while away'")
     assert canvas.doc() == other.doc()
     context.close()
@@ -202,5 +202,5 @@ def test_nodes_are_copied_to_another_flow(watched: Watched) -> None:
         text,
     )
     expect(target.node("map")).to_be_visible(timeout=PATIENCE_MS)
-    assert target.doc()["wires"] == ["generate -> filter", "filter -> map", "map -> discard", "map.error -> log"]
+    assert target.doc()["wires"] == ["sim_generate -> filter", "filter -> map", "map -> discard", "map.error -> log"]
     target.saved()

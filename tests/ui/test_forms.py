@@ -61,14 +61,14 @@ def test_a_new_node_asks_calmly_and_is_told_off_only_at_deploy(watched: Any) -> 
     expect(canvas.field("topics")).to_contain_text("required")
     expect(canvas.field("connection")).to_contain_text("required")
     expect(page.locator(".fe-panel .fe-problem:visible")).to_have_count(0)
-    expect(canvas.node("subscribe")).to_have_attribute("data-problem", "")
+    expect(canvas.node("mqtt_subscribe")).to_have_attribute("data-problem", "")
     canvas.saved()
     page.get_by_test_id("deploy").click()
-    expect(page.get_by_test_id("deploy-problem").filter(has_text="subscribe: Fill in “Topics”.")).to_be_visible()
+    expect(page.get_by_test_id("deploy-problem").filter(has_text="MQTT subscribe: Fill in “Topics”.")).to_be_visible()
     expect(page.get_by_test_id("deploy-do")).to_be_disabled()
     page.get_by_role("button", name="Cancel").locator("visible=true").click()
     expect(canvas.field("connection").locator(".fe-problem")).to_have_text(re.compile("Choose a connection"))
-    expect(canvas.node("subscribe")).to_have_attribute("data-problem", "error")
+    expect(canvas.node("mqtt_subscribe")).to_have_attribute("data-problem", "error")
 
 
 def test_labels_are_words_and_defaults_are_shown(watched: Any) -> None:
@@ -83,7 +83,7 @@ def test_labels_are_words_and_defaults_are_shown(watched: Any) -> None:
     expect(outbox).to_contain_text("On (default)")
     outbox.get_by_text("Outbox").click()
     expect(outbox).to_contain_text("Off")
-    assert canvas.doc()["nodes"]["publish"]["delivery"] == {"outbox": False}
+    assert canvas.doc()["nodes"]["mqtt_publish"]["delivery"] == {"outbox": False}
     expect(canvas.field("delivery.order").locator(".fe-help code").first).to_have_text("key")
 
 
@@ -100,7 +100,7 @@ def test_a_condition_says_when_it_gives_no_truth_and_goes_on_saying_so(watched: 
     where.press("Enter")
     expect(canvas.field("where").locator(".fe-problem-warning")).to_contain_text("neither true", timeout=PATIENCE_MS)
     page.get_by_test_id("problems").click()
-    expect(page.get_by_test_id("problem-list")).to_contain_text("filter: Where: This gives neither")
+    expect(page.get_by_test_id("problem-list")).to_contain_text("Filter: Where: This gives neither")
     canvas.node("filter").click()
     where.fill("payload.value > 1")
     where.press("Enter")
@@ -114,7 +114,7 @@ def test_a_misspelt_field_stays_a_warning_that_deploy_repeats(watched: Any) -> N
     canvas.drop("filter", 450, 150)
     canvas.fill("where", "payload.value > 1")
     canvas.drop("discard", 700, 150)
-    canvas.drag(canvas.port("generate", "out"), canvas.port("filter", "in", "in"))
+    canvas.drag(canvas.port("sim_generate", "out"), canvas.port("filter", "in", "in"))
     canvas.drag(canvas.port("filter", "out"), canvas.node("discard"))
     expect(page.get_by_test_id("problems")).to_have_text(re.compile("Flow is valid"), timeout=PATIENCE_MS)
     page.get_by_test_id("dock-sample").click()
@@ -141,7 +141,7 @@ def test_deploying_by_keyboard_starts_a_flow_that_stood(watched: Any) -> None:
     page = canvas.page
     canvas.drop("sim.generate", 150, 150)
     canvas.drop("discard", 450, 150)
-    canvas.drag(canvas.port("generate", "out"), canvas.node("discard"))
+    canvas.drag(canvas.port("sim_generate", "out"), canvas.node("discard"))
     expect(page.get_by_test_id("problems")).to_have_text(re.compile("Flow is valid"), timeout=PATIENCE_MS)
     canvas.saved()
     page.get_by_test_id("deploy").click()
@@ -240,7 +240,7 @@ def test_a_wire_dropped_on_the_outer_half_of_a_port_arrives(watched: Any) -> Non
     canvas = begin(watched, "Halves")
     canvas.drop("sim.generate", 150, 150)
     canvas.drop("discard", 500, 150)
-    start, end = middle(canvas.port("generate", "out")), canvas.port("discard", "in", "in").bounding_box()
+    start, end = middle(canvas.port("sim_generate", "out")), canvas.port("discard", "in", "in").bounding_box()
     assert end is not None
     mouse = canvas.page.mouse
     mouse.move(*start)
@@ -248,7 +248,7 @@ def test_a_wire_dropped_on_the_outer_half_of_a_port_arrives(watched: Any) -> Non
     mouse.move(end["x"] - 40, end["y"], steps=3)
     mouse.move(end["x"] + 1, end["y"] + end["height"] / 2, steps=3)
     mouse.up()
-    assert canvas.doc()["wires"] == ["generate -> discard"]
+    assert canvas.doc()["wires"] == ["sim_generate -> discard"]
     expect(canvas.page.get_by_test_id("quick-add")).to_have_count(0)
 
 
@@ -271,7 +271,7 @@ def test_failing_nodes_are_counted_and_shown(watched: Any) -> None:
     canvas.drop("filter", 450, 150)
     canvas.fill("where", "payload.nothing > 1")
     canvas.drop("discard", 700, 150)
-    canvas.drag(canvas.port("generate", "out"), canvas.port("filter", "in", "in"))
+    canvas.drag(canvas.port("sim_generate", "out"), canvas.port("filter", "in", "in"))
     canvas.drag(canvas.port("filter", "out"), canvas.node("discard"))
     canvas.saved()
     page.get_by_test_id("deploy").click()

@@ -172,7 +172,7 @@ def test_a_password_is_typed_tested_saved_and_used_and_never_seen_again(
     canvas.drop("sql.write", 600, 150)
     expect(page.locator("#fe-connection")).to_have_value("plantdb", timeout=PATIENCE_MS)
     canvas.fill("table", "kept")
-    canvas.drag(canvas.port("generate", "out"), canvas.node("write"))
+    canvas.drag(canvas.port("sim_generate", "out"), canvas.node("sql_write"))
     canvas.deploy()
     page.get_by_role("button", name="Start", exact=True).first.click()
     wait_for_rows(page, peek, 0)
@@ -238,7 +238,7 @@ def test_a_nodes_own_secret_is_stored_at_once(watched, frames: list[str], tmp_pa
     token.get_by_test_id("secret-value").press("Enter")
     expect(token.get_by_test_id("secret-set")).to_contain_text("secret “tell_token”", timeout=PATIENCE_MS)
     canvas.saved()
-    assert canvas.doc()["nodes"]["tell"]["config"]["token"] == {"secret": "tell_token"}
+    assert canvas.doc()["nodes"]["lab_tell"]["config"]["token"] == {"secret": "tell_token"}
     # detached, typed anew: another name, for the one before is kept
     token.get_by_test_id("secret-detach").click()
     token.get_by_test_id("secret-value").fill(NEWER)
@@ -249,14 +249,14 @@ def test_a_nodes_own_secret_is_stored_at_once(watched, frames: list[str], tmp_pa
     token.get_by_test_id("secret-choose").select_option("tell_token")
     expect(token.get_by_test_id("secret-set")).to_contain_text("secret “tell_token”", timeout=PATIENCE_MS)
     canvas.drop("discard", 600, 150)
-    canvas.drag(canvas.port("tell", "out"), canvas.node("discard"))
+    canvas.drag(canvas.port("lab_tell", "out"), canvas.node("discard"))
     canvas.deploy()
     page.get_by_role("button", name="Start", exact=True).first.click()
     expect(page.get_by_test_id("flow-state")).to_have_text(re.compile("Finished|Running"), timeout=PATIENCE_MS)
     eventually(page, (tmp_path / "proof").exists, "the source has run")
     assert (tmp_path / "proof").read_text() == hashlib.sha256(MARK.encode()).hexdigest()
     # one that is named and set nowhere says so, and takes its value in its place
-    canvas.node("tell").click()
+    canvas.node("lab_tell").click()
     token.get_by_test_id("secret-detach").click()
     token.get_by_test_id("secret-choose").select_option("+")
     token.get_by_test_id("secret-name").fill("comes_later")
@@ -267,7 +267,7 @@ def test_a_nodes_own_secret_is_stored_at_once(watched, frames: list[str], tmp_pa
     token.get_by_test_id("secret-value").press("Enter")
     expect(token).not_to_contain_text("It has no value", timeout=PATIENCE_MS)
     page.reload()
-    canvas.node("tell").click()
+    canvas.node("lab_tell").click()
     expect(token.get_by_test_id("secret-set")).to_contain_text("comes_later", timeout=PATIENCE_MS)
     assert "hunter2" not in held(page)
     assert not [frame for frame in frames if "hunter2" in frame]

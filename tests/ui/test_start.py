@@ -24,7 +24,7 @@ def test_start_never_runs_another_flow_than_the_one_meant_without_a_word(watched
     expect(page.get_by_test_id("problems")).to_have_text(re.compile("Flow is empty"), timeout=PATIENCE_MS)
     canvas.drop("sim.generate", 150, 120)
     canvas.drop("discard", 500, 120)
-    canvas.drag(canvas.port("generate", "out"), canvas.node("discard"))
+    canvas.drag(canvas.port("sim_generate", "out"), canvas.node("discard"))
     expect(page.get_by_test_id("problems")).to_have_text(re.compile("Flow is valid"), timeout=PATIENCE_MS)
     # the deployed revision has no nodes
     start.click()
@@ -40,7 +40,7 @@ def test_start_never_runs_another_flow_than_the_one_meant_without_a_word(watched
     expect(state).to_have_text(re.compile("Stopped"), timeout=PATIENCE_MS)
     # the draft differs
     canvas.drop("log", 500, 300)
-    canvas.drag(canvas.port("generate", "out"), canvas.node("log"))
+    canvas.drag(canvas.port("sim_generate", "out"), canvas.node("log"))
     start.click()
     expect(page.get_by_test_id("start-text")).to_contain_text("differs from revision 2")
     page.get_by_test_id("start-deployed").click()

@@ -31,12 +31,12 @@ def test_a_text_that_cannot_be_read_holds_up_deploying(watched: Any) -> None:
     page = canvas.page
     canvas.drop("sim.generate", 150, 150)
     canvas.drop("discard", 450, 150)
-    canvas.drag(canvas.port("generate", "out"), canvas.node("discard"))
+    canvas.drag(canvas.port("sim_generate", "out"), canvas.node("discard"))
     expect(page.get_by_test_id("problems")).to_have_text(re.compile("Flow is valid"), timeout=PATIENCE_MS)
-    canvas.node("generate").click()
+    canvas.node("sim_generate").click()
     write_tags(canvas, "[temp")
     expect(page.get_by_test_id("problems")).to_have_text(re.compile("1 to fix"))
-    expect(canvas.node("generate")).to_have_attribute("data-problem", "error")
+    expect(canvas.node("sim_generate")).to_have_attribute("data-problem", "error")
     canvas.node("discard").click()
     canvas.saved()
     page.get_by_test_id("deploy").click()
@@ -44,14 +44,14 @@ def test_a_text_that_cannot_be_read_holds_up_deploying(watched: Any) -> None:
     expect(page.get_by_test_id("deploy-do")).to_be_disabled()
     page.get_by_role("button", name="Cancel").locator("visible=true").click()
     # the text waits in its form, and what was there is a click away
-    canvas.node("generate").click()
+    canvas.node("sim_generate").click()
     expect(canvas.field("tags").locator("input")).to_have_value("[temp")
     page.get_by_test_id("unread-back").locator("visible=true").click()
     expect(canvas.field("tags").locator("input")).to_have_value("")
     expect(page.get_by_test_id("problems")).to_have_text(re.compile("Flow is valid"), timeout=PATIENCE_MS)
     write_tags(canvas, "temp, pressure")
     canvas.saved()
-    assert canvas.doc()["nodes"]["generate"]["config"]["tags"] == ["temp", "pressure"]
+    assert canvas.doc()["nodes"]["sim_generate"]["config"]["tags"] == ["temp", "pressure"]
     canvas.deploy()
 
 
@@ -62,7 +62,7 @@ def test_half_a_row_asks_for_its_name(watched: Any) -> None:
     row = canvas.field("columns").locator(".fe-pair").last
     row.locator("input, textarea").last.fill("payload.value")
     page.get_by_test_id("canvas").click(position={"x": 40, "y": 400})
-    canvas.node("write").click()
+    canvas.node("sql_write").click()
     expect(canvas.field("columns").get_by_test_id("unread")).to_contain_text("Give this value a name")
     expect(row.locator("input, textarea").last).to_have_value("payload.value")
     canvas.saved()
@@ -72,7 +72,7 @@ def test_half_a_row_asks_for_its_name(watched: Any) -> None:
     row.locator("input, textarea").first.fill("value")
     row.locator("input, textarea").last.press("Enter")
     expect(canvas.field("columns").get_by_test_id("unread").locator("visible=true")).to_have_count(0)
-    assert canvas.doc()["nodes"]["write"]["config"]["columns"] == {"value": "payload.value"}
+    assert canvas.doc()["nodes"]["sql_write"]["config"]["columns"] == {"value": "payload.value"}
 
 
 def test_a_table_is_made_by_a_choice(watched: Any) -> None:
@@ -80,18 +80,18 @@ def test_a_table_is_made_by_a_choice(watched: Any) -> None:
     canvas.drop("sql.write", 300, 200)
     made = canvas.field("create_table")
     made.locator("select").first.select_option(label="On: types taken from the first messages")
-    assert canvas.doc()["nodes"]["write"]["config"]["create_table"] is True
+    assert canvas.doc()["nodes"]["sql_write"]["config"]["create_table"] is True
     made.locator("select").first.select_option(label="On: own types per column")
     made.locator(".fe-pair input").last.fill("tag")
     made.locator(".fe-pair select").last.select_option("text")
     expect(made.locator(".fe-pair")).to_have_count(2)
-    assert canvas.doc()["nodes"]["write"]["config"]["create_table"] == {"tag": "text"}
+    assert canvas.doc()["nodes"]["sql_write"]["config"]["create_table"] == {"tag": "text"}
     made.locator(".fe-pair select").first.select_option("real")
     expect(made.locator(".fe-pair select").first).to_have_value("real")
-    assert canvas.doc()["nodes"]["write"]["config"]["create_table"] == {"tag": "real"}
+    assert canvas.doc()["nodes"]["sql_write"]["config"]["create_table"] == {"tag": "real"}
     made.locator("select").first.select_option(label="Off")
     expect(made.locator(".fe-pair")).to_have_count(0)
-    assert "create_table" not in canvas.doc()["nodes"]["write"]["config"]
+    assert "create_table" not in canvas.doc()["nodes"]["sql_write"]["config"]
 
 
 def test_a_template_makes_no_flow_with_another_value_than_the_form_shows(watched: Any) -> None:

@@ -53,9 +53,11 @@ export function pasteOps(text, doc, spot, there) {
     if (!known) ops.push({ op: "set", path: ["connections", name], value: connection });
     else if (JSON.stringify(known) !== JSON.stringify(connection)) missing.push(name);
   }
+  const names = namesOf(doc.nodes);
   for (const [id, node] of Object.entries(copied.nodes)) {
     const at = copied.at?.[id];
-    ops.push({ op: "add_node", id: named.get(id), node, ...(at ? { at: [at[0] + shift[0], at[1] + shift[1]] } : {}) });
+    const own = node.name ? { ...node, name: freeName(node.name, names) } : node;
+    ops.push({ op: "add_node", id: named.get(id), node: own, ...(at ? { at: [at[0] + shift[0], at[1] + shift[1]] } : {}) });
   }
   for (const wire of copied.wires ?? []) {
     const [source, port, target] = wireEnds(wire);
@@ -107,6 +109,20 @@ export function freeId(wanted, taken) {
   for (let number = 2; taken.has(id); number += 1) id = `${stem || "node"}_${number}`;
   taken.add(id);
   return id;
+}
+
+/** What the nodes of a flow are called. */
+export function namesOf(nodes) {
+  return new Set(Object.values(nodes).map((node) => node.name).filter(Boolean));
+}
+
+/** A name like this one that no other node has, such as "SQL write 2"; it is taken from now on. */
+export function freeName(wanted, taken) {
+  const [, stem] = /^(.*?)(?: \d+)?$/s.exec(wanted);
+  let name = wanted;
+  for (let number = 2; taken.has(name); number += 1) name = `${stem} ${number}`;
+  taken.add(name);
+  return name;
 }
 
 function parsed(text) {

@@ -1,14 +1,14 @@
 // Edits as operations: what a node added, deleted, moved or put into a wire means for the draft.
-import { freeId } from "./clipboard.js";
+import { freeId, freeName, namesOf } from "./clipboard.js";
 import { wireEnds, wireText } from "./ops.js";
 import { makeRoom } from "./room.js";
 
 /** Put a new node on the canvas. `wired`: end of a loose wire it is for; `splice`: a wire it goes into. Gives its id, or null. */
 export function addNode(editor, typeId, spot, { wired = null, splice = null } = {}) {
   const type = editor.types[typeId];
-  const stem = typeId.split(".").at(-1);
-  const id = freeId(stem, new Set(Object.keys(editor.draft.doc.nodes)));
-  const node = { type: typeId, ...firstConnection(editor, type) };
+  const { nodes } = editor.draft.doc;
+  const id = freeId(typeId.replaceAll(/[^a-z0-9_]/g, "_"), new Set(Object.keys(nodes)));
+  const node = { type: typeId, name: freeName(type.title, namesOf(nodes)), ...firstConnection(editor, type) };
   const spliced = splice && type.kind === "transform";
   const dropped = [Math.round(spot[0] / 8) * 8, Math.round((spot[1] - 26) / 8) * 8];
   const { at, places } = spliced ? roomFor(editor.scene, splice, id, dropped) : { at: dropped, places: {} };
