@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flowhost.services.host_views import AlarmView
 
 WORST_FIRST = ("critical", "error", "warning")
+TONES = {"warning": "warn", "error": "bad", "critical": "critical"}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from flowhost.errors import FlowHostError
 from flowhost.services.host_views import AlarmView
 from flowhost.ui import format as fmt
-from flowhost.ui.alarm_groups import AlarmGroup, grouped
+from flowhost.ui.alarm_groups import TONES, AlarmGroup, grouped
 from flowhost.ui.anchors import anchor_of
 from flowhost.ui.caller import caller
 from flowhost.ui.letter_filter import Wanted
@@ -20,7 +20,6 @@ from flowhost.ui.texts import t
 
 log = logging.getLogger(__name__)
 
-TONES = {"warning": "warn", "error": "bad", "critical": "critical"}
 SHOWN = 4
 """Alarms that stand there at first; a button tells how many more there are, and shows them."""
 Key = tuple[str, str, str]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from nicegui import ui
 
-from flowhost.services.host_views import AlarmView, HostStatus
+from flowhost.services.host_views import HostStatus
 from flowhost.ui import format as fmt
-from flowhost.ui.alarm_groups import WORST_FIRST, grouped
+from flowhost.ui.alarm_bell import AlarmBell
 from flowhost.ui.live import Live
 from flowhost.ui.tags import Button, Tag, icon, link
 from flowhost.ui.texts import t
@@ -67,7 +67,7 @@ def frame(live: Live, page: str, title: str) -> Iterator[Frame]:
                     with item:
                         work = OpenWork()
         Tag("div", "", "fh-grow")
-        alarms = AlarmCount()
+        alarms = AlarmBell()
         health = HostHealth()
         theme_switch()
     with Tag("div", "", "fh-banner fh-banner-lost", id="fh-lost", role="status"):
@@ -106,27 +106,6 @@ class OpenWork(Tag):
         """Show this number."""
         self.set_text(fmt.short_count(number)).put("title", t("nav.work_count", count=fmt.count(number)))
         self.show_if(number)
-
-
-class AlarmCount(Tag):
-    """How many things are wrong, in the colour of the worst; nothing while none is."""
-
-    def __init__(self) -> None:
-        super().__init__("a", "", "fh-alarm-count", href="/#alarms", data_testid="alarm-count")
-        self.visible = False
-        with self:
-            icon("notifications")
-            self._number = Tag("span")
-
-    def show(self, alarms: Sequence[AlarmView]) -> None:
-        """Show what stands now; those somebody knows of count without colour."""
-        groups = grouped(alarms)
-        news = {group.severity for group in groups if not group.cause.acknowledged_by}
-        worst = next((one for one in WORST_FIRST if one in news), "known")
-        self.look(f"fh-alarm-count fh-alarm-count-{worst}").show_if(groups)
-        self._number.set_text(str(len(groups)))
-        words = t("alarms.header", count=len(groups))
-        self.put("title", words).put("aria-label", words)
 
 
 class HostHealth(Tag):

@@ -68,7 +68,16 @@ def test_alarms_are_on_top_and_can_be_acknowledged(watched: Watched) -> None:
     expect(page.get_by_test_id("alarms-count")).to_have_text("3, 2 not acknowledged")
     assert page.evaluate("window.hacked") is None
     watched.open("/runs")
+    listed = page.get_by_test_id("alarm-listed")
+    expect(listed.first).to_be_hidden()
     page.get_by_test_id("alarm-count").click()
+    expect(listed).to_have_count(3)
+    expect(listed.first).to_be_in_viewport()
+    assert page.url.endswith("/runs"), "the list opens where one is"
+    page.keyboard.press("Escape")
+    expect(listed.first).to_be_hidden()
+    page.get_by_test_id("alarm-count").click()
+    page.get_by_text("Show them on the overview").click()
     expect(page.get_by_test_id("alarms")).to_be_in_viewport()
 
 

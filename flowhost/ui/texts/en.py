@@ -158,6 +158,8 @@ TEXTS: dict[str, str] = OTHERS | {
     "alarms.more": "Show {count} more",
     "alarms.fewer": "Show fewer",
     "alarms.header": "Alarms: {count}",
+    "alarms.overview": "Show them on the overview",
+    "alarms.overview_all": "Show all {count} on the overview",
     "alarms.acknowledge": "Acknowledge",
     "alarms.known": "Acknowledged by {name}",
     "alarms.holds": "Holds up {count} flows: {names}",
