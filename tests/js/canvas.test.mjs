@@ -6,6 +6,8 @@ import { addNode, moveOps, pinned, removal, roomFor, spliceInto } from "../../fl
 import { freshId, groupOps, groupsOf, joinGroupOps, leaveOps, notesOf } from "../../flowhost/ui/editor/js/extras.js";
 import { align, around, clipped, distribute, freeShift, overlap } from "../../flowhost/ui/editor/js/geometry.js";
 import { reasonsAgainst, wireTo } from "../../flowhost/ui/editor/js/legal.js";
+import { messagesOf, toWatch } from "../../flowhost/ui/editor/js/given.js";
+import { wentOn } from "../../flowhost/ui/editor/js/numbers.js";
 import { colourOf, peopleByNode } from "../../flowhost/ui/editor/js/people.js";
 import { apply } from "../../flowhost/ui/editor/js/ops.js";
 import { Scene } from "../../flowhost/ui/editor/js/scene.js";
@@ -264,4 +266,22 @@ test("new nodes are called as their type, copies like their original, each once"
   editor.commit(pasteOps(copyText(doc, it, new Set(["sql_write"])), doc, [0, 900], []).ops);
   const named = Object.entries(doc.nodes).map(([id, { name }]) => [id, name]);
   assert.deepEqual(named, [["sql_write", "SQL write"], ["sql_write_2", "SQL write 2"], ["sql_write_3", "SQL write 3"]]);
+});
+
+test("sinks show what they were given, by the wires that lead to them", () => {
+  const types = { ...TYPES, "sql.write": { kind: "sink", ports: [] } };
+  const it = new Scene(types);
+  it.take({ nodes: { a: { type: "inject" }, b: { type: "filter" }, s: { type: "sql.write" }, l: { type: "log" } }, wires: ["a -> b", "b -> s", "b.error -> s", "b -> l"] });
+  assert.deepEqual(toWatch(it, ["s"]), ["b"]);
+  assert.deepEqual(toWatch(it, ["a", "b", "s", "l"]), ["a", "b", "l"]);
+  const values = [{ node: "a", port: "out", text: "1" }, { node: "b", port: "out", text: "2" }, { node: "b", port: "error", text: "3" }, { node: "b", port: "other", text: "4" }];
+  const told = (ids) => messagesOf(it, ids, values).map(({ node, text, given = false }) => [node, text, given]);
+  assert.deepEqual(told(["s"]), [["s", "2", true], ["s", "3", true]]);
+  assert.deepEqual(told(["b", "s"]), [["b", "2", false], ["s", "2", true], ["b", "3", false], ["s", "3", true], ["b", "4", false]]);
+});
+
+test("a node that filters says how much", () => {
+  const words = { went_on: "{count} went on", filtered: "{count} filtered" };
+  assert.deepEqual(wentOn({ out: 184, filtered: 53 }, words), ["184 went on", "53 filtered"]);
+  assert.deepEqual(wentOn({ out: 184, filtered: 0 }, words), []);
 });

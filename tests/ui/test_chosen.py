@@ -48,17 +48,17 @@ def test_the_panel_is_about_all_that_is_selected(watched: Watched) -> None:
     canvas.node("c").click(modifiers=["Shift"])
     expect(head(page)).to_have_text("2 nodes selected")
     panel = page.locator(".fe-panel")
-    panel.locator("[data-command=align_bottom]").click()
+    panel.locator("[data-action=align_bottom]").click()
     places = canvas.doc()["layout"]["nodes"]
     assert places["a"][1] == places["c"][1]
-    panel.locator("[data-command=disable]").click()
+    panel.locator("[data-action=disable]").click()
     assert {one for one, node in canvas.doc()["nodes"].items() if node.get("disabled")} == {"a", "c"}
     panel.get_by_test_id("chosen-node").last.click()
     expect(head(page)).to_have_text("c")
     page.evaluate("window.__flowhost.select(['b'])")
     expect(head(page)).to_have_text("b")
     page.evaluate("window.__flowhost.select(['a', 'b'])")
-    panel.locator("[data-command=delete]").click()
+    panel.locator("[data-action=delete]").click()
     assert list(canvas.doc()["nodes"]) == ["c"]
     canvas.saved()
 

@@ -109,9 +109,10 @@ def _node(node: NodeView, waits_for: str) -> dict[str, Any]:
     passed = {"source": node.made, "sink": node.out}.get(node.kind, node.in_total)
     return {
         "state": node.state, "text": node.text or waits_for, "rate": round(node.rate_per_s, 1), "total": passed,
-        "out": node.out, "waiting": node.waiting, "held": node.pending - node.waiting, "errors": node.errors,
-        "dead": node.dead, "dropped": node.dropped, "error": node.last_error if node.errors else "",
-        "down": bool(waits_for), "dying": bool(node.dead_lately), "letters": node.open_dead,
+        "out": node.out, "filtered": node.filtered, "waiting": node.waiting, "held": node.pending - node.waiting,
+        "errors": node.errors, "dead": node.dead, "dropped": node.dropped,
+        "error": node.last_error if node.errors else "", "down": bool(waits_for), "dying": bool(node.dead_lately),
+        "letters": node.open_dead,
     }  # fmt: skip
 
 

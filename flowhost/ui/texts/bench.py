@@ -123,6 +123,8 @@ BENCH_WORDS: dict[str, str] = {
     "debug_all": "All nodes",
     "debug_selected": "Selected nodes",
     "debug_filter": "Filter: node, topic, value",
+    "debug_given": "given",
+    "debug_given_hint": "What this target was given. What it refused is on its card and on the work list.",
     "debug_pause": "Pause",
     "debug_go_on": "Go on",
     "debug_clear": "Clear",

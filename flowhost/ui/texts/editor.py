@@ -234,6 +234,8 @@ WORDS: dict[str, str] = {
     "example_use_why": "Replaces the settings above; undo brings them back",
     "seen": "messages",
     "seen_one": "message",
+    "went_on": "{count} went on",
+    "filtered": "{count} filtered",
     "node_running": "Running",
     "node_starting": "Starting",
     "node_retrying": "Retrying",

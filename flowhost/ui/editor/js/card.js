@@ -1,7 +1,7 @@
 // One node as a card. Figures are written into text nodes; the rest is made anew only when the node changes.
 import { el, icon, write } from "./dom.js";
 import { lettersLink } from "./letters.js";
-import { rate, short } from "./numbers.js";
+import { rate, short, wentOn } from "./numbers.js";
 import { portY } from "./geometry.js";
 import { toneOf } from "./tones.js";
 
@@ -88,7 +88,7 @@ export class Card {
     this.dot.className = `fh-dot fh-dot-${toneOf(figures)}`;
     this.dot.title = figures.text ? `${figures.state}: ${figures.text}` : figures.state;
     write(this.rate, rate(figures.rate));
-    write(this.total, short(figures.total));
+    this.#sum(figures);
     this.root.dataset.state = figures.state;
     this.#offer(figures);
     this.#fault(figures);
@@ -107,6 +107,14 @@ export class Card {
         return el("span", `fh-note fh-note-${tone}`, { title }, text);
       }),
     );
+  }
+
+  /** What came; where some of it was filtered out, what went on, too. */
+  #sum({ total, out, filtered }) {
+    const text = filtered ? `${short(total)} → ${short(out)}` : short(total);
+    if (this.total.textContent === text) return;
+    write(this.total, text);
+    this.total.title = filtered ? [`${short(total)} ${this.words.seen}`, ...wentOn({ out, filtered }, this.words)].join(", ") : "";
   }
 
   /** The button stands below the card while it does something. */

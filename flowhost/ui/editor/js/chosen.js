@@ -64,14 +64,14 @@ function write(editor, key, fact, value) {
 }
 
 function row(editor, title, names) {
-  return el("section", "fe-chosen-part", {}, el("h3", "", {}, title), el("div", "fe-chosen-row", { role: "group", "aria-label": title }, ...names.map((name) => iconButton(ICONS[name], hintOf(editor, name), () => run(editor, name), { "data-command": name }))));
+  return el("section", "fe-chosen-part", {}, el("h3", "", {}, title), el("div", "fe-chosen-row", { role: "group", "aria-label": title }, ...names.map((name) => iconButton(ICONS[name], hintOf(editor, name), () => run(editor, name), { "data-action": name }))));
 }
 
 function actions(editor, kind) {
   const { words, mayEdit } = editor;
   const names = ACTIONS[kind].filter((name) => (mayEdit || name === "copy") && fits(editor, kind, name));
   const label = (name) => words[`menu_${kind}_${name}`] ?? words[`menu_${name}`] ?? words[`do_${name}`];
-  const button = (name) => el("button", "fh-button", { type: "button", title: hintOf(editor, name), "data-command": name, onclick: () => run(editor, name) }, icon(ICONS[name]), el("span", "", {}, label(name)));
+  const button = (name) => el("button", "fh-button", { type: "button", title: hintOf(editor, name), "data-action": name, onclick: () => run(editor, name) }, icon(ICONS[name]), el("span", "", {}, label(name)));
   return names.length ? el("div", "fe-chosen-actions", {}, ...names.map(button)) : null;
 }
 

@@ -1,6 +1,7 @@
 // Messages of chosen nodes as they come: filtered, paused, looked into. The host sends samples, never more than it may.
 import { joined } from "./complete.js";
 import { el, icon, iconButton, write } from "./dom.js";
+import { messagesOf, toWatch } from "./given.js";
 import { count } from "./numbers.js";
 import { clock, exact } from "./times.js";
 
@@ -37,11 +38,11 @@ export class DebugPanel {
 
   #nodes() {
     const { scene, selected } = this.editor;
-    return this.scope.value === "selected" ? [...selected] : [...scene.nodes.keys()].filter((id) => scene.kindOf(id) !== "sink" || scene.nodes.get(id).node.type === "log");
+    return [...(this.scope.value === "selected" ? selected : scene.nodes.keys())];
   }
 
   #watch() {
-    const nodes = this.#nodes();
+    const nodes = toWatch(this.editor.scene, this.#nodes());
     if (JSON.stringify(nodes) === this.watched && this.editor.wanted?.debug?.length === nodes.length) return;
     this.watched = JSON.stringify(nodes);
     this.editor.watch(nodes, "debug");
@@ -50,8 +51,7 @@ export class DebugPanel {
 
   #take(values) {
     if (!this.root.isConnected) return;
-    const wanted = new Set(this.#nodes());
-    const news = values.filter((value) => wanted.has(value.node));
+    const news = messagesOf(this.editor.scene, this.#nodes(), values);
     if (!news.length) return;
     if (this.paused) this.missed += news.length;
     else this.lines = [...news.toReversed(), ...this.lines].slice(0, KEPT);
@@ -92,7 +92,7 @@ export class DebugPanel {
       "details", "fe-value", {},
       el(
         "summary", "", {}, icon("chevron_right", "fe-twist"), el("span", "fg-time", { title: exact(value.time) }, clock(value.time, { fine: true })),
-        value.port === "out" ? null : el("span", "fh-note", {}, value.port), el("span", "fs-topic", {}, value.topic), el("span", "fe-mono fh-grow fe-value-text", {}, value.text),
+        value.given ? el("span", "fh-note", { title: editor.words.debug_given_hint }, editor.words.debug_given) : null, value.port === "out" ? null : el("span", "fh-note", {}, value.port), el("span", "fs-topic", {}, value.topic), el("span", "fe-mono fh-grow fe-value-text", {}, value.text),
         value.unit ? el("span", "fh-unit", {}, value.unit) : null, value.quality === "good" ? null : el("span", "fh-note fh-note-warn", {}, value.quality),
       ),
     );

@@ -2,7 +2,7 @@
 import { shownFields } from "./applies.js";
 import { chosenKey, chosenPanel } from "./chosen.js";
 import { el, icon, iconButton, write } from "./dom.js";
-import { short } from "./numbers.js";
+import { short, wentOn } from "./numbers.js";
 import { field } from "./form.js";
 import { lettersLink } from "./letters.js";
 import { afterPress } from "./press.js";
@@ -215,7 +215,7 @@ export class Inspector {
     const figures = of[`n:${this.shown}`];
     if (!figures || !this.figures) return;
     const { words } = this.editor;
-    const parts = [`${words[`node_${figures.state}`] ?? figures.state}`, figures.text, `${short(figures.total)} ${figures.total === 1 ? words.seen_one : words.seen}`];
+    const parts = [`${words[`node_${figures.state}`] ?? figures.state}`, figures.text, `${short(figures.total)} ${figures.total === 1 ? words.seen_one : words.seen}`, ...wentOn(figures, words)];
     for (const word of ["waiting", "held"]) if (figures[word]) parts.push(words[word].replace("{count}", short(figures[word])));
     const text = parts.filter(Boolean).join(" · ");
     const dead = figures.dead ? words.dead.replace("{count}", short(figures.dead)) : "";

@@ -21,6 +21,11 @@ export function rate(perSecond) {
   return perSecond < 99.95 ? perSecond.toFixed(1) : short(Math.round(perSecond));
 }
 
+/** What became of the messages of a node that filters some out, in words; nothing of others. */
+export function wentOn({ out, filtered }, words) {
+  return filtered ? [words.went_on.replace("{count}", short(out)), words.filtered.replace("{count}", short(filtered))] : [];
+}
+
 function threeDigits(number) {
   const size = Math.abs(number);
   return number.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
