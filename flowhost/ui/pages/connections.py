@@ -18,6 +18,7 @@ from flowhost.ui.caller import caller
 from flowhost.ui.editor.link_dialog import LinkDialog
 from flowhost.ui.live import Live
 from flowhost.ui.own_connections import TONES, OwnConnections, ails_words, state_words
+from flowhost.ui.patience import RESPONSE_S
 from flowhost.ui.secret_section import SecretSection
 from flowhost.ui.shell import Alert, empty_state, frame
 from flowhost.ui.tags import Button, Tag, link
@@ -27,7 +28,7 @@ from flowhost.ui.texts import t
 def register(live: Live) -> None:
     """Put the page at `/connections`."""
 
-    @ui.page("/connections")
+    @ui.page("/connections", response_timeout=RESPONSE_S)
     async def connections() -> None:
         found, own = await live.connections.now(), await live.own_connections.now()
         kept = await live.secrets.now()

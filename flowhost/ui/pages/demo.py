@@ -11,6 +11,7 @@ from flowhost.services.views import FlowOverview
 from flowhost.ui.demo_flows import DemoFlows
 from flowhost.ui.demo_switch import DemoSwitch
 from flowhost.ui.live import Live
+from flowhost.ui.patience import RESPONSE_S
 from flowhost.ui.shell import frame
 from flowhost.ui.tags import Tag
 from flowhost.ui.texts import t
@@ -21,7 +22,7 @@ STEPS = 5
 def register(live: Live) -> None:
     """Put the page at `/demo`."""
 
-    @ui.page("/demo")
+    @ui.page("/demo", response_timeout=RESPONSE_S)
     async def demo() -> None:
         switches, flows = await live.demo.now(), await live.overview.now()
         with frame(live, "demo", t("demo.title")) as shell:

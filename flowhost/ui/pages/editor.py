@@ -14,6 +14,7 @@ from flowhost.ui.caller import caller
 from flowhost.ui.deploy_dialog import DeployDialog
 from flowhost.ui.editor import FlowEditor
 from flowhost.ui.live import Live
+from flowhost.ui.patience import RESPONSE_S
 from flowhost.ui.shell import frame, not_found
 from flowhost.ui.start_dialog import StartDialog
 from flowhost.ui.tags import Tag, link
@@ -29,7 +30,7 @@ RECONNECT_S = 120
 def register(live: Live) -> None:
     """Put the page at `/flows/{id}/edit`."""
 
-    @ui.page("/flows/{flow_id}/edit", reconnect_timeout=RECONNECT_S)
+    @ui.page("/flows/{flow_id}/edit", reconnect_timeout=RECONNECT_S, response_timeout=RESPONSE_S)
     async def page(flow_id: str) -> None:
         try:
             detail = await live.host.flows.detail(caller(), flow_id)

@@ -24,6 +24,7 @@ from flowhost.ui.live import FlowNow, Live
 from flowhost.ui.node_panel import NodePanel
 from flowhost.ui.operate import FlowSwitch, draining
 from flowhost.ui.overview_sums import Figure
+from flowhost.ui.patience import RESPONSE_S
 from flowhost.ui.recent import is_recent
 from flowhost.ui.rights import guard
 from flowhost.ui.shell import Alert, frame, not_found
@@ -37,7 +38,7 @@ from flowhost.ui.versions_dialog import VersionsDialog
 def register(live: Live) -> None:
     """Put the page at `/flows/{id}`."""
 
-    @ui.page("/flows/{flow_id}")
+    @ui.page("/flows/{flow_id}", response_timeout=RESPONSE_S)
     async def flow(flow_id: str, node: str = "", imported: str = "") -> None:
         feed = live.flow(flow_id)
         try:

@@ -16,6 +16,7 @@ from flowhost.ui.new_flow_dialog import NewFlowDialog
 from flowhost.ui.node_hits import NodeHits
 from flowhost.ui.overview_row import FlowRow, matches
 from flowhost.ui.overview_sums import GROUPS, Sums, group_of
+from flowhost.ui.patience import RESPONSE_S
 from flowhost.ui.shell import empty_state, frame
 from flowhost.ui.tags import Button, Field, Tag, link
 from flowhost.ui.texts import t
@@ -32,7 +33,7 @@ COLUMNS = (
 def register(live: Live) -> None:
     """Put the page at `/`."""
 
-    @ui.page("/")
+    @ui.page("/", response_timeout=RESPONSE_S)
     async def overview() -> None:
         flows = await live.overview.now()
         status = await live.status.now()

@@ -10,6 +10,7 @@ from flowhost.services.host_views import NodeTypeView, PluginView
 from flowhost.ui.caller import caller
 from flowhost.ui.icons import bundled
 from flowhost.ui.live import Live
+from flowhost.ui.patience import RESPONSE_S
 from flowhost.ui.shell import empty_state, frame
 from flowhost.ui.tags import Tag, icon
 from flowhost.ui.texts import t
@@ -18,7 +19,7 @@ from flowhost.ui.texts import t
 def register(live: Live) -> None:
     """Put the page at `/plugins`."""
 
-    @ui.page("/plugins")
+    @ui.page("/plugins", response_timeout=RESPONSE_S)
     async def plugins() -> None:
         installed = await live.plugins.now()
         types = {kind.id: kind for kind in await live.host.plugins.node_types(caller())}

@@ -15,6 +15,7 @@ from flowhost.ui.flow_sums import sums_line
 from flowhost.ui.live import Live
 from flowhost.ui.node_panel import COUNTERS
 from flowhost.ui.overview_sums import Figure
+from flowhost.ui.patience import RESPONSE_S
 from flowhost.ui.shell import empty_state, frame, not_found
 from flowhost.ui.state_mark import StateMark, tone, word
 from flowhost.ui.table import Cell, Column, DataTable
@@ -28,7 +29,7 @@ LONGEST_NUMBER = 18
 def register(live: Live) -> None:
     """Put the pages at `/runs` and `/runs/{id}`."""
 
-    @ui.page("/runs")
+    @ui.page("/runs", response_timeout=RESPONSE_S)
     async def runs(flow: str = "") -> None:
         feed = live.runs(flow or None)
         first = await feed.now()
@@ -44,7 +45,7 @@ def register(live: Live) -> None:
 
         feed.follow(show, shell.stale)
 
-    @ui.page("/runs/{run_id}")
+    @ui.page("/runs/{run_id}", response_timeout=RESPONSE_S)
     async def run(run_id: str) -> None:
         try:
             feed = live.run(int(run_id) if run_id.isdecimal() and len(run_id) <= LONGEST_NUMBER else 0)

@@ -15,6 +15,7 @@ from flowhost.ui.caller import caller
 from flowhost.ui.editor.link_dialog import LinkDialog
 from flowhost.ui.icons import bundled
 from flowhost.ui.live import Live
+from flowhost.ui.patience import RESPONSE_S
 from flowhost.ui.shell import frame
 from flowhost.ui.tags import Button, Tag, icon, link
 from flowhost.ui.texts import t
@@ -23,7 +24,7 @@ from flowhost.ui.texts import t
 def register(live: Live) -> None:
     """Put the page at `/templates`."""
 
-    @ui.page("/templates")
+    @ui.page("/templates", response_timeout=RESPONSE_S)
     async def templates() -> None:
         found = await live.host.templates.list(caller())
         with frame(live, "flows", t("templates.title")):

@@ -21,6 +21,7 @@ from flowhost.ui.letter_import import EXPORT, TakeDialog
 from flowhost.ui.letter_panel import LetterPanel, PanelActions
 from flowhost.ui.letter_table import LetterTable, RowActions
 from flowhost.ui.live import Feed, Live
+from flowhost.ui.patience import RESPONSE_S
 from flowhost.ui.rights import guard
 from flowhost.ui.shell import empty_state, frame
 from flowhost.ui.tags import Button, Tag, icon, link
@@ -62,7 +63,7 @@ class Look:
 def register(live: Live) -> None:
     """Put the page at `/work`."""
 
-    @ui.page("/work")
+    @ui.page("/work", response_timeout=RESPONSE_S)
     async def work(request: Request) -> None:
         wanted = Wanted.of(dict(request.query_params))
         names = {flow.id: flow.name for flow in await live.overview.now()}
