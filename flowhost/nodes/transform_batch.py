@@ -23,7 +23,7 @@ class BatchConfig(sdk.Config):
 
     count: int = setting(100, ge=1, le=10_000)
     """A list goes out with so many items at the latest."""
-    within_s: float = setting(5, ge=0, le=86_400, unit="s")
+    within_s: float = setting(5, title="Wait at most", ge=0, le=86_400, unit="s")
     """A list goes out so long after its first item came, however few there are; with 0 the last ones wait until there
     are enough, if need be for ever."""
     by: Expression | None = setting(None, example="payload.machine")

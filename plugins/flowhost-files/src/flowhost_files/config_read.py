@@ -71,12 +71,12 @@ class ReadConfig(Config):
     format: ReadFormat = setting("csv")
     """`csv`, `excel` (xlsx), `jsonl`, `lines`: a message per row or line. `xml`, `json`: one per record, or the whole
     document. `text`, `bytes`: the whole file."""
-    done: Literal["move", "delete", "keep"] = setting("move")
+    done: Literal["move", "delete", "keep"] = setting("move", title="When delivered")
     """What becomes of a file when all of it was delivered: moved to the folder `done_folder` beside it, deleted, or
     left where it is and remembered."""
-    period_ms: int = setting(2000, ge=10, le=86_400_000, unit="ms")
+    period_ms: int = setting(2000, title="Look every", ge=10, le=86_400_000, unit="ms")
     """How often the folder is looked at."""
-    settle_ms: int = setting(2000, ge=0, le=3_600_000, unit="ms")
+    settle_ms: int = setting(2000, title="Unchanged for", ge=0, le=3_600_000, unit="ms")
     """A file is read once its size and time have not changed for so long: before, somebody may still write it."""
 
     columns: tuple[Column, ...] = setting((), only_if={"format": ROWS})
@@ -100,7 +100,7 @@ class ReadConfig(Config):
     """Of excel: name of the sheet; left empty, the first one."""
     records: str = setting("", only_if={"format": DOCUMENTS}, example="Orders/Order")
     """Of xml and json: where the records are, as names from the outside in; left empty, the document is one message."""
-    max_mb: int = setting(64, ge=1, le=1024, advanced=True, unit="MB")
+    max_mb: int = setting(64, title="Largest file", ge=1, le=1024, advanced=True, unit="MB")
     """A file that has to be held in memory as a whole may be this large."""
 
     time: str = setting("")

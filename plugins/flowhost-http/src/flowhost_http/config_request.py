@@ -26,7 +26,7 @@ class RequestConfig(Config):
     """Further headers; one of the same name goes before the connection's."""
     into: str = setting("", example="order")
     """Field of the payload that takes the answer; left empty, the answer is the payload."""
-    empty_statuses: tuple[Status, ...] = setting((), example=[404])
+    empty_statuses: tuple[Status, ...] = setting((), title="Statuses for nothing", example=[404])
     """Answers that mean that there is nothing: null is taken for the answer. Otherwise such a message fails."""
     items: Expression | None = setting(None, example="payload.value")
     """What of the answer is taken; `payload` is the answer. With pages it must be a list, and all lists become one."""
