@@ -39,7 +39,7 @@ def editor(watched) -> Canvas:
         page.get_by_role("button", name="Import flow").locator("visible=true").first.click()
         page.locator("textarea").locator("visible=true").first.fill(FLOW)
         page.get_by_role("button", name="Import", exact=True).locator("visible=true").click()
-        expect(page.locator("[data-testid=flow-row][data-flow=shown]")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_test_id("flow-head")).to_be_visible(timeout=PATIENCE_MS)
     canvas = Canvas(watched.open("/flows/shown/edit"))
     expect(canvas.node("bad")).to_be_visible(timeout=PATIENCE_MS)
     return canvas

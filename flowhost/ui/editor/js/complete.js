@@ -22,7 +22,7 @@ export function bareKind(payload) {
 /** The message itself, for payloads that have no fields to choose from. */
 export function partsOf({ payload, topic, unit, quality, time, key }) {
   const parts = Object.entries({ payload, topic, unit, quality, time, key });
-  return parts.map(([text, value]) => ({ text, detail: shown(value ?? "") }));
+  return parts.map(([text, value]) => ({ text, detail: value === undefined ? "" : shown(value) }));
 }
 
 /** A path one step longer. */

@@ -54,13 +54,15 @@ export class Expressions {
     const message = this.#message(help.node);
     const fields = pathsOf(message?.payload).filter(({ text }) => !text.endsWith("]"));
     const bare = message && bareKind(message.payload);
-    const paths = bare ? partsOf(message) : fields;
+    // what every message has beside its payload may stand here too
+    const parts = partsOf(message ?? {});
+    const paths = bare ? parts : [...fields.slice(0, FIELDS_SHOWN), ...parts.filter(({ text }) => text !== "payload")];
     const put = (text, at = help.input.selectionStart ?? help.input.value.length) => this.#put(help, text, at);
     const chip = ({ text, detail }) => el("button", "fx-chip", { type: "button", tabindex: "-1", title: detail, onmousedown: (event) => (event.preventDefault(), put(help.kind.template ? `{${text}}` : text)) }, text);
     const more = el("button", "fx-more", { type: "button", tabindex: "-1", "data-testid": "expression-reference", onmousedown: (event) => (event.preventDefault(), this.#sheet(help, put)) }, icon("menu_book"), words.expr_reference);
-    const says = bare ? words[`expr_bare_${bare}`] : paths.length ? "" : words.expr_no_fields;
+    const says = bare ? words[`expr_bare_${bare}`] : fields.length ? "" : words.expr_no_fields;
     const line = says ? el("span", "fh-sub fx-says", {}, ...prose(says)) : null;
-    help.strip.replaceChildren(...[line, ...paths.slice(0, FIELDS_SHOWN).map(chip), more].filter(Boolean));
+    help.strip.replaceChildren(...[line, ...paths.map(chip), more].filter(Boolean));
     help.strip.hidden = false;
   }
 
