@@ -345,7 +345,7 @@ def test_what_is_typed_at_once_into_several_fields_of_an_item_stays(watched: Any
             input.dispatchEvent(new Event("change", {bubbles: true}));
         }
     }""")
-    assert canvas.doc()["nodes"]["read"]["config"]["columns"] == [{"name": "Gewicht", "field": "weight"}]
+    assert canvas.doc()["nodes"]["file_read"]["config"]["columns"] == [{"name": "Gewicht", "field": "weight"}]
     expect(page.locator("#fe-config-columns-0-name")).to_have_value("Gewicht")
     canvas.saved()
 
@@ -359,10 +359,10 @@ def test_two_people_edit_items_of_one_list(watched: Any) -> None:
     canvas.saved()
     other = Canvas(canvas.page.context.new_page())
     other.page.goto(canvas.page.url)
-    other.node("read").click()
+    other.node("file_read").click()
     for one in (canvas, other):
         expect(one.page.locator("#fe-config-columns-2-name")).to_have_value("C3", timeout=PATIENCE_MS)
-    names = "window.__flowhost.draft.doc.nodes.read.config.columns.map((one) => one.name).join()"
+    names = "window.__flowhost.draft.doc.nodes.file_read.config.columns.map((one) => one.name).join()"
     # while one types in an item, the other takes the first away and changes another
     typing = canvas.page.locator("#fe-config-columns-2-name")
     typing.evaluate("(input) => input.closest('details').open = true")

@@ -47,7 +47,7 @@ def test_a_value_changed_under_the_hands_is_told_on_both_sides(watched: Watched,
     expect(where(canvas)).to_have_value("payload.seq > 10")
     where(canvas).press("Enter")
     expect(other.page.get_by_test_id("said")).to_contain_text(
-        "set “Where” of filter to payload.seq > 10. You had set it to payload.seq > 2.", timeout=PATIENCE_MS
+        "set “Where” of Filter to payload.seq > 10. You had set it to payload.seq > 2.", timeout=PATIENCE_MS
     )
     expect(note).to_have_count(0)
     # Escape takes what the other one has set
@@ -67,7 +67,7 @@ def test_what_was_typed_into_a_deleted_node_can_be_copied(watched: Watched, othe
     other.page.keyboard.press("Delete")
     rescue = page.get_by_test_id("rescue")
     expect(rescue).to_contain_text(
-        "Somebody in another window deleted “filter” while you were typing", timeout=PATIENCE_MS
+        "Somebody in another window deleted “Filter” while you were typing", timeout=PATIENCE_MS
     )
     expect(rescue.locator("textarea")).to_have_value("payload.seq > 4711")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

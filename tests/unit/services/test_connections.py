@@ -219,7 +219,7 @@ async def test_a_stop_of_the_host_does_not_cut_a_change_in_two(host: Host, until
 
 
 async def test_a_connection_whose_target_is_down_is_changed_without_waiting(host: Host, until, tmp_path, monkeypatch):
-    monkeypatch.setattr(host.flows, "_drain_s", 60.0)
+    monkeypatch.setattr(host.flows, "drain_s", 60.0)
     gone, there = {"url": "sqlite:////nowhere/at/all.db"}, url(tmp_path / "there.db")
     made = await host.connections.create(ME, "plantdb", "sql.database", gone)
     await host.flows.import_file(ME, FLOW.format(id="a"))
