@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from flowhost.graph.guarantee import PathGuarantee
 from flowhost.services.draft_views import DraftChecked, DraftDeployed, DraftEdited, DraftNews, DraftView
-from flowhost.services.views import FlowDetail, NodeView, ProblemView, ValueView, WireView
+from flowhost.services.views import FlowDetail, NodeView, ProblemView, ValueView
 
 Picture = dict[str, dict[str, Any]]
 """What a screen shows of each node, wire and of the flow, by kind and id (`n:temps`, `w:a -> b`, `f:`)."""
@@ -78,11 +79,9 @@ def picture_of(detail: FlowDetail) -> Picture:
     }  # fmt: skip
     down = {link.name: link.text for link in detail.connections if not link.up}
     for node in detail.nodes:
-        entry = detail.document.nodes.get(node.id)
-        link = entry.connection if entry is not None else None
-        picture[f"n:{node.id}"] = _node(node, f"{link}: {down[link]}" if link in down else "")
+        picture[f"n:{node.id}"] = _node(node, _waits_for(detail, node.id, down) if down else "")
     for wire in detail.wires:
-        picture[f"w:{_wire_text(wire)}"] = {"rate": round(wire.rate_per_s, 1)}
+        picture[_wire_key(wire.source, wire.port, wire.target)] = {"rate": round(wire.rate_per_s, 1)}
     return picture
 
 
@@ -106,7 +105,7 @@ def value_of(value: ValueView) -> dict[str, Any]:
 
 def _node(node: NodeView, waits_for: str) -> dict[str, Any]:
     """`waits_for`: what its connection says while it is down."""
-    passed = {"source": node.made, "sink": node.out}.get(node.kind, node.in_total)
+    passed = node.made if node.kind == "source" else node.out if node.kind == "sink" else node.in_total
     return {
         "state": node.state, "text": node.text or waits_for, "rate": round(node.rate_per_s, 1), "total": passed,
         "out": node.out, "filtered": node.filtered, "waiting": node.waiting, "held": node.pending - node.waiting,
@@ -116,5 +115,14 @@ def _node(node: NodeView, waits_for: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _wire_text(wire: WireView) -> str:
-    return f"{wire.source if wire.port == 'out' else f'{wire.source}.{wire.port}'} -> {wire.target}"
+def _waits_for(detail: FlowDetail, node_id: str, down: Mapping[str, str]) -> str:
+    """What the node's connection says while it is down."""
+    entry = detail.document.nodes.get(node_id)
+    link = entry.connection if entry is not None else None
+    return f"{link}: {down[link]}" if link is not None and link in down else ""
+
+
+# asked for every wire, five times a second
+@lru_cache(maxsize=20_000)
+def _wire_key(source: str, port: str, target: str) -> str:
+    return f"w:{source if port == 'out' else f'{source}.{port}'} -> {target}"
