@@ -122,7 +122,7 @@ def nodes(
                 values=tuple(by_node.get(node_id, ())),
                 totals=_totals(ledger.nodes.get(node_id)) if ledger is not None else None,
                 last_error_at=live.erred_at.get(node_id) if live else None,
-                waiting=waiting[node_id],
+                waiting=waiting.get(node_id, 0),
                 open_dead=bool(known and known.dead and live and live.dead_letters),
                 **(
                     _counters(known, snapshot, entry.connection, dead_lately.get(node_id, 0))
@@ -415,20 +415,17 @@ def _wires(live: LiveFlow) -> tuple[WireView, ...]:
     wires, snapshot = live.document.wires, live.snapshot
     into = Counter(wire.target for wire in wires)
     waiting = _waiting(snapshot)
-    rates = {
-        (node, counter): live.rate(frozenset([node]), counter)
-        for wire in wires
-        for node, counter in ((wire.target, "in"), (wire.source, "out"))
-    }
+    came = {target: live.rate(frozenset([target]), "in") for target in into}
+    # what a source sends tells its wires apart only where several lead to one node
+    several = {wire.source for wire in wires if into[wire.target] > 1}
+    went = {source: live.rate(frozenset([source]), "out") for source in several}
     return tuple(
         WireView(
             source=wire.source,
             port=wire.port,
             target=wire.target,
-            rate_per_s=min(rates[wire.target, "in"], rates[wire.source, "out"])
-            if into[wire.target] > 1
-            else rates[wire.target, "in"],
-            pending=waiting[wire.target],
+            rate_per_s=min(came[wire.target], went[wire.source]) if into[wire.target] > 1 else came[wire.target],
+            pending=waiting.get(wire.target, 0),
         )
         for wire in wires
     )
